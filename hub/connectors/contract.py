@@ -1,0 +1,150 @@
+"""The contract between the hub and every system it speaks to: five methods and declared abilities.
+
+A connector says what it can do in `can`; nothing else in the hub asks for its name. It translates its
+own errors once into those of `hub.errors`, keeps no state between calls that the hub would miss after a
+crash, and every write it makes bears repeating by the rules of its promise.
+
+Register one in a package of your own by an entry point of the group `contact_hub.connectors`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from time import sleep
+from typing import Any, ClassVar, Protocol
+
+import httpx
+from pydantic import BaseModel, ConfigDict
+
+from hub.model import Cursor, Outcome, Page, Record, Write
+
+PAGE_SIZE = 1000  # records a page, unless the service allows fewer; never over 2,000
+
+
+class Promise(StrEnum):
+    """What a create can promise when its reply is lost."""
+
+    KEYED = "K"  # the service takes our key: the same create again is harmless
+    READBACK = "R"  # our key is stored in the record and found again at once
+    EVENTUAL = "E"  # found again after `settle_seconds`
+    WRITE_ONLY = "W"  # never found: an unknown outcome goes to a person
+
+
+@dataclass(frozen=True, slots=True)
+class Can:
+    """What a connection can do. Declared, checked by the contract suite, shown by `hub check`.
+
+    changes         pull(since) yields only what changed since
+    complete        pull(None) lists every record, so absence in it means something
+    tombstones      deletions are yielded by pull(since)
+    stale           a write made on an outdated version answers Stale
+    batch           the most writes it takes in one call
+    opt_out_leaves  a person who opts out disappears from the listing (mailing lists): confirmed absence
+                    is then a consent change, not a deletion
+    """
+
+    changes: bool = False
+    complete: bool = True
+    tombstones: bool = False
+    read: bool = False
+    create: bool = False
+    update: bool = False
+    archive: bool = False
+    delete: bool = False
+    stale: bool = False
+    batch: int = 1
+    promise: Promise = Promise.WRITE_ONLY
+    settle_seconds: float = 0
+    opt_out_leaves: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What `check` found. Lines are for people; no personal data, no secrets."""
+
+    system: str
+    lines: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    records: int | None = None
+
+
+class Inbox(Protocol):
+    """Deliveries stored durably by the web intake, waiting to be pulled."""
+
+    def read(self, after: int, limit: int) -> Sequence[tuple[int, str, datetime, Mapping[str, Any]]]:
+        """(number, delivery id, received at, payload) of deliveries with a number above `after`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a connector may use of the world. Tests hand in a clock, a sleep and a transport.
+
+    name       of the connection, for messages
+    base       folder that relative paths of the settings start from
+    transport  None: the network
+    closing    call-backs run when the connection is closed
+    """
+
+    name: str
+    base: Path = field(default_factory=Path)
+    default_region: str | None = None
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    sleep: Callable[[float], None] = sleep
+    transport: httpx.BaseTransport | None = None
+    inbox: Inbox | None = None
+    closing: ExitStack = field(default_factory=ExitStack)
+
+
+class Settings(BaseModel):
+    """Base of every connector's own settings: unknown keys are errors, docstrings become help."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Connector(ABC):
+    """One account on one system."""
+
+    Settings: ClassVar[type[Settings]]
+    default_mapping: ClassVar[str]  # text of a mapping file (YAML) that fits this type
+
+    def __init__(self, settings: Any, context: Context) -> None:
+        self.settings = settings
+        self.context = context
+
+    @property
+    @abstractmethod
+    def can(self) -> Can:
+        """What this connection can do with these settings. No I/O."""
+
+    @abstractmethod
+    def check(self) -> Report:
+        """Reach the system, prove the key and the rights, count if cheap. Writes nothing."""
+
+    @abstractmethod
+    def pull(self, since: Cursor | None) -> Iterator[Page]:
+        """Pages of records, each with the cursor to resume after it.
+
+        since=None lists everything. Ending without an error means the listing was complete; an answer
+        that is not surely complete must raise instead. CursorExpired when `since` is no longer known.
+        """
+
+    def read(self, ids: Sequence[str]) -> dict[str, Record]:
+        """The records with these ids as they are now; an id that is missing is not there."""
+        raise AssertionError("not declared in `can`")
+
+    def find(self, key: str) -> Record | None:
+        """The record that carries the hub's key (promise K, R and E)."""
+        raise AssertionError("not declared in `can`")
+
+    def write(self, writes: Sequence[Write]) -> list[Outcome]:
+        """Carry out at most `can.batch` writes; one outcome each, in order.
+
+        An error raised instead (TransientError, AccountError) speaks for every write of the call.
+        """
+        raise AssertionError("not declared in `can`")

@@ -1,0 +1,235 @@
+"""Frozen values that the parts of the hub hand to one another. Imports nothing of ours.
+
+Canonical fields are flat: one key a value, so that every value has its own claim and its own shadow.
+
+    given_name, family_name, company, tax_id, …            str
+    birth_date                                             "YYYY-MM-DD"
+    custom.NAME                                            str
+    emails/ann@example.org                                 {"label": "work"}         (label may be missing)
+    phones/+351912345678                                   {"raw": "912 345 678", "label": "mobile"}
+    addresses/3f9a01c2                                     {"street", "locality", "region", "postcode", "country"}
+    social/…, tags/…, memberships/…                        {}
+    consents/email|ann@example.org|newsletter              {"status", "at", "basis", "source", "wording"}
+    consents/email|*|marketing                             the whole person
+
+A key that is missing means the system says nothing; a value of None means it says "empty".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, TypeAlias
+
+Fields: TypeAlias = Mapping[str, Any]
+"""Canonical fields, flat, JSON values."""
+
+Cursor: TypeAlias = str
+"""Opaque to all but the connector that made it."""
+
+SINGLE = frozenset(
+    """given_name family_name additional_names prefix suffix full_name nickname birth_date language timezone
+    company department job_title tax_id website note lifecycle_stage customer_number""".split()
+)
+MANY = frozenset({"emails", "phones", "addresses", "social", "tags", "memberships", "consents"})
+KIND = "kind"  # canonical field: "person" or "organisation"
+
+
+def base_field(key: str) -> str:
+    """The field a flat key belongs to: `emails/ann@example.org` is of `emails`."""
+    return key.split("/", 1)[0]
+
+
+def element(key: str) -> str:
+    """What follows the slash: the address of `emails/ann@example.org`."""
+    return key.split("/", 1)[1]
+
+
+# --- what connectors read ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A contact as one source holds it.
+
+    id          the source's key, never empty, at most 512 characters
+    fields      as the source names them: str, int, float, bool, None, list, dict
+    version     the source's own mark of this state: etag, revision, timestamp
+    changed_at  aware UTC, by the source's clock
+    archived    still there, but put away
+    """
+
+    id: str
+    fields: Mapping[str, Any]
+    version: str | None = None
+    changed_at: datetime | None = None
+    archived: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Tombstone:
+    """Word that a record is gone; `merged_into` names the record that took its place."""
+
+    id: str
+    at: datetime | None = None
+    merged_into: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """Something that should have been a record and cannot be taken: parked with reason and original.
+
+    where  place in the source ("line 17"), also its name in the parked list when there is no id
+    """
+
+    where: str
+    reason: str
+    original: str
+    id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One unit of reading: at most 2,000 items, saved with its cursor in one transaction.
+
+    cursor  where to go on after this page; None: the next pull begins anew
+    """
+
+    items: tuple[Record | Tombstone | Unreadable, ...]
+    cursor: Cursor | None
+
+
+# --- what connectors write --------------------------------------------------------------------------
+
+
+class Op(StrEnum):
+    CREATE = "create"
+    UPDATE = "update"
+    ARCHIVE = "archive"
+    DELETE = "delete"
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One change to carry out in a source.
+
+    key      the hub's own key for the record ("hub:" and the golden id); stored by, or sent to, sources
+             that take it
+    id       the source's key; None for a create
+    fields   source fields to set, only those that differ; a list is the whole list; None empties
+    version  the source's mark of the state this write was decided on
+    """
+
+    op: Op
+    key: str
+    id: str | None
+    fields: Mapping[str, Any]
+    version: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Carried out. `record` is the record as the source now stores it; None only for a deletion."""
+
+    record: Record | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """Not carried out: the record moved on since it was read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Not carried out: there is no such record."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Not carried out, and would not be next time: park it with this reason."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotSent:
+    """Surely not carried out: the same write may be made again."""
+
+    reason: str
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """It may have been carried out or not: read before anything else."""
+
+    reason: str
+
+
+Outcome: TypeAlias = Done | Stale | Missing | Refused | NotSent | Unknown
+
+
+# --- what mapping makes -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A value that could not be mapped: kept and reported, never guessed."""
+
+    field: str
+    value: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """A source record in canonical fields, with what could not be mapped."""
+
+    fields: dict[str, Any]
+    problems: tuple[Problem, ...] = ()
+
+
+# --- claims and golden records ----------------------------------------------------------------------
+
+
+class LinkState(StrEnum):
+    """What we know of a source record's being there."""
+
+    LIVE = "live"
+    ARCHIVED = "archived"
+    ABSENT = "absent"  # missing in one complete listing: in doubt
+    GONE = "gone"  # deleted there; its claims stay
+    LEFT = "left"  # unsubscribed or out of scope there: never made anew by the hub
+    MERGED = "merged"  # took another record's place there
+    REMOVED = "removed"  # deleted there by the hub
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """All that one source record says: the input of survivorship.
+
+    ref         (connection, external id): order and identity
+    fields      canonical fields as the system holds them
+    since       per key, epoch seconds since when it says so; keys not in it: `changed`
+    echo        keys that are there because the hub wrote them: no opinion of that system
+    """
+
+    ref: tuple[str, str]
+    fields: Fields
+    changed: float
+    since: Mapping[str, float] = field(default_factory=dict)
+    echo: frozenset[str] = frozenset()
+    live: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Golden:
+    """The golden record: canonical fields, and for each key the source record it came from.
+
+    origin  key → (connection, external id), or ("pin", who) for a person's decision
+    """
+
+    fields: dict[str, Any]
+    origin: dict[str, tuple[str, str]]
