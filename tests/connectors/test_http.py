@@ -1,0 +1,595 @@
+"""Faults 13 to 23 and 38 of the catalogue, one after the other, against a scripted service."""
+
+import gzip
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hub.connectors.bodies import load_json
+from hub.connectors.contract import Context
+from hub.connectors.http import Api, HttpStatusError, RateLimit
+from hub.connectors.limits import Limit, Ticker, retry_after
+from hub.errors import AccountError, ConfigError, RecordError, TransientError
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+SECRET = "canary-5f2e"
+Reply = httpx.Response | Exception
+
+
+class Time:
+    """A clock that only sleeping moves."""
+
+    def __init__(self) -> None:
+        self.now = START
+        self.slept: list[float] = []
+
+    def clock(self) -> datetime:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += timedelta(seconds=seconds)
+
+
+class Service:
+    """Plays its replies in order, the last one for ever; keeps the requests."""
+
+    def __init__(self, *replies: Reply) -> None:
+        self.replies = list(replies)
+        self.requests: list[httpx.Request] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        reply = self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
+        if isinstance(reply, Exception):
+            raise reply
+        return httpx.Response(reply.status_code, headers=reply.headers, content=reply.content)
+
+
+Make = Callable[..., tuple[Api, Service]]
+
+
+@pytest.fixture
+def time() -> Time:
+    return Time()
+
+
+@pytest.fixture
+def make(time: Time) -> Iterator[Make]:
+    with ExitStack() as closing:
+
+        def api(*replies: Reply, **settings: object) -> tuple[Api, Service]:
+            service = Service(*replies)
+            context = Context(
+                "shop",
+                clock=time.clock,
+                sleep=time.sleep,
+                transport=httpx.MockTransport(service),
+                closing=closing,
+            )
+            settings = {"headers": {"Authorization": f"Bearer {SECRET}"}, **settings}
+            return Api("https://shop.example/api", context, **settings), service  # type: ignore[arg-type]
+
+        yield api
+
+
+def ok(body: object = None) -> httpx.Response:
+    return httpx.Response(200, json={"ok": True} if body is None else body)
+
+
+def status(code: int, **headers: str) -> httpx.Response:
+    return httpx.Response(
+        code, json={"error": "x"}, headers={k.replace("_", "-"): v for k, v in headers.items()}
+    )
+
+
+def test_a_read_returns_status_headers_and_parsed_body(make: Make) -> None:
+    api, service = make(httpx.Response(200, json=[1, 2], headers={"Content-Range": "0-2/2"}))
+
+    answer = api.get("/people", params={"page": 1})
+
+    assert (answer.status, answer.headers["content-range"], answer.body) == (200, "0-2/2", [1, 2])
+    assert str(service.requests[0].url) == "https://shop.example/api/people?page=1"
+    assert service.requests[0].headers["authorization"] == f"Bearer {SECRET}"
+
+
+def test_a_write_may_be_answered_without_a_body(make: Make) -> None:
+    api, service = make(httpx.Response(201, headers={"Location": "/people/7"}))
+
+    answer = api.post("/people", json={"name": "Ann"})
+
+    assert (answer.status, answer.body, answer.headers["location"]) == (201, None, "/people/7")
+    assert service.requests[0].content == b'{"name":"Ann"}'
+
+
+def test_a_form_is_sent_urlencoded(make: Make) -> None:
+    api, service = make(ok())
+
+    api.post("/members", data={"list_id": "news", "subscriber": "ann@example.org"})
+
+    assert service.requests[0].content == b"list_id=news&subscriber=ann%40example.org"
+
+
+@pytest.mark.parametrize(
+    ("asked", "waited"),
+    [
+        ("7", 7),
+        ("1000000000", 3600),
+        ("Thu, 01 Jan 2026 00:00:09 GMT", 9),
+        ("Thu, 01 Jan 2020 00:00:00 GMT", 0),
+    ],
+)
+def test_a_service_that_says_when_is_asked_again_then(
+    make: Make, time: Time, asked: str, waited: float
+) -> None:
+    api, _ = make(status(429, Retry_After=asked), ok(), deadline_seconds=10_000)
+
+    api.get("/people")
+
+    assert sum(time.slept) == waited
+
+
+@pytest.mark.parametrize("asked", ["-5", "soon", "", "7.5", "Thu, 99 Jan 2026 00:00:00 GMT"])
+def test_a_senseless_retry_after_falls_back_to_our_own_backoff(make: Make, time: Time, asked: str) -> None:
+    api, _ = make(status(429, Retry_After=asked), ok())
+
+    api.get("/people")
+
+    assert len(time.slept) == 1
+    assert 0 <= time.slept[0] <= 30
+
+
+def test_a_date_is_taken_against_their_own_clock() -> None:
+    headers = {"retry-after": "Thu, 01 Jan 2026 05:00:09 GMT", "date": "Thu, 01 Jan 2026 05:00:00 GMT"}
+
+    assert retry_after(headers, START) == 9
+
+
+@given(st.text())
+def test_no_retry_after_breaks_the_hub_or_makes_it_wait_for_ever(text: str) -> None:
+    wait = retry_after({"retry-after": text}, START)
+
+    assert wait is None or 0 <= wait <= 3600
+
+
+def test_a_pause_holds_every_call_of_the_connection(make: Make, time: Time) -> None:
+    api, service = make(status(429, Retry_After="500"), ok())
+    with pytest.raises(TransientError) as first:
+        api.get("/people")
+
+    with pytest.raises(TransientError) as second:
+        api.get("/other")
+
+    assert (first.value.retry_after, second.value.retry_after) == (500, 500)
+    assert len(service.requests) == 1
+    assert time.slept == []
+
+
+def test_a_read_is_tried_again_after_a_server_error(make: Make) -> None:
+    api, service = make(status(502), httpx.ReadTimeout("late"), status(503), ok())
+
+    assert api.get("/people").body == {"ok": True}
+    assert len(service.requests) == 4
+
+
+def test_a_read_gives_up_after_some_attempts(make: Make) -> None:
+    api, service = make(status(500))
+
+    with pytest.raises(TransientError) as caught:
+        api.get("/people")
+
+    assert len(service.requests) == 5
+    assert not caught.value.maybe_done
+
+
+def test_waiting_ends_at_the_deadline(make: Make, time: Time) -> None:
+    api, _ = make(status(500), deadline_seconds=3, attempts=1000)
+
+    with pytest.raises(TransientError):
+        api.get("/people")
+
+    assert time.now - START <= timedelta(seconds=3)
+
+
+@pytest.mark.parametrize(
+    "reply", [status(500), status(504), httpx.ReadTimeout("late"), httpx.ReadError("cut")]
+)
+def test_a_create_of_unknown_outcome_is_never_sent_twice(make: Make, reply: Reply) -> None:
+    api, service = make(reply, ok())
+
+    with pytest.raises(TransientError) as caught:
+        api.post("/people", json={})
+
+    assert caught.value.maybe_done
+    assert len(service.requests) == 1
+
+
+def test_a_create_answered_by_a_login_page_is_of_unknown_outcome(make: Make) -> None:
+    api, service = make(httpx.Response(200, html="<p>Log in"))
+
+    with pytest.raises(TransientError, match="text/html") as caught:
+        api.post("/people", json={})
+
+    assert caught.value.maybe_done
+    assert len(service.requests) == 1
+
+
+@pytest.mark.parametrize("reply", [status(429), httpx.ConnectError("no"), httpx.ConnectTimeout("no")])
+def test_a_create_that_surely_did_not_arrive_is_sent_again(make: Make, reply: Reply) -> None:
+    api, service = make(reply, ok())
+
+    assert api.post("/people", json={}).body == {"ok": True}
+    assert len(service.requests) == 2
+
+
+def test_an_idempotent_write_is_sent_again(make: Make) -> None:
+    api, service = make(httpx.ReadTimeout("late"), ok())
+
+    api.put("/people/7", json={})
+
+    assert len(service.requests) == 2
+
+
+@pytest.mark.parametrize("code", [401, 403])
+def test_a_refused_key_pauses_the_connection_and_says_what_to_check(make: Make, code: int) -> None:
+    api, service = make(status(code))
+
+    with pytest.raises(AccountError, match=r"answered 40\d.*check the secret"):
+        api.get("/people")
+
+    assert len(service.requests) == 1
+
+
+def test_a_status_the_connector_claims_comes_to_it(make: Make) -> None:
+    api, _ = make(status(403))
+
+    with pytest.raises(HttpStatusError) as caught:
+        api.request("REPORT", "/book", idempotent=True, own=[403])
+
+    assert caught.value.status == 403
+
+
+@pytest.mark.parametrize("code", [400, 404, 409, 416, 422])
+def test_other_refusals_carry_status_and_body_to_the_connector(make: Make, code: int) -> None:
+    api, service = make(status(code))
+
+    with pytest.raises(HttpStatusError) as caught:
+        api.post("/people", json={})
+
+    assert (caught.value.status, caught.value.body) == (code, {"error": "x"})
+    assert len(service.requests) == 1
+
+
+def test_a_refusal_in_html_keeps_its_bytes(make: Make) -> None:
+    api, _ = make(httpx.Response(404, html="<p>gone"))
+
+    with pytest.raises(HttpStatusError) as caught:
+        api.get("/people/7")
+
+    assert caught.value.body == b"<p>gone"
+
+
+@pytest.mark.parametrize("code", [301, 302, 307, 308, 300])
+def test_a_redirect_is_not_followed(make: Make, code: int) -> None:
+    api, service = make(httpx.Response(code, headers={"Location": "https://evil.example/"}))
+
+    with pytest.raises(AccountError, match="redirect"):
+        api.get("/people")
+
+    assert len(service.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "link", ["https://evil.example/next", "http://shop.example/next", "//evil.example/x"]
+)
+def test_a_link_to_another_host_is_not_followed(make: Make, link: str) -> None:
+    api, service = make(ok())
+
+    with pytest.raises(AccountError, match="another host"):
+        api.get(link)
+
+    assert service.requests == []
+
+
+def test_a_link_of_the_same_host_is_followed(make: Make) -> None:
+    api, service = make(ok())
+
+    api.get("https://shop.example/api/people?page=2")
+
+    assert str(service.requests[0].url) == "https://shop.example/api/people?page=2"
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        httpx.Response(200, html="<html>Log in</html>"),
+        httpx.Response(200, content=b"", headers={"Content-Type": "application/json"}),
+        httpx.Response(200, content=b"[]"),
+        httpx.Response(
+            200, content=b'{"items": [{"id": 1}, {"i', headers={"Content-Type": "application/json"}
+        ),
+        httpx.Response(200, content=b'"\xff"', headers={"Content-Type": "application/json"}),
+        httpx.Response(200, content=b"[" * 100_000, headers={"Content-Type": "application/json"}),
+    ],
+    ids=["html", "empty", "no type", "truncated", "not utf-8", "too deep"],
+)
+def test_what_is_not_an_answer_is_an_error_and_never_an_empty_one(make: Make, reply: httpx.Response) -> None:
+    api, service = make(reply)
+
+    with pytest.raises(TransientError):
+        api.get("/people")
+
+    assert len(service.requests) == 5
+
+
+def test_json_by_another_name_is_json(make: Make) -> None:
+    api, _ = make(httpx.Response(200, content=b"[1]", headers={"Content-Type": "application/vnd.api+json"}))
+
+    assert api.get("/people").body == [1]
+
+
+def test_other_types_come_as_bytes_when_asked_for(make: Make) -> None:
+    api, _ = make(
+        httpx.Response(200, content=b"<a/>", headers={"Content-Type": "text/xml"}), accept=["text/xml"]
+    )
+
+    assert api.get("/people").body == b"<a/>"
+
+
+@pytest.mark.parametrize(
+    ("raw", "charset"),
+    [
+        ('{"n":"é"}'.encode(), None),
+        ('{"n":"é"}'.encode(), "iso-8859-1"),
+        ('{"n":"é"}'.encode("utf-8-sig"), None),
+        ('{"n":"é"}'.encode("utf-16"), None),
+        ('{"n":"é"}'.encode("latin-1"), "iso-8859-1"),
+    ],
+)
+def test_json_is_read_in_the_charset_it_is_in(raw: bytes, charset: str | None) -> None:
+    assert load_json(raw, charset) == {"n": "é"}
+
+
+@pytest.mark.parametrize("charset", [None, "utf-8", "klingon"])
+def test_json_in_no_known_charset_is_refused(charset: str | None) -> None:
+    with pytest.raises(ValueError):
+        load_json('{"n":"é"}'.encode("latin-1"), charset)
+
+
+def gzipped(data: bytes) -> httpx.Response:
+    reply = httpx.Response(200, content=data)
+    reply.headers.update({"content-type": "application/json", "content-encoding": "gzip"})
+    return reply
+
+
+def test_a_packed_answer_is_unpacked(time: Time) -> None:
+    def app(environ: dict[str, object], start: Callable[..., object]) -> list[bytes]:
+        start("200 OK", [("Content-Type", "application/json"), ("Content-Encoding", "gzip")])
+        return [gzip.compress(b"[1]")]
+
+    with ExitStack() as closing:
+        context = Context("shop", sleep=time.sleep, transport=httpx.WSGITransport(app=app), closing=closing)
+        assert Api("http://shop.example", context).get("/").body == [1]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        gzip.compress(b'"' + b"a" * 50_000_000 + b'"'),
+        gzip.compress(b'"' + b"a" * 500 + b'"')[:-10],
+        b"not gzip at all",
+    ],
+    ids=["bomb", "cut off", "not gzip"],
+)
+def test_a_bomb_or_a_broken_archive_is_an_error(time: Time, body: bytes) -> None:
+    def app(environ: dict[str, object], start: Callable[..., object]) -> list[bytes]:
+        start("200 OK", [("Content-Type", "application/json"), ("Content-Encoding", "gzip")])
+        return [body]
+
+    with ExitStack() as closing:
+        context = Context("shop", sleep=time.sleep, transport=httpx.WSGITransport(app=app), closing=closing)
+        api = Api("http://shop.example", context, max_bytes=1_000_000, attempts=1)
+        with pytest.raises(TransientError, match=r"longer than|cut off|unpacked"):
+            api.get("/")
+
+
+def test_an_answer_over_the_cap_is_an_error(make: Make) -> None:
+    api, _ = make(ok("a" * 2000), max_bytes=1000, attempts=1)
+
+    with pytest.raises(TransientError, match="longer than 1000 bytes"):
+        api.get("/people")
+
+
+def test_a_value_that_is_no_unicode_is_set_aside_and_not_sent(make: Make) -> None:
+    api, service = make(ok())
+
+    with pytest.raises(RecordError):
+        api.post("/people", json={"name": "\ud800"})
+
+    assert service.requests == []
+
+
+@pytest.mark.parametrize(
+    "url", ["ftp://x.example", "shop.example", "https://", "https://u:p@x.example", "https://x.example:port"]
+)
+def test_an_address_that_cannot_work_is_a_configuration_error(url: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Api(url, Context("shop"))
+
+    assert "u:p" not in str(caught.value)
+
+
+def test_a_key_with_a_line_break_is_a_configuration_error() -> None:
+    with pytest.raises(ConfigError) as caught:
+        Api("https://x.example", Context("shop"), headers={"Authorization": f"{SECRET}\n"})
+
+    assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        *map(status, (400, 401, 403, 404, 429, 500)),
+        httpx.Response(302, headers={"Location": f"https://evil.example/?{SECRET}"}),
+        httpx.Response(200, html=f"<p>{SECRET}"),
+        httpx.ConnectError(f"{SECRET}"),
+        httpx.ReadTimeout(f"{SECRET}"),
+    ],
+)
+def test_no_message_holds_a_query_a_path_a_body_or_a_key(make: Make, reply: Reply) -> None:
+    api, _ = make(reply)
+
+    with pytest.raises(Exception) as caught:
+        api.post(f"/people/{SECRET}", params={"token": SECRET}, json={"note": SECRET})
+
+    assert SECRET not in str(caught.value)
+    assert "shop" in str(caught.value)
+
+
+# --- the rate limit -------------------------------------------------------------------------------
+
+
+@given(
+    requests=st.integers(1, 5),
+    span=st.floats(0.1, 60),
+    pauses=st.lists(st.floats(0, 100), min_size=1, max_size=40),
+)
+def test_no_span_sees_more_requests_than_allowed(requests: int, span: float, pauses: list[float]) -> None:
+    time = Time()
+    limit = Limit(Ticker(Context("shop", clock=time.clock)), RateLimit(requests, span))
+    sent: list[float] = []
+    for pause in pauses:
+        time.sleep(pause)
+        wait = limit.take(1e9)
+        assert wait is not None
+        time.sleep(wait)
+        sent.append((time.now - START).total_seconds())
+
+    crowded = [t for t, later in zip(sent, sent[requests:], strict=False) if later - t < span - 0.001]
+
+    assert crowded == []
+
+
+def test_a_clock_set_back_neither_blocks_nor_opens_the_limit() -> None:
+    time = Time()
+    ticker = Ticker(Context("shop", clock=time.clock))
+    time.sleep(5)
+    before = ticker.now()
+    time.now -= timedelta(hours=1)
+
+    assert ticker.now() == before
+    time.sleep(2)
+    assert ticker.now() == before + 2
+
+
+def test_threads_share_one_limit(make: Make, time: Time) -> None:
+    api, service = make(ok(), rate=RateLimit(4, 1.0))
+
+    threads = [threading.Thread(target=api.get, args=("/people",)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(service.requests) == 8
+    assert max(time.slept) == pytest.approx(1.0, abs=0.2)
+
+
+# --- real sockets ---------------------------------------------------------------------------------
+
+
+@contextmanager
+def listening(talk: Callable[[socket.socket], None], wrap: ssl.SSLContext | None = None) -> Iterator[int]:
+    """A server on a free loopback port that does `talk` with everybody who comes."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.1)
+        done = threading.Event()
+
+        def serve() -> None:
+            while not done.is_set():
+                try:
+                    peer, _ = server.accept()
+                except TimeoutError:
+                    continue
+                with peer:
+                    peer.settimeout(5)
+                    try:
+                        talk(wrap.wrap_socket(peer, server_side=True) if wrap else peer)
+                    except OSError:
+                        continue  # the hub hung up, as the test wants
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield server.getsockname()[1]
+        finally:
+            done.set()
+            thread.join()
+
+
+@contextmanager
+def real_api(port: int, scheme: str = "http", **settings: object) -> Iterator[Api]:
+    with ExitStack() as closing:
+        yield Api(f"{scheme}://127.0.0.1:{port}", Context("shop", closing=closing), **settings)  # type: ignore[arg-type]
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+
+
+def drip_body(peer: socket.socket) -> None:
+    peer.recv(4096)
+    peer.sendall(HEAD + b"Content-Length: 1000\r\n\r\n")
+    for _ in range(60):
+        peer.sendall(b" ")
+        threading.Event().wait(0.05)
+
+
+def drip_head(peer: socket.socket) -> None:
+    peer.recv(4096)
+    peer.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+    for _ in range(60):
+        peer.sendall(b"a")
+        threading.Event().wait(0.05)
+
+
+@pytest.mark.parametrize("drip", [drip_body])
+def test_a_slow_drip_ends_at_the_deadline(drip: Callable[[socket.socket], None]) -> None:
+    with listening(drip) as port, real_api(port, deadline_seconds=0.4, timeout_seconds=0.3) as api:
+        began = datetime.now(UTC)
+
+        with pytest.raises(TransientError):
+            api.get("/people")
+
+        assert datetime.now(UTC) - began < timedelta(seconds=1.5)
+
+
+def test_a_body_cut_off_is_an_error() -> None:
+    def talk(peer: socket.socket) -> None:
+        peer.recv(4096)
+        peer.sendall(HEAD + b"Content-Length: 1000\r\n\r\n[]")
+
+    with listening(talk) as port, real_api(port, attempts=1) as api, pytest.raises(TransientError):
+        api.get("/people")
+
+
+def test_a_refused_connection_is_named() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+
+    with real_api(port, attempts=1) as api, pytest.raises(TransientError, match="refused the connection"):
+        api.get("/people")
+
+
+def test_a_name_that_does_not_resolve_is_named() -> None:
+    with ExitStack() as closing:
+        api = Api("http://nobody.invalid", Context("shop", closing=closing), attempts=1)
+        with pytest.raises(TransientError, match="cannot be resolved"):
+            api.get("/people")
