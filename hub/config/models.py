@@ -1,0 +1,176 @@
+"""What `hub.yaml` may hold. Docstrings and descriptions become the help of `hub config schema`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    model_validator,
+)
+
+from hub.config.document import did_you_mean
+from hub.config.values import Limit, LimitSetting, Region, Schedule, ScheduleSetting, Zone
+from hub.durations import Duration, parse_duration
+from hub.model import MANY, SINGLE
+
+DeletePolicy: TypeAlias = Literal["keep", "archive", "propagate"]
+Rule: TypeAlias = Literal["latest", "complete", "common"] | tuple[str, ...]
+"""Survivorship of one field: latest change, most complete, most common, or connections in order."""
+
+RULES_ALLOWED = '"latest", "complete", "common" or a list of connections in order'
+NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Limits(_Part):
+    """How much one run may do unasked; over it the run is held and waits for a person.
+
+    Shares are of the connection's live records. Deleting everything is always held.
+    """
+
+    creates: LimitSetting = Field(default=Limit(0.30, 1000, both=True), description="contacts made anew")
+    updates: LimitSetting = Field(default=Limit(0.30, 1000, both=True), description="contacts changed")
+    deletes: LimitSetting = Field(default=Limit(0.10, 100), description="contacts deleted or archived")
+    merges: LimitSetting = Field(default=Limit(0.10, 100, both=True), description="golden records merged")
+    consents: LimitSetting = Field(default=Limit(0.10, 100, both=True), description="consents changed")
+
+
+def _check_full_every(value: Any) -> Any:
+    return None if value == "never" else value
+
+
+FullEvery = Annotated[Duration | None, BeforeValidator(_check_full_every)]
+
+
+class ConnectionConfig(_Part):
+    """One account on one system. Keys beside these belong to the connector type (`settings`)."""
+
+    type: str = Field(description="connector type, such as tryton, sql, file, form, mailman")
+    enabled: bool = Field(default=True, description="false: left alone by schedules and commands")
+    schedule: ScheduleSetting = Field(
+        default_factory=lambda: Schedule("every 15 minutes", timedelta(minutes=15)),
+        description='"every 5 minutes", five cron fields, or "manual"',
+    )
+    zone: Zone = Field(default="UTC", description="time zone of a cron schedule")
+    mapping: str | None = Field(default=None, description="mapping file, from the configuration's folder")
+    deletes: DeletePolicy = Field(
+        default="keep", description="a contact deleted elsewhere: keep it here, archive it, or delete it"
+    )
+    limits: Limits = Field(default_factory=Limits)
+    push: Literal[True, False, "updates"] = Field(
+        default=True, description="true: write back; false: read only; updates: change but never create"
+    )
+    full_every: FullEvery = Field(
+        default_factory=lambda: parse_duration("1 day"),
+        description='complete listing, to see what was deleted: a duration or "never"',
+    )
+    settings: Mapping[str, Any] = Field(
+        default_factory=dict, description="the connector's own keys as written, secrets by reference"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gather_own_keys(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        own = {key: value for key, value in data.items() if key not in COMMON_KEYS}
+        return {key: data[key] for key in data if key in COMMON_KEYS} | {"settings": own}
+
+
+COMMON_KEYS = frozenset(ConnectionConfig.model_fields) - {"settings"}
+
+
+def _check_rule(value: Any) -> Any:
+    if isinstance(value, list):
+        if value and all(isinstance(name, str) for name in value) and len(set(value)) == len(value):
+            return tuple(value)
+        raise ValueError(f"allowed: {RULES_ALLOWED}, each once")
+    if isinstance(value, tuple) or value in ("latest", "complete", "common"):
+        return value
+    near = did_you_mean(value, ("latest", "complete", "common")) if isinstance(value, str) else ""
+    raise ValueError(f"allowed: {RULES_ALLOWED}.{near}")
+
+
+def _check_field(name: str) -> str:
+    if name in SINGLE | (MANY - {"consents"}) or re.fullmatch(r"custom\.[A-Za-z0-9_]+", name):
+        return name
+    if name == "consents":
+        raise ValueError("has no rule: of two consents the stricter always wins")
+    raise ValueError(f"there is no such field.{did_you_mean(name, SINGLE | MANY)}")
+
+
+class GoldenConfig(_Part):
+    """How golden records are made."""
+
+    rules: Mapping[
+        Annotated[str, AfterValidator(_check_field)], Annotated[Rule, BeforeValidator(_check_rule)]
+    ] = Field(default_factory=dict, description="survivorship by field; `latest` where nothing is said")
+
+
+class MatchingConfig(_Part):
+    """Which records are the same person."""
+
+    enabled: bool = Field(default=True, description="false: every record stays a contact of its own")
+
+
+class WebConfig(_Part):
+    """Where forms, metrics and the console are served."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=0, le=65535, description="0: any free port")
+
+
+def _check_name(name: str) -> str:
+    if not NAME.fullmatch(name):
+        raise ValueError(
+            "a connection's name is small letters, digits and _, begins with a letter, at most 40"
+        )
+    return name
+
+
+class HubConfig(_Part):
+    """The whole configuration. Secrets are in it by reference only, so it may be shown."""
+
+    store: str = Field(
+        default="sqlite:///data/hub.db", description="sqlite:///PATH or postgresql+psycopg://…"
+    )
+    default_region: Region | None = Field(
+        default=None, description="country of phones and addresses that name none"
+    )
+    connections: Mapping[Annotated[str, AfterValidator(_check_name)], ConnectionConfig] = Field(
+        default_factory=dict
+    )
+    golden: GoldenConfig = Field(default_factory=GoldenConfig)
+    matching: MatchingConfig = Field(default_factory=MatchingConfig)
+    web: WebConfig = Field(default_factory=WebConfig)
+
+    _folder: Path = PrivateAttr(default_factory=lambda: Path("config"))
+
+    @property
+    def folder(self) -> Path:
+        """Where hub.yaml is: mapping and secret files are named from here."""
+        return self._folder
+
+    @property
+    def home(self) -> Path:
+        """The folder around it: data, inboxes and the SQLite file are named from here."""
+        return self._folder.parent
+
+    def placed(self, folder: Path) -> HubConfig:
+        """The same configuration, read from that folder."""
+        copy = self.model_copy()
+        copy._folder = folder
+        return copy

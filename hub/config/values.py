@@ -1,0 +1,213 @@
+"""Small values of the configuration that are written as text: limits, schedules, time zones."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cache
+from typing import Annotated, Any
+from zoneinfo import available_timezones
+
+from pydantic import AfterValidator, BeforeValidator, PlainSerializer, WithJsonSchema
+
+from hub.config.document import did_you_mean
+from hub.durations import parse_duration, say_duration
+
+# --- limits -----------------------------------------------------------------------------------------
+
+LIMITS_ALLOWED = 'a number, a share ("10%"), both ("10% or 100", "30% and 1000"), or "none"'
+_LIMIT = re.compile(r"(\d{1,3}(?:\.\d+)?)\s*%\s*(?:(or|and)\s+(\d{1,12}))?")
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """How much of one kind a run may do before it is held for a person.
+
+    "10% or 100"    held when over 10 % or over 100: the smaller counts (strict, for deletions)
+    "30% and 1000"  held when over 30 % and over 1000: the larger counts (lets small systems be)
+    neither share nor number: never held
+    """
+
+    share: float | None = None
+    number: int | None = None
+    both: bool = False
+
+    def allowed(self, total: int) -> int | None:
+        """The most that goes through unasked, of `total` records; None: any number."""
+        parts = [] if self.share is None else [int(self.share * total + 1e-9)]
+        parts += [] if self.number is None else [self.number]
+        if not parts:
+            return None
+        return max(parts) if self.both else min(parts)
+
+    def __str__(self) -> str:
+        share = "" if self.share is None else f"{self.share * 100:g}%"
+        number = "" if self.number is None else str(self.number)
+        return (" and " if self.both else " or ").join(part for part in (share, number) if part) or "none"
+
+
+def parse_limit(value: Any) -> Limit:
+    """ValueError, with what is allowed, for anything else."""
+    if isinstance(value, Limit):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return Limit(number=value)
+    text = value.strip().lower() if isinstance(value, str) else ""
+    if text == "none":
+        return Limit()
+    if text.isdecimal() and len(text) <= 12:
+        return Limit(number=int(text))
+    match = _LIMIT.fullmatch(text)
+    if match is None or float(match[1]) > 100:
+        raise ValueError(f"allowed: {LIMITS_ALLOWED}")
+    number = int(match[3]) if match[3] else None
+    return Limit(float(match[1]) / 100, number, both=match[2] == "and")
+
+
+LimitSetting = Annotated[
+    Limit,
+    BeforeValidator(parse_limit),
+    PlainSerializer(str, return_type=str),
+    WithJsonSchema({"type": ["string", "integer"], "examples": ["10% or 100", "30% and 1000", 500, "none"]}),
+]
+
+# --- schedules --------------------------------------------------------------------------------------
+
+SCHEDULE_ALLOWED = 'allowed: "every 5 minutes", five cron fields such as "*/15 7-19 * * mon-fri", or "manual"'
+MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
+WEEKDAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]  # cron counts from Sunday
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """When a connection is synchronised: every so often, by the clock, or only by hand.
+
+    cron  field name → expression, weekdays and months by name (schedulers count weekdays differently)
+    """
+
+    text: str
+    every: timedelta | None = None
+    cron: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def is_manual(self) -> bool:
+        return self.every is None and not self.cron
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def parse_schedule(value: Any) -> Schedule:
+    """ValueError, with what is allowed, for anything else."""
+    if isinstance(value, Schedule):
+        return value
+    if not isinstance(value, str):
+        raise ValueError(SCHEDULE_ALLOWED)
+    text = " ".join(value.lower().split())
+    if text == "manual":
+        return Schedule(text)
+    if text.startswith("every "):
+        length = text.removeprefix("every ")
+        every = parse_duration(length if length[0].isdigit() else f"1 {length}")
+        return Schedule(f"every {say_duration(every)}", every=every)
+    return Schedule(text, cron=_parse_cron(text))
+
+
+def _parse_cron(text: str) -> tuple[tuple[str, str], ...]:
+    parts = text.split(" ")
+    if len(parts) != 5:
+        raise ValueError(SCHEDULE_ALLOWED)
+    if parts[2] != "*" and parts[4] != "*":
+        raise ValueError("give a day of the month or a weekday, not both")
+    return (
+        ("minute", _cron_field("minute", parts[0], 0, 59)),
+        ("hour", _cron_field("hour", parts[1], 0, 23)),
+        ("day", _cron_field("day of the month", parts[2], 1, 31)),
+        ("month", _cron_field("month", parts[3], 1, 12, MONTHS)),
+        ("day_of_week", _weekdays(parts[4])),
+    )
+
+
+def _cron_field(name: str, text: str, low: int, high: int, names: list[str] | None = None) -> str:
+    """The field with names turned into numbers."""
+    return ",".join(_cron_part(name, part, low, high, names or []) for part in text.split(","))
+
+
+def _cron_part(name: str, text: str, low: int, high: int, names: list[str]) -> str:
+    span, slash, step = text.partition("/")
+    if slash and not (step.isdecimal() and 0 < int(step) <= high):
+        raise ValueError(f"cron field {name}: a step is a number from 1 to {high}")
+    if span == "*":
+        return text
+    ends = [_cron_number(name, end, low, high, names) for end in span.split("-", 1)]
+    if len(ends) == 2 and ends[0] > ends[1]:
+        raise ValueError(f"cron field {name}: a range goes from the smaller to the larger")
+    if slash and len(ends) == 1:
+        ends.append(high)
+    return "-".join(map(str, ends)) + slash + step
+
+
+def _cron_number(name: str, text: str, low: int, high: int, names: list[str]) -> int:
+    if text in names:
+        return names.index(text) + low
+    if text.isdecimal() and low <= int(text) <= high:
+        return int(text)
+    more = f" or {names[0]} to {names[-1]}" if names else ""
+    raise ValueError(f"cron field {name}: allowed are * and numbers from {low} to {high}{more}")
+
+
+def _weekdays(text: str) -> str:
+    """Every weekday named one by one, since no two schedulers number them alike."""
+    if text == "*":
+        return text
+    chosen: set[int] = set()
+    for part in text.split(","):
+        span, _, step = _cron_part("weekday", _last_sunday(part), 0, 7, WEEKDAYS).partition("/")
+        first, _, last = ("0-6" if span == "*" else span).partition("-")
+        days = range(int(first), int(last or first) + 1, int(step or 1))
+        chosen.update(day % 7 for day in days)
+    return ",".join(WEEKDAYS[day] for day in sorted(chosen))
+
+
+def _last_sunday(part: str) -> str:
+    """Sunday at the end of a range is the seventh day: `fri-sun`."""
+    return part[:-4] + "-7" if part.endswith("-sun") else part
+
+
+ScheduleSetting = Annotated[
+    Schedule,
+    BeforeValidator(parse_schedule),
+    PlainSerializer(str, return_type=str),
+    WithJsonSchema(
+        {"type": "string", "examples": ["every 5 minutes", "*/15 7-19 * * mon-fri", "30 2 * * *", "manual"]}
+    ),
+]
+
+# --- time zones and countries -----------------------------------------------------------------------
+
+
+@cache
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
+def _check_zone(name: str) -> str:
+    if name not in _zones():
+        near = did_you_mean(name, _zones())
+        raise ValueError(
+            f'this time zone is not known; allowed: names such as "Europe/Lisbon" or "UTC".{near}'
+        )
+    return name
+
+
+Zone = Annotated[str, AfterValidator(_check_zone)]
+
+
+def _check_region(code: str) -> str:
+    if not re.fullmatch(r"[A-Z]{2}", code):
+        raise ValueError('allowed: two capital letters of ISO 3166, such as "PT"')
+    return code
+
+
+Region = Annotated[str, AfterValidator(_check_region)]
