@@ -12,22 +12,19 @@ from hub.config.models import (
     DeletePolicy,
     GoldenConfig,
     HubConfig,
-    Limits,
+    LimitsConfig,
     MatchingConfig,
-    Rule,
     WebConfig,
 )
-from hub.config.values import Limit, Schedule
+from hub.config.values import Schedule
 
 __all__ = [
     "ConnectionConfig",
     "DeletePolicy",
     "GoldenConfig",
     "HubConfig",
-    "Limit",
-    "Limits",
+    "LimitsConfig",
     "MatchingConfig",
-    "Rule",
     "Schedule",
     "WebConfig",
     "connection_config",

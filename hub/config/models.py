@@ -15,37 +15,44 @@ from pydantic import (
     ConfigDict,
     Field,
     PrivateAttr,
+    WithJsonSchema,
     model_validator,
 )
 
 from hub.config.document import did_you_mean
-from hub.config.values import Limit, LimitSetting, Region, Schedule, ScheduleSetting, Zone
+from hub.config.values import LimitSetting, Region, Schedule, ScheduleSetting, Zone
+from hub.dedupe.survive import ADDRESSES, NAMED, UNION, Rule
 from hub.durations import Duration, parse_duration
 from hub.model import MANY, SINGLE
+from hub.sync.guard import Limits
 
 DeletePolicy: TypeAlias = Literal["keep", "archive", "propagate"]
-Rule: TypeAlias = Literal["latest", "complete", "common"] | tuple[str, ...]
-"""Survivorship of one field: latest change, most complete, most common, or connections in order."""
-
-RULES_ALLOWED = '"latest", "complete", "common" or a list of connections in order'
+RULES_ALLOWED = f"{', '.join(NAMED)} or a list of connections in order ({ADDRESSES} also {UNION})"
+RULE_SCHEMA = {
+    "anyOf": [{"enum": [*NAMED, UNION]}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]
+}
 NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+
+
+_LIMITS = Limits()
 
 
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Limits(_Part):
+class LimitsConfig(_Part):
     """How much one run may do unasked; over it the run is held and waits for a person.
 
-    Shares are of the connection's live records. Deleting everything is always held.
+    Shares are of the connection's live records. Deletions are held above the smaller of share and number,
+    all else above the larger. Deleting everything is always held.
     """
 
-    creates: LimitSetting = Field(default=Limit(0.30, 1000, both=True), description="contacts made anew")
-    updates: LimitSetting = Field(default=Limit(0.30, 1000, both=True), description="contacts changed")
-    deletes: LimitSetting = Field(default=Limit(0.10, 100), description="contacts deleted or archived")
-    merges: LimitSetting = Field(default=Limit(0.10, 100, both=True), description="golden records merged")
-    consents: LimitSetting = Field(default=Limit(0.10, 100, both=True), description="consents changed")
+    creates: LimitSetting = Field(default=_LIMITS.creates, description="contacts made anew")
+    updates: LimitSetting = Field(default=_LIMITS.updates, description="contacts changed")
+    deletes: LimitSetting = Field(default=_LIMITS.deletes, description="contacts deleted or archived")
+    merges: LimitSetting = Field(default=_LIMITS.merges, description="golden records merged")
+    consents: LimitSetting = Field(default=_LIMITS.consents, description="consents changed")
 
 
 def _check_full_every(value: Any) -> Any:
@@ -69,7 +76,7 @@ class ConnectionConfig(_Part):
     deletes: DeletePolicy = Field(
         default="keep", description="a contact deleted elsewhere: keep it here, archive it, or delete it"
     )
-    limits: Limits = Field(default_factory=Limits)
+    limits: LimitsConfig = Field(default_factory=LimitsConfig)
     push: Literal[True, False, "updates"] = Field(
         default=True, description="true: write back; false: read only; updates: change but never create"
     )
@@ -89,6 +96,11 @@ class ConnectionConfig(_Part):
         own = {key: value for key, value in data.items() if key not in COMMON_KEYS}
         return {key: data[key] for key in data if key in COMMON_KEYS} | {"settings": own}
 
+    @property
+    def hold_limits(self) -> Limits:
+        """The limits as the guard takes them."""
+        return Limits(**{name: getattr(self.limits, name) for name in LimitsConfig.model_fields})
+
 
 COMMON_KEYS = frozenset(ConnectionConfig.model_fields) - {"settings"}
 
@@ -98,10 +110,17 @@ def _check_rule(value: Any) -> Any:
         if value and all(isinstance(name, str) for name in value) and len(set(value)) == len(value):
             return tuple(value)
         raise ValueError(f"allowed: {RULES_ALLOWED}, each once")
-    if isinstance(value, tuple) or value in ("latest", "complete", "common"):
+    if isinstance(value, tuple) or value in (*NAMED, UNION):
         return value
-    near = did_you_mean(value, ("latest", "complete", "common")) if isinstance(value, str) else ""
+    near = did_you_mean(value, (*NAMED, UNION)) if isinstance(value, str) else ""
     raise ValueError(f"allowed: {RULES_ALLOWED}.{near}")
+
+
+def _check_rules(rules: Mapping[str, Rule]) -> Mapping[str, Rule]:
+    for field, rule in rules.items():
+        if rule == UNION and field != ADDRESSES:
+            raise ValueError(f"{field}: the rule union is for {ADDRESSES} only")
+    return rules
 
 
 def _check_field(name: str) -> str:
@@ -112,12 +131,22 @@ def _check_field(name: str) -> str:
     raise ValueError(f"there is no such field.{did_you_mean(name, SINGLE | MANY)}")
 
 
+FieldName = Annotated[str, AfterValidator(_check_field)]
+Rules = Annotated[
+    Mapping[FieldName, Annotated[Rule, BeforeValidator(_check_rule), WithJsonSchema(RULE_SCHEMA)]],
+    AfterValidator(_check_rules),
+]
+
+
 class GoldenConfig(_Part):
     """How golden records are made."""
 
-    rules: Mapping[
-        Annotated[str, AfterValidator(_check_field)], Annotated[Rule, BeforeValidator(_check_rule)]
-    ] = Field(default_factory=dict, description="survivorship by field; `latest` where nothing is said")
+    rules: Rules = Field(
+        default_factory=dict, description="survivorship by field; `latest` where nothing is said"
+    )
+    empty_wins: tuple[FieldName, ...] = Field(
+        default=(), description="fields in which an emptied value beats a value"
+    )
 
 
 class MatchingConfig(_Part):

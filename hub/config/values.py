@@ -13,63 +13,42 @@ from pydantic import AfterValidator, BeforeValidator, PlainSerializer, WithJsonS
 
 from hub.config.document import did_you_mean
 from hub.durations import parse_duration, say_duration
+from hub.sync.guard import Limit
 
 # --- limits -----------------------------------------------------------------------------------------
 
-LIMITS_ALLOWED = 'a number, a share ("10%"), both ("10% or 100", "30% and 1000"), or "none"'
-_LIMIT = re.compile(r"(\d{1,3}(?:\.\d+)?)\s*%\s*(?:(or|and)\s+(\d{1,12}))?")
-
-
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """How much of one kind a run may do before it is held for a person.
-
-    "10% or 100"    held when over 10 % or over 100: the smaller counts (strict, for deletions)
-    "30% and 1000"  held when over 30 % and over 1000: the larger counts (lets small systems be)
-    neither share nor number: never held
-    """
-
-    share: float | None = None
-    number: int | None = None
-    both: bool = False
-
-    def allowed(self, total: int) -> int | None:
-        """The most that goes through unasked, of `total` records; None: any number."""
-        parts = [] if self.share is None else [int(self.share * total + 1e-9)]
-        parts += [] if self.number is None else [self.number]
-        if not parts:
-            return None
-        return max(parts) if self.both else min(parts)
-
-    def __str__(self) -> str:
-        share = "" if self.share is None else f"{self.share * 100:g}%"
-        number = "" if self.number is None else str(self.number)
-        return (" and " if self.both else " or ").join(part for part in (share, number) if part) or "none"
+LIMITS_ALLOWED = 'a number, a share ("10%"), both ("10% or 100"), or "none"'
+_LIMIT = re.compile(r"(\d{1,3}(?:\.\d+)?)\s*%\s*(?:or\s+(\d{1,12}))?")
 
 
 def parse_limit(value: Any) -> Limit:
-    """ValueError, with what is allowed, for anything else."""
+    """ValueError, with what is allowed, for anything else. Of two parts the guard says which one counts."""
     if isinstance(value, Limit):
         return value
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-        return Limit(number=value)
+        return Limit(None, value)
     text = value.strip().lower() if isinstance(value, str) else ""
     if text == "none":
-        return Limit()
+        return Limit(None, None)
     if text.isdecimal() and len(text) <= 12:
-        return Limit(number=int(text))
+        return Limit(None, int(text))
     match = _LIMIT.fullmatch(text)
     if match is None or float(match[1]) > 100:
         raise ValueError(f"allowed: {LIMITS_ALLOWED}")
-    number = int(match[3]) if match[3] else None
-    return Limit(float(match[1]) / 100, number, both=match[2] == "and")
+    return Limit(float(match[1]) / 100, int(match[2]) if match[2] else None)
+
+
+def say_limit(limit: Limit) -> str:
+    share = "" if limit.share is None else f"{limit.share * 100:g}%"
+    number = "" if limit.number is None else str(limit.number)
+    return " or ".join(part for part in (share, number) if part) or "none"
 
 
 LimitSetting = Annotated[
     Limit,
     BeforeValidator(parse_limit),
-    PlainSerializer(str, return_type=str),
-    WithJsonSchema({"type": ["string", "integer"], "examples": ["10% or 100", "30% and 1000", 500, "none"]}),
+    PlainSerializer(say_limit, return_type=str),
+    WithJsonSchema({"type": ["string", "integer"], "examples": ["10% or 100", 500, "none"]}),
 ]
 
 # --- schedules --------------------------------------------------------------------------------------
