@@ -1,0 +1,1 @@
+"""Real systems on one machine, filled with made-up people, for `make demo` and the connector tests."""
