@@ -12,15 +12,26 @@ from hub.config.document import Place
 from hub.secrets import ALLOWED, expand, holds_literal_secret, is_reference, references, resolve
 
 
+SECRET = list[SecretStr] | SecretStr
+"""What a field without a representation is taken for."""
+
+
 def secret_places(annotation: Any, value: Any, place: Place = ()) -> set[Place]:
-    """Every place of a value where the annotation (a settings model) says `SecretStr`."""
+    """Every place of a value where the annotation (a settings model) says secret.
+
+    A secret is a `SecretStr`, or any text in a field that is declared with `repr=False`.
+    """
     if annotation is SecretStr:
         return {place} if not isinstance(value, dict | list | None) else set()
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         if not isinstance(value, dict):
             return set()
-        fields = {info.alias or name: info.annotation for name, info in annotation.model_fields.items()}
-        return _union(secret_places(fields[key], value[key], (*place, key)) for key in value if key in fields)
+        fields = {info.alias or name: info for name, info in annotation.model_fields.items()}
+        return _union(
+            secret_places(fields[key].annotation if fields[key].repr else SECRET, part, (*place, key))
+            for key, part in value.items()
+            if key in fields
+        )
     inner = get_args(annotation)
     if inner and isinstance(value, dict) and _is_a(annotation, Mapping):
         return _union(secret_places(inner[-1], value[key], (*place, key)) for key in value)

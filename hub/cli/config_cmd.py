@@ -1,0 +1,32 @@
+"""`hub config`: what the configuration means, and its JSON Schema for editors."""
+
+from __future__ import annotations
+
+import typer
+
+from hub.cli.screen import Chosen, complain, print_json
+from hub.config.schema import hub_schema, usable_types
+
+app = typer.Typer(
+    no_args_is_help=True, help="Show the configuration as it is understood, or its JSON Schema."
+)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of hub.yaml, with the settings of every installed connector type.
+
+    In an editor: `hub config schema > config/hub.schema.json`, and as the first line of hub.yaml
+    `# yaml-language-server: $schema=hub.schema.json`.
+    """
+    types, reasons = usable_types()
+    for reason in reasons:
+        complain(f"Left out of the schema: {reason}")
+    print_json(hub_schema(types))
+
+
+@app.command()
+def show(ctx: typer.Context) -> None:
+    """Print the configuration with every default filled in; secrets stay references."""
+    chosen: Chosen = ctx.obj
+    print_json(chosen.loaded.model_dump(mode="json"))

@@ -1,0 +1,73 @@
+"""JSON Schema of `hub.yaml`, for editors: completion, help and errors while typing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from hub.config.models import ConnectionConfig, HubConfig
+from hub.connectors.contract import Connector
+from hub.connectors.registry import connector_type, connector_types
+from hub.errors import ConfigError
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+REFERENCE = {
+    "type": "string",
+    "pattern": r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$",
+    "description": "a secret by reference: env:NAME or file:PATH",
+}
+
+
+def usable_types() -> tuple[dict[str, type[Connector]], list[str]]:
+    """Installed connector types that can be loaded, and why others cannot."""
+    usable: dict[str, type[Connector]] = {}
+    reasons: list[str] = []
+    for name in connector_types():
+        try:
+            usable[name] = connector_type(name)
+        except ConfigError as err:
+            reasons.append(str(err))
+    return usable, reasons
+
+
+def hub_schema(types: Mapping[str, type[Connector]]) -> dict[str, Any]:
+    """types: connector types by name"""
+    schema = HubConfig.model_json_schema(mode="validation")
+    definitions = schema["$defs"]
+    common = definitions.pop(ConnectionConfig.__name__)
+    del common["properties"]["settings"]
+    for name in types:
+        own = types[name].Settings.model_json_schema(ref_template=f"#/$defs/{name}.{{model}}")
+        for part, inner in own.pop("$defs", {}).items():
+            definitions[f"{name}.{part}"] = _with_references(inner)
+        definitions[name] = _connection(name, common, own)
+    choices = [{"$ref": f"#/$defs/{name}"} for name in types]
+    connections = schema["properties"]["connections"]
+    connections["additionalProperties"] = {"oneOf": choices}
+    connections.pop("patternProperties", None)
+    return {"$schema": DIALECT, **schema, "title": "hub.yaml"}
+
+
+def _connection(name: str, common: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys of every connection and those of one type, as one object."""
+    properties = {**common["properties"], **_with_references(own.get("properties", {}))}
+    return {
+        "type": "object",
+        "title": name,
+        "description": own.get("description", ""),
+        "properties": {**properties, "type": {"const": name, "description": "connector type"}},
+        "required": sorted({"type", *own.get("required", ())}),
+        "additionalProperties": False,
+    }
+
+
+def _with_references(schema: Any) -> Any:
+    """Secrets are written as references, so that is what an editor has to ask for."""
+    if isinstance(schema, list):
+        return [_with_references(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if schema.get("format") == "password":
+        kept = {key: schema[key] for key in ("title", "default") if key in schema}
+        return {**REFERENCE, **kept}
+    return {key: _with_references(part) for key, part in schema.items()}
