@@ -44,7 +44,7 @@ def say_duration(length: timedelta) -> str:
         if seconds and seconds % _SECONDS[name] == 0:
             number = int(seconds // _SECONDS[name])
             return f"{number} {name}" + ("s" if number != 1 else "")
-    return f"{seconds:g} second" + ("s" if seconds != 1 else "")
+    return f"{seconds:.3f}".rstrip("0").rstrip(".") + (" second" if seconds == 1 else " seconds")
 
 
 def _read(value: Any) -> timedelta:

@@ -25,7 +25,9 @@ _NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 _REFERENCE = re.compile(rf"(?:env:{_NAME}|file:[^\s\x00${{}}][^\x00${{}}]*)")
 _INSIDE = re.compile(r"\$\{([^}]*)\}")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
-_USER_PASSWORD = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#@:]*:(?P<secret>[^@]+)@")
+_USER_PASSWORD = re.compile(  # a number and a slash after the colon are a port
+    r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#@:]*:(?!\d{1,5}[/?#])(?P<secret>[^@]+)@"
+)
 _QUERY_SECRET = re.compile(
     r"[?&](?:password|passwd|pwd|secret|token|access_token|api_?key)=(?P<secret>[^&#]+)", re.IGNORECASE
 )

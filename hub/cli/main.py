@@ -31,7 +31,11 @@ COMMANDS = {
 """Command → (module with a typer `app`, its line in the help): the help needs no module loaded."""
 
 ANYWHERE = ("--config", "--debug")  # options that may stand before or after the command
-_CLICK = next(cls for cls in typer.BadParameter.__mro__ if cls.__name__ == "ClickException")
+_CLICK: type[Exception] = next(
+    cls
+    for cls in typer.BadParameter.__mro__
+    if cls.__name__ == "ClickException" and issubclass(cls, Exception)
+)
 
 
 class Commands(TyperGroup):

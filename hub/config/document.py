@@ -65,6 +65,19 @@ def say_place(place: Sequence[str | int]) -> str:
     return text
 
 
+def say_mistakes(lines: Iterable[str]) -> str:
+    """The message of a refusal: what is wrong, each once, and the next step."""
+    found = list(dict.fromkeys(lines))
+    count = "a mistake" if len(found) == 1 else f"{len(found)} mistakes"
+    return "\n".join(
+        [
+            f"The configuration has {count}, so nothing was done.",
+            *found,
+            "Next: correct, then run `hub check`.",
+        ]
+    )
+
+
 def did_you_mean(found: str, allowed: Iterable[str]) -> str:
     """` Did you mean "x"?` when something near is allowed, else nothing."""
     names = {name.lower(): name for name in allowed}
@@ -99,11 +112,11 @@ def parse_document(text: str, name: str) -> Document:
         finally:
             loader.dispose()
     except yaml.YAMLError as err:
-        raise ConfigError(_say_syntax(name, err)) from err
+        raise ConfigError(say_mistakes([_say_syntax(name, err)])) from err
     builder = _Builder(name)
     data = builder.build(node, (), 0) if node is not None else None
     if builder.errors:
-        raise ConfigError("\n".join(builder.errors))
+        raise ConfigError(say_mistakes(builder.errors))
     return Document(name, data, builder.key_lines, builder.value_lines)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from hub.config.document import Document, Mistake, Place, did_you_mean, read_document
+from hub.config.document import Document, Mistake, Place, did_you_mean, read_document, say_mistakes
 from hub.config.mistakes import explain
 from hub.config.models import COMMON_KEYS, ConnectionConfig, HubConfig
 from hub.config.references import fill_in, judge, judge_text, secret_places, stand_in, texts
@@ -36,7 +36,9 @@ def load_config(folder: Path, types: Types | None = None) -> HubConfig:
         )
     document = read_document(folder / FILE)
     if document.data is not None and not isinstance(document.data, dict):
-        raise ConfigError(f"{document.name}:1: allowed at the top: keys such as store and connections")
+        raise ConfigError(
+            say_mistakes([f"{document.name}:1: allowed at the top: keys such as store and connections"])
+        )
     data = document.data or {}
     mistakes = [
         *_mistakes_in_store(document, data),
@@ -48,7 +50,7 @@ def load_config(folder: Path, types: Types | None = None) -> HubConfig:
     except ValidationError as err:
         mistakes += explain(document, err, HubConfig)
     if mistakes:
-        raise ConfigError(_say(mistakes))
+        raise ConfigError(say_mistakes(mistake.text for mistake in sorted(mistakes)))
     return config.placed(folder)
 
 
@@ -158,15 +160,3 @@ def _mistakes_in_rules(document: Document, data: Mapping[str, Any]) -> Iterator[
                 near = did_you_mean(name, known)
                 message = f'there is no connection "{name}".{near} Configured: {", ".join(known) or "none"}.'
                 yield document.mistake(("golden", "rules", field, i), message)
-
-
-def _say(mistakes: Iterable[Mistake]) -> str:
-    lines = list(dict.fromkeys(mistake.text for mistake in sorted(mistakes)))
-    count = "a mistake" if len(lines) == 1 else f"{len(lines)} mistakes"
-    return "\n".join(
-        [
-            f"The configuration has {count}, so nothing was done.",
-            *lines,
-            "Next: correct, then run `hub check`.",
-        ]
-    )

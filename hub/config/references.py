@@ -11,7 +11,6 @@ from pydantic import BaseModel, SecretStr
 from hub.config.document import Place
 from hub.secrets import ALLOWED, expand, holds_literal_secret, is_reference, references, resolve
 
-
 SECRET = list[SecretStr] | SecretStr
 """What a field without a representation is taken for."""
 

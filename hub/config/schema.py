@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from hub.config.models import ConnectionConfig, HubConfig
+from hub.config.models import ConnectionConfig, HubConfig, LimitsConfig
 from hub.connectors.contract import Connector
 from hub.connectors.registry import connector_type, connector_types
 from hub.errors import ConfigError
@@ -36,6 +36,8 @@ def hub_schema(types: Mapping[str, type[Connector]]) -> dict[str, Any]:
     definitions = schema["$defs"]
     common = definitions.pop(ConnectionConfig.__name__)
     del common["properties"]["settings"]
+    for kind, limit in LimitsConfig().model_dump(mode="json").items():
+        definitions[LimitsConfig.__name__]["properties"][kind]["default"] = limit
     for name in types:
         own = types[name].Settings.model_json_schema(ref_template=f"#/$defs/{name}.{{model}}")
         for part, inner in own.pop("$defs", {}).items():
