@@ -1,0 +1,308 @@
+"""Website forms and form services: what they posted to `/forms/CONNECTION`, read from the inbox.
+
+The web intake stores every delivery before it answers; this connector turns deliveries into records.
+
+Id       of the delivery; each submission is a record of its own, matching joins those of one person
+Changed  when the delivery arrived, by the hub's clock
+Cursor   number of the last delivery read
+Consent  a ticked box is an explicit consent with the time and the wording that was configured at that time;
+         a box left empty says nothing, as the browser does not send it
+Quirk    a delivery whose honeypot field was filled in is parked, not dropped: people use form fillers too
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+import orjson
+from pydantic import Field, StringConstraints, model_validator
+
+from hub.connectors.contract import PAGE_SIZE, Can, Connector, Inbox, Report, Settings
+from hub.errors import ConfigError, CursorExpired
+from hub.model import Cursor, Page, Record, Unreadable
+
+RECEIVED_AT = "_received_at"
+CONSENTS = "_consents"
+SPAM = "_spam"
+RESERVED = frozenset({RECEIVED_AT, CONSENTS, SPAM})  # names in a stored payload that are the hub's own
+
+TICKED = frozenset({"on", "yes", "true", "1", "checked", "sim", "si", "sí", "tak"})
+ADDRESS_FIELDS = {  # where the address of a consent is looked for when the settings do not say
+    "email": ("emails", "email", "mail", "e-mail"),
+    "sms": ("phones", "phone", "mobile", "tel"),
+    "phone": ("phones", "phone", "mobile", "tel"),
+}
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f|]+$")]
+HeaderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,80}$")]
+Address = Annotated[str, StringConstraints(pattern=r"^https?://[^\s\"'<>;,]+$", max_length=2000)]
+
+
+class ConsentBox(Settings):
+    """A checkbox that gives consent.
+
+    field         name of the checkbox
+    channel       email, sms, phone, post …
+    purpose       what the consent is for, as in the other systems: newsletter, marketing …
+    wording       the sentence beside the box; kept with every consent given
+    address       field that holds the address; default: the usual names of that channel
+    """
+
+    field: Name
+    channel: Name = "email"
+    purpose: Name
+    wording: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
+    address: Name | None = None
+
+
+class HmacScheme(Settings):
+    """How the sender signs with a plain HMAC-SHA256.
+
+    header            that carries the signature
+    encoding          of the signature: hex or base64
+    prefix            before it, such as "sha256="
+    timestamp_header  with epoch seconds; older or newer than five minutes is refused
+    signed            the text that is signed: {body}, {timestamp}, {id} and anything literal between them;
+                      default: the body, or "{timestamp}.{body}" with a timestamp header
+    """
+
+    header: HeaderName
+    algorithm: Literal["sha256"] = "sha256"
+    encoding: Literal["hex", "base64"] = "hex"
+    prefix: Annotated[str, StringConstraints(max_length=40)] = ""
+    timestamp_header: HeaderName | None = None
+    signed: str | None = None
+
+    @property
+    def template(self) -> str:
+        return self.signed or ("{timestamp}.{body}" if self.timestamp_header else "{body}")
+
+    @model_validator(mode="after")
+    def _signs_what_it_checks(self) -> HmacScheme:
+        if "{body}" not in self.template:
+            raise ValueError("`signed` must contain {body}: else anybody could change the body")
+        if bool(self.timestamp_header) != ("{timestamp}" in self.template):
+            raise ValueError("`timestamp_header` and {timestamp} in `signed` go together")
+        return self
+
+
+class DeliveryId(Settings):
+    """Where the sender puts its id of a submission: a header, or a field of the body such as "data.id"."""
+
+    header: HeaderName | None = None
+    field: Name | None = None
+
+    @model_validator(mode="after")
+    def _one_place(self) -> DeliveryId:
+        if (self.header is None) == (self.field is None):
+            raise ValueError("give either `header` or `field`")
+        return self
+
+
+class FormField(Settings):
+    """One input of the example page."""
+
+    name: Name
+    label: str
+    type: Literal["text", "email", "tel", "date", "textarea"] = "text"
+    required: bool = False
+    autocomplete: str = "on"
+
+
+DEFAULT_FIELDS = (
+    FormField(name="given_name", label="First name", autocomplete="given-name"),
+    FormField(name="family_name", label="Last name", autocomplete="family-name"),
+    FormField(name="emails", label="Email", type="email", required=True, autocomplete="email"),
+    FormField(name="phones", label="Phone", type="tel", autocomplete="tel"),
+    FormField(name="company", label="Company", autocomplete="organization"),
+)
+
+
+class FormSettings(Settings):
+    """A website form or a form service that posts to the hub.
+
+    signature       standard (Standard Webhooks), hmac, or none (a plain website form; needs allow_unsigned)
+    secret          reference to the shared secret, or several while it is being replaced
+    delivery_id     where the sender's id of a submission is; see docs/connectors/form.md for the default
+    consent         checkboxes that give consent, with their wording
+    honeypot        name of a field that people do not see; a delivery that fills it in is parked
+    thanks_url      where a browser goes after the form; default: a page of the hub
+    """
+
+    signature: Literal["standard", "hmac", "none"] = "standard"
+    secret: str | tuple[str, ...] | None = Field(default=None, repr=False)
+    allow_unsigned: bool = False
+    hmac: HmacScheme | None = None
+    delivery_id: DeliveryId | None = None
+    consent: tuple[ConsentBox, ...] = ()
+    honeypot: Name | None = None
+    title: str = "Contact"
+    intro: str = ""
+    button: str = "Send"
+    thanks: str = "Thank you. Your message has arrived."
+    language: Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")] = "en"
+    fields: tuple[FormField, ...] = DEFAULT_FIELDS
+    thanks_url: Address | None = None
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """References or values of the secret, the newest first."""
+        if self.secret is None:
+            return ()
+        return (self.secret,) if isinstance(self.secret, str) else self.secret
+
+    @model_validator(mode="after")
+    def _signed_or_openly_not(self) -> FormSettings:
+        if self.signature == "none":
+            if not self.allow_unsigned:
+                raise ValueError("`signature: none` lets anybody post: say so with `allow_unsigned: true`")
+            if self.secret is not None or self.hmac is not None:
+                raise ValueError("`signature: none` uses no secret: remove `secret` and `hmac`")
+        elif not self.secrets:
+            raise ValueError(f"`signature: {self.signature}` needs `secret`, such as env:FORM_SECRET")
+        if (self.signature == "hmac") != (self.hmac is not None):
+            raise ValueError("`hmac` (header, encoding …) goes with `signature: hmac`, and only with it")
+        return self
+
+    @model_validator(mode="after")
+    def _ids_are_signed(self) -> FormSettings:
+        by_header = self.delivery_id is not None and self.delivery_id.header is not None
+        if self.signature == "standard" and self.delivery_id is not None:
+            raise ValueError("Standard Webhooks brings its own id: remove `delivery_id`")
+        if self.hmac is not None and by_header != ("{id}" in self.hmac.template):
+            raise ValueError(
+                "a `delivery_id` header must be signed, with {id} in `hmac.signed`: else a copied request "
+                "with another id would be taken; leave `delivery_id` out when the sender does not sign it"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _names_do_not_clash(self) -> FormSettings:
+        names = [field.name for field in self.fields] + [box.field for box in self.consent]
+        names += [self.honeypot] if self.honeypot else []
+        double = sorted({name for name in names if names.count(name) > 1} | RESERVED.intersection(names))
+        if double:
+            raise ValueError(f"these names are used twice or are the hub's own: {', '.join(double)}")
+        return self
+
+
+class FormConnector(Connector):
+    """Reads the inbox of one form."""
+
+    Settings = FormSettings
+    default_mapping = ""
+
+    @property
+    def can(self) -> Can:
+        return Can(changes=True, complete=False)
+
+    def check(self) -> Report:
+        settings: FormSettings = self.settings
+        waiting = sum(1 for _ in self._inbox.read(0, 1))
+        lines = (
+            f"receives at POST /forms/{self.context.name} ({_say_signature(settings)})",
+            "deliveries have arrived" if waiting else "nothing has arrived yet",
+        )
+        warnings = ("anybody can post to this form",) if settings.signature == "none" else ()
+        return Report("website form", lines, warnings)
+
+    def pull(self, since: Cursor | None) -> Iterator[Page]:
+        after = _number(since)
+        while rows := self._inbox.read(after, PAGE_SIZE):
+            after = rows[-1][0]
+            items = tuple(read_delivery(id_, at, payload, self.settings) for _, id_, at, payload in rows)
+            yield Page(items, str(after))
+            if len(rows) < PAGE_SIZE:
+                return
+
+    @property
+    def _inbox(self) -> Inbox:
+        if self.context.inbox is None:
+            raise ConfigError(f"{self.context.name}: a form needs the hub's store, and none is open here")
+        return self.context.inbox
+
+
+def read_delivery(
+    delivery_id: str, received_at: datetime, payload: Mapping[str, Any], settings: FormSettings
+) -> Record | Unreadable:
+    """A record of what the person wrote, `consents` being what the ticked boxes mean."""
+    if payload.get(SPAM):
+        original = orjson.dumps(payload).decode()
+        return Unreadable(
+            f"delivery {delivery_id}", "the honeypot field was filled in", original, delivery_id
+        )
+    hidden = RESERVED | ({settings.honeypot} if settings.honeypot else set())
+    if settings.consent or settings.signature == "none":
+        hidden |= {"consents"}  # what a box means is read from our settings, never from what a browser sends
+    fields = {name: value for name, value in payload.items() if name not in hidden}
+    if payload.get(CONSENTS):
+        fields["consents"] = payload[CONSENTS]
+    return Record(delivery_id, fields, changed_at=received_at)
+
+
+def read_consents(fields: Mapping[str, Any], boxes: tuple[ConsentBox, ...], at: str) -> list[dict[str, str]]:
+    """What the ticked boxes of a submission mean, by today's wording.
+
+    at  ISO time of arrival
+    """
+    return [_consent(fields, box, at) for box in boxes if is_ticked(look_up(fields, box.field))]
+
+
+def _consent(fields: Mapping[str, Any], box: ConsentBox, at: str) -> dict[str, str]:
+    return {
+        "channel": box.channel,
+        "address": _address(fields, box),
+        "purpose": box.purpose,
+        "status": "granted",
+        "at": at,
+        "basis": "explicit",
+        "wording": box.wording,
+    }
+
+
+def is_ticked(value: Any) -> bool:
+    """Only what clearly says yes: consent is never guessed."""
+    if isinstance(value, list):
+        return len(value) == 1 and is_ticked(value[0])
+    if isinstance(value, str):
+        return value.strip().lower() in TICKED
+    return value is True or (type(value) is int and value == 1)
+
+
+def look_up(fields: Mapping[str, Any], path: str) -> Any:
+    """The value under that very name, else along the dots through nested objects; None if there is none."""
+    if path in fields:
+        return fields[path]
+    value: Any = fields
+    for name in path.split("."):
+        if not isinstance(value, Mapping) or name not in value:
+            return None
+        value = value[name]
+    return value
+
+
+def _address(fields: Mapping[str, Any], box: ConsentBox) -> str:
+    """The address the consent is for as it was typed; `*`, the whole person, where none was."""
+    for name in (box.address,) if box.address else ADDRESS_FIELDS.get(box.channel, ()):
+        value = look_up(fields, name)
+        if isinstance(value, str) and value.strip():
+            return value.strip()
+    return "*"
+
+
+def _number(since: Cursor | None) -> int:
+    if since is None:
+        return 0
+    if not (since.isascii() and since.isdigit()):
+        raise CursorExpired("the cursor of this form is not a number; everything is read again and compared")
+    return int(since)
+
+
+def _say_signature(settings: FormSettings) -> str:
+    if settings.signature == "none":
+        return "unsigned"
+    keys = len(settings.secrets)
+    scheme = "Standard Webhooks" if settings.signature == "standard" else "HMAC-SHA256"
+    return f"{scheme}, {keys} secret" + ("s" if keys > 1 else "")

@@ -1,0 +1,88 @@
+"""The hub's web application: intake of forms, health, metrics. Everything it needs is handed in.
+
+POST /forms/CONNECTION          a delivery; answered well only after it is stored durably
+GET  /forms/CONNECTION          the example page of a form that anybody may post to
+GET  /forms/CONNECTION/thanks
+GET  /healthz  /readyz  /metrics
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.staticfiles import StaticFiles
+
+from hub.connectors.forms import FormSettings
+from hub.web import forms, monitoring
+from hub.web.headers import ALWAYS, SecurityHeaders
+from hub.web.intake import Form, InboxWriter, open_form
+from hub.web.monitoring import Health
+from hub.web.problems import problem
+
+log = logging.getLogger(__name__)
+
+
+def _new_id() -> str:
+    return uuid4().hex
+
+
+@dataclass(frozen=True, slots=True)
+class Deps:
+    """What the application may use of the world.
+
+    forms     settings by connection name
+    inbox     where deliveries are stored
+    health    whether the store answers, and how old the last runs are; may raise HubError
+    base      folder that `file:` references of secrets start from
+    clock     aware UTC
+    new_id    an id nobody else makes, for deliveries without one
+    """
+
+    forms: Mapping[str, FormSettings]
+    inbox: InboxWriter
+    health: Callable[[], Health]
+    registry: CollectorRegistry
+    base: Path = field(default_factory=Path)
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    new_id: Callable[[], str] = _new_id
+
+
+def create_app(deps: Deps) -> FastAPI:
+    """ConfigError when a form's secret is missing or cannot be a key."""
+    app = FastAPI(title="contact hub", docs_url=None, redoc_url=None, openapi_url=None)
+    opened: dict[str, Form] = {
+        name: open_form(name, settings, deps.base, deps.new_id) for name, settings in deps.forms.items()
+    }
+    app.include_router(forms.router(opened, deps.inbox, deps.clock, deps.new_id))
+    app.include_router(monitoring.router(deps.health, deps.registry))
+    app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
+    app.add_middleware(SecurityHeaders)
+    app.add_exception_handler(HTTPException, _say_http_error)
+    app.add_exception_handler(Exception, _say_bug)
+    return app
+
+
+async def _say_http_error(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    headers: Mapping[str, Any] = error.headers or {}
+    return problem(error.status_code, str(error.detail), "Check the address and the method.", **headers)
+
+
+async def _say_bug(request: Request, error: Exception) -> JSONResponse:
+    """The last resort: a number for the person, the detail in the log, nothing of it on the wire."""
+    number = secrets.token_hex(6)
+    log.error("error %s while answering %s %s", number, request.method, request.url.path, exc_info=error)
+    detail = f"The hub's log has the reason under {number}. Try again later."
+    return problem(500, "Error in the hub", detail, **ALWAYS)  # this answer goes out past the middleware

@@ -1,0 +1,74 @@
+"""The web application served in a thread of this process."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from time import monotonic, sleep
+
+import uvicorn
+from fastapi import FastAPI
+
+from hub.errors import ConfigError
+
+MOST_AT_ONCE = 200  # requests; times the largest body: 50 MiB
+START_SECONDS = 10.0
+
+
+class Serving:
+    """A running server."""
+
+    def __init__(self, server: uvicorn.Server, thread: threading.Thread, host: str, port: int) -> None:
+        self._server = server
+        self._thread = thread
+        self.host = host
+        self.port = port
+
+    @property
+    def url(self) -> str:
+        return f"http://[{self.host}]:{self.port}" if ":" in self.host else f"http://{self.host}:{self.port}"
+
+    def stop(self, timeout: float = 10.0) -> bool:
+        """Finish the requests under way; False when they took longer than `timeout` seconds."""
+        self._server.should_exit = True
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+
+def serve(app: FastAPI, host: str = "127.0.0.1", port: int = 8080) -> Serving:
+    """Starts serving; returns when requests are answered. port=0 takes a free one.
+
+    ConfigError when the address cannot be used.
+    """
+    listener = _listen(host, port)
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        lifespan="off",
+        ws="none",
+        limit_concurrency=MOST_AT_ONCE,
+        timeout_graceful_shutdown=8,
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, args=([listener],), name="hub-web", daemon=True)
+    thread.start()
+    waited_until = monotonic() + START_SECONDS
+    while not server.started:
+        if not thread.is_alive() or monotonic() > waited_until:
+            listener.close()
+            raise ConfigError(f"The web server did not start on {host}:{port}; the log has the reason.")
+        sleep(0.005)
+    return Serving(server, thread, host, listener.getsockname()[1])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=512)
+    except OSError as err:
+        raise ConfigError(
+            f"The web server cannot listen on {host}:{port} ({err.strerror or type(err).__name__}). "
+            "Choose another `web.port`, or stop what uses it."
+        ) from err
