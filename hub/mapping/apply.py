@@ -1,0 +1,138 @@
+"""A compiled mapping: source record → canonical fields, and back. Immutable, no I/O, safe in any thread."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from hub.mapping.consent import ConsentField
+from hub.mapping.fields import Field, KindField
+from hub.mapping.table import WriteMode
+from hub.mapping.text import check_id, inspect, shown
+from hub.model import KIND, Fields, Mapped, Problem, Record
+
+
+class ContactMapping:
+    """What `load_mapping` makes of a mapping file.
+
+    digest   8 bytes, another one when the mapping is another one
+    outward  has any field the hub may write
+    """
+
+    __slots__ = ("_fields", "_ignored", "_kind", "_scope", "_writable", "digest", "outward")
+
+    def __init__(
+        self, fields: tuple[Field, ...], kind: KindField, *, digest: bytes, ignored: frozenset[str]
+    ) -> None:
+        self.digest = digest
+        self._fields: tuple[Field, ...] = (kind, *fields) if kind.column else fields
+        self._kind = kind
+        self._ignored = ignored
+        self._writable = tuple(field for field in self._fields if field.mode is not WriteMode.NEVER)
+        self._scope = frozenset(field.base for field in self._writable)
+        self.outward = bool(self._writable)
+
+    # --- inward ---------------------------------------------------------------------------------------
+
+    def inward(self, record: Record) -> Mapped:
+        """The record in canonical fields. RecordError when it can not be taken at all."""
+        check_id(record.id)
+        inspect(record.fields, record.id)
+        out, problems = self._read(record.fields)
+        if KIND not in out:
+            out[KIND] = self._kind.derived(out)
+        return Mapped(out, tuple(problems))
+
+    def _read(self, source: Mapping[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
+        out: dict[str, Any] = {}
+        problems: list[Problem] = []
+        for field in self._fields:
+            field.read(source, out, problems)
+        return out, problems
+
+    def explain(self, record: Record) -> list[tuple[str, Any, str, Any]]:
+        """(source path, raw value, canonical key, value or Problem) for every value the mapping takes."""
+        inspect(record.fields, record.id)
+        lines: list[tuple[str, Any, str, Any]] = []
+        seen: dict[str, Any] = {}
+        for field in self._fields:
+            out, problems = dict(seen), list[Problem]()
+            field.read(record.fields, out, problems)
+            path = ", ".join(path.text for path in field.paths)
+            raw = _raw(field, record.fields)
+            lines += [(path, raw, key, out[key]) for key in out if key not in seen]
+            lines += [(path, raw, problem.field, problem) for problem in problems]
+            seen = out
+        return lines
+
+    def unmapped(self, record: Record) -> list[str]:
+        """Source fields that nothing in the mapping reads, in their order."""
+        known = self._ignored | {path.head for field in self._fields for path in field.paths}
+        return [name for name in record.fields if name not in known]
+
+    # --- outward --------------------------------------------------------------------------------------
+
+    def scope(self) -> frozenset[str]:
+        """Canonical fields (`emails`, `tax_id`, …) of which the hub may write something."""
+        return self._scope
+
+    def covers(self, key: str) -> bool:
+        """May this mapping write this canonical key?"""
+        return any(field.covers(key) for field in self._writable)
+
+    def missing(self, golden: Fields) -> list[str]:
+        """Required fields that the golden record lacks: without them the contact is outside this system."""
+        return [field.base for field in self._fields if field.required and field.lacks(golden)]
+
+    def project(self, golden: Fields, held: Fields, *, creating: bool) -> dict[str, Any]:
+        """What this system should hold of a golden record, in the golden record's own keys and values.
+
+        held  what it holds now, canonical; fields that the hub may not write keep what is held
+        """
+        out: dict[str, Any] = {}
+        for field in self._fields:
+            field.project(golden, held, creating, out)
+        return out
+
+    def payload(self, desired: Fields, changed: Collection[str]) -> dict[str, Any]:
+        """Source fields to send so that the canonical keys in `changed` become as in `desired`.
+
+        A key in `changed` that is not in `desired` empties. Lists, and the parts of one nested object, are
+        sent whole.
+        """
+        touched = [field for field in self._writable if any(field.covers(key) for key in changed)]
+        if not touched:
+            return {}
+        nested = {path.head for field in touched for path in field.paths if len(path.steps) > 1}
+        payload: dict[str, Any] = {}
+        for field in self._writable:
+            beside = any(path.head in nested for path in field.paths) and any(map(field.covers, desired))
+            if field in touched or beside:
+                field.write(desired, payload)
+        return payload
+
+    def stored(self, fields: Fields) -> dict[str, Any]:
+        """`fields` as they would be read back from this system. Idempotent; what it has no place for is left
+        out."""
+        payload: dict[str, Any] = {}
+        out: dict[str, Any] = {}
+        told = [field for field in self._fields if any(field.covers(key) for key in fields)]
+        plain = [field for field in told if not field.one_way and not isinstance(field, ConsentField)]
+        for field in plain:
+            field.write(fields, payload)
+        for field in plain:
+            field.read(payload, out, [])
+        for field in told:
+            if isinstance(field, ConsentField):
+                out.update(field.stored(fields))
+            elif field.one_way:
+                out.update((key, value) for key, value in fields.items() if field.covers(key))
+        return out
+
+
+def _raw(field: Field, source: Mapping[str, Any]) -> Any:
+    """The raw values a field reads: the value itself of one path, else by path."""
+    heads = {path.head: source[path.head] for path in field.paths if path.head in source}
+    if len(field.paths) == 1:
+        return next(iter(heads.values()), None)
+    return {name: shown(value) for name, value in heads.items()}
