@@ -1,0 +1,166 @@
+"""What the hub counts for Prometheus. Labels are connections, base fields and words of the hub: no data.
+
+Counters grow where things happen. Gauges (lag, queue depth, held …) are read from the store when they are
+scraped, so they are right after a restart and from every process.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from math import inf
+from typing import Protocol
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, Metric
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from hub.errors import HubError
+from hub.logs import current_run
+from hub.model import KIND, MANY, SINGLE, base_field
+
+log = logging.getLogger(__name__)
+
+RUN_SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900, 3600)
+WHOLE_RUN = "run"  # the phase that is all of a run
+
+_WORD = re.compile(r"[a-z][a-z0-9_-]{0,39}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionGauges:
+    """How one connection stands.
+
+    last_complete   end of the last complete run, aware UTC; None: never had one
+    oldest_opt_out  when the oldest opt-out that a system has not acknowledged was made; None: there is none
+    queue_depth     writes waiting to go out
+    held            decisions waiting for a person's approval
+    parked          records set aside
+    """
+
+    last_complete: datetime | None
+    oldest_opt_out: datetime | None = None
+    queue_depth: int = 0
+    held: int = 0
+    parked: int = 0
+
+
+class StateReader(Protocol):
+    def gauges(self) -> Mapping[str, ConnectionGauges]:
+        """By connection; a few quick queries. HubError when the store cannot be read."""
+
+
+class Metrics:
+    """The engine's counters. Thread-safe."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._records = Counter(
+            "hub_records", "Records by what became of them", ["connection", "outcome"], registry=registry
+        )
+        self._conflicts = Counter(
+            "hub_conflicts",
+            "Fields changed in two places",
+            ["connection", "field", "rule"],
+            registry=registry,
+        )
+        self._runs = Counter(
+            "hub_runs", "Runs by how they ended", ["connection", "status"], registry=registry
+        )
+        self._seconds = Histogram(
+            "hub_run_seconds",
+            "Time a run and its phases took",
+            ["connection", "phase"],
+            buckets=RUN_SECONDS,
+            registry=registry,
+        )
+
+    def count(self, connection: str, outcome: str, n: int = 1) -> None:
+        """`n` more records that were pulled, mapped, set_aside, created, merged, pushed, held …"""
+        if n:
+            self._records.labels(connection, word(outcome)).inc(n)
+
+    def conflict(self, connection: str, field: str, rule: str) -> None:
+        """One more conflict; of a flat key such as `emails/…` only the base field is kept."""
+        self._conflicts.labels(connection, field_label(field), word(rule)).inc()
+
+    def phase(self, connection: str, phase: str, seconds: float) -> None:
+        """What part of a run took: pull, plan, push …"""
+        self._seconds.labels(connection, word(phase)).observe(seconds, _exemplar())
+
+    def run(self, connection: str, status: str, seconds: float) -> None:
+        """A run has ended: done, held, failed …"""
+        self._runs.labels(connection, word(status)).inc(1, _exemplar())
+        self.phase(connection, WHOLE_RUN, seconds)
+
+
+class StateCollector(Collector):
+    """Gauges read at scrape time. A store that cannot be read shows as `hub_state_readable 0`."""
+
+    def __init__(
+        self, reader: StateReader, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self._reader = reader
+        self._clock = clock
+
+    def describe(self) -> Iterator[Metric]:
+        """Names only, so that registering asks nothing of the store."""
+        return _families({}, datetime.min.replace(tzinfo=UTC))
+
+    def collect(self) -> Iterator[Metric]:
+        try:
+            gauges: Mapping[str, ConnectionGauges] | None = self._reader.gauges()
+        except HubError as err:
+            log.warning("the state of the connections could not be read for the metrics: %s", err)
+            gauges = None
+        yield GaugeMetricFamily(
+            "hub_state_readable", "Whether the store answered this scrape", value=float(gauges is not None)
+        )
+        if gauges is not None:
+            yield from _families(gauges, self._clock())
+
+
+def word(text: str) -> str:
+    """A label value of a closed set; anything else, which might be data, is `other`."""
+    return text if _WORD.fullmatch(text) else "other"
+
+
+def field_label(key: str) -> str:
+    """The base field; every field of one's own is `custom`."""
+    name = base_field(key)
+    if name in SINGLE or name in MANY or name == KIND:
+        return name
+    return "custom" if name.startswith("custom.") else "other"
+
+
+def _families(gauges: Mapping[str, ConnectionGauges], now: datetime) -> Iterator[Metric]:
+    def family(name: str, text: str, value: Callable[[ConnectionGauges], float]) -> Metric:
+        metric = GaugeMetricFamily(name, text, labels=["connection"])
+        for connection in sorted(gauges):
+            metric.add_metric([connection], value(gauges[connection]))
+        return metric
+
+    yield family(
+        "hub_lag_seconds",
+        "Time since the last complete run; +Inf before the first",
+        lambda state: inf if state.last_complete is None else _age(state.last_complete, now),
+    )
+    yield family(
+        "hub_optout_unacknowledged_seconds",
+        "Age of the oldest opt-out that this system has not acknowledged; 0 when there is none",
+        lambda state: 0.0 if state.oldest_opt_out is None else _age(state.oldest_opt_out, now),
+    )
+    yield family("hub_queue_depth", "Writes waiting to go out", lambda state: state.queue_depth)
+    yield family("hub_held", "Decisions waiting for approval", lambda state: state.held)
+    yield family("hub_parked", "Records set aside", lambda state: state.parked)
+
+
+def _age(then: datetime, now: datetime) -> float:
+    return max(0.0, (now - then).total_seconds())
+
+
+def _exemplar() -> dict[str, str] | None:
+    run = current_run()
+    return {"run": run} if run else None

@@ -1,0 +1,254 @@
+"""The form connector: deliveries become records once, in order, with their consents."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from hub.connectors.contract import PAGE_SIZE, Context
+from hub.connectors.forms import (
+    ConsentBox,
+    FormConnector,
+    FormSettings,
+    is_ticked,
+    look_up,
+    read_consents,
+    read_delivery,
+)
+from hub.errors import ConfigError, CursorExpired
+from hub.model import Record, Unreadable
+
+AT = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+BOX = ConsentBox(field="newsletter", purpose="newsletter", wording="Send me the newsletter.")
+PUBLIC = FormSettings(signature="none", allow_unsigned=True, consent=(BOX,), honeypot="homepage")
+SIGNED = FormSettings(secret="env:FORM_SECRET")
+
+
+class MemoryInbox:
+    def __init__(self, payloads: Sequence[Mapping[str, Any]]) -> None:
+        self.rows = [
+            (number, f"msg-{number}", AT + timedelta(seconds=number), payload)
+            for number, payload in enumerate(payloads, 1)
+        ]
+        self.reads = 0
+
+    def read(self, after: int, limit: int) -> Sequence[tuple[int, str, datetime, Mapping[str, Any]]]:
+        self.reads += 1
+        return [row for row in self.rows if row[0] > after][:limit]
+
+
+def connector(payloads: Sequence[Mapping[str, Any]], settings: FormSettings = PUBLIC) -> FormConnector:
+    return FormConnector(settings, Context("website", inbox=MemoryInbox(payloads)))
+
+
+def test_every_delivery_becomes_a_record_with_its_id_and_its_time():
+    (page,) = connector([{"given_name": "Ana"}, {"given_name": "Rui"}]).pull(None)
+
+    assert page.items == (
+        Record("msg-1", {"given_name": "Ana"}, changed_at=AT + timedelta(seconds=1)),
+        Record("msg-2", {"given_name": "Rui"}, changed_at=AT + timedelta(seconds=2)),
+    )
+    assert page.cursor == "2"
+
+
+def test_the_next_pull_reads_only_what_came_since():
+    form = connector([{"n": number} for number in range(5)])
+
+    (page,) = form.pull("3")
+
+    assert [item.id for item in page.items] == ["msg-4", "msg-5"]
+
+
+def test_a_pull_with_nothing_new_yields_no_page():
+    assert list(connector([{"n": 1}]).pull("1")) == []
+
+
+def test_many_deliveries_come_in_pages_that_each_can_be_resumed_from():
+    form = connector([{"n": number} for number in range(2 * PAGE_SIZE + 1)])
+
+    pages = list(form.pull(None))
+
+    assert [len(page.items) for page in pages] == [PAGE_SIZE, PAGE_SIZE, 1]
+    assert [page.cursor for page in pages] == [str(PAGE_SIZE), str(2 * PAGE_SIZE), str(2 * PAGE_SIZE + 1)]
+
+
+@given(cut=st.integers(0, 20), total=st.integers(0, 20))
+def test_pulling_in_two_goes_reads_the_same_as_in_one(cut, total):
+    payloads = [{"n": number} for number in range(total)]
+
+    first = [item for page in connector(payloads[:cut]).pull(None) for item in page.items]
+    rest = [item for page in connector(payloads).pull(str(min(cut, total))) for item in page.items]
+
+    assert first + rest == [item for page in connector(payloads).pull(None) for item in page.items]
+
+
+@pytest.mark.parametrize("cursor", ["", "x", "-1", "1.5", "١"])
+def test_a_cursor_that_is_none_of_ours_has_expired(cursor):
+    with pytest.raises(CursorExpired):
+        list(connector([]).pull(cursor))
+
+
+def test_a_form_without_a_store_says_so():
+    form = FormConnector(PUBLIC, Context("website"))
+
+    with pytest.raises(ConfigError, match="website"):
+        list(form.pull(None))
+
+
+def test_absence_means_nothing_in_a_form():
+    can = connector([]).can
+
+    assert can.changes
+    assert not can.complete
+    assert not can.create
+
+
+def test_check_names_the_address_and_warns_of_a_form_that_anybody_can_post_to():
+    report = connector([{"n": 1}]).check()
+
+    assert "POST /forms/website (unsigned)" in report.lines[0]
+    assert report.lines[1] == "deliveries have arrived"
+    assert report.warnings
+
+
+def test_check_says_how_many_secrets_are_in_use_and_shows_none():
+    report = connector([], FormSettings(secret=("env:NEW_SECRET", "env:OLD_SECRET"))).check()
+
+    assert report.lines == (
+        "receives at POST /forms/website (Standard Webhooks, 2 secrets)",
+        "nothing has arrived yet",
+    )
+
+
+def test_consents_of_a_delivery_are_part_of_the_record():
+    consents = [{"channel": "email", "purpose": "newsletter"}]
+
+    record = read_delivery("m", AT, {"a": 1, "_consents": consents, "_received_at": "x"}, PUBLIC)
+
+    assert record == Record("m", {"a": 1, "consents": consents}, changed_at=AT)
+
+
+def test_consents_that_a_browser_made_up_are_left_out():
+    record = read_delivery("m", AT, {"a": 1, "consents": [{"channel": "email"}], "_consents": []}, PUBLIC)
+
+    assert record == Record("m", {"a": 1}, changed_at=AT)
+
+
+def test_consents_of_a_signed_sender_are_left_to_its_mapping():
+    record = read_delivery("m", AT, {"a": 1, "consents": ["x"], "_consents": []}, SIGNED)
+
+    assert record == Record("m", {"a": 1, "consents": ["x"]}, changed_at=AT)
+
+
+def test_a_delivery_with_a_filled_honeypot_is_parked_with_all_it_held():
+    parked = read_delivery("m", AT, {"given_name": "Bot", "homepage": "x", "_spam": True}, PUBLIC)
+
+    assert isinstance(parked, Unreadable)
+    assert parked.id == "m"
+    assert '"homepage":"x"' in parked.original
+
+
+def test_an_empty_honeypot_is_no_field_of_the_person():
+    record = read_delivery("m", AT, {"given_name": "Ana", "homepage": ""}, PUBLIC)
+
+    assert record == Record("m", {"given_name": "Ana"}, changed_at=AT)
+
+
+# --- consents ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("value", ["on", "YES", " true ", "1", True, 1, ["yes"]])
+def test_what_clearly_says_yes_is_ticked(value):
+    assert is_ticked(value)
+
+
+@pytest.mark.parametrize(
+    "value", [None, "", "no", "off", 0, 2, 1.0, False, {}, [], ["yes", "no"], ["yes", "yes"], "on?"]
+)
+def test_anything_else_is_not(value):
+    assert not is_ticked(value)
+
+
+@pytest.mark.parametrize(
+    ("fields", "address"),
+    [
+        ({"emails": " ana@example.org "}, "ana@example.org"),
+        ({"email": "ana@example.org", "phones": "1"}, "ana@example.org"),
+        ({"emails": "", "email": "ana@example.org"}, "ana@example.org"),
+        ({"phones": "912345678"}, "*"),
+        ({"emails": ["a@example.org", "b@example.org"]}, "*"),
+    ],
+)
+def test_a_consent_is_for_the_address_that_was_typed(fields, address):
+    (consent,) = read_consents({**fields, "newsletter": "on"}, (BOX,), "now")
+
+    assert consent["address"] == address
+
+
+def test_a_consent_looks_where_its_settings_say():
+    box = ConsentBox(
+        field="data.ok", channel="sms", purpose="alerts", wording="Text me.", address="data.mobile"
+    )
+
+    (consent,) = read_consents({"data": {"ok": True, "mobile": "912345678"}, "phones": "1"}, (box,), "now")
+
+    assert (consent["channel"], consent["address"], consent["wording"]) == ("sms", "912345678", "Text me.")
+
+
+def test_a_name_with_a_dot_is_found_before_a_path():
+    assert look_up({"a.b": 1, "a": {"b": 2}}, "a.b") == 1
+    assert look_up({"a": {"b": 2}}, "a.b") == 2
+    assert look_up({"a": "text"}, "a.b") is None
+
+
+# --- settings ------------------------------------------------------------------------------------------
+
+HMAC = {"signature": "hmac", "secret": "env:S"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({}, "needs `secret`"),
+        ({"signature": "none"}, "allow_unsigned: true"),
+        ({"signature": "none", "allow_unsigned": True, "secret": "env:S"}, "remove `secret`"),
+        ({"signature": "hmac", "secret": "env:S"}, "`hmac` (header"),
+        ({"secret": "env:S", "hmac": {"header": "X-S"}}, "only with it"),
+        ({"secret": "env:S", "delivery_id": {"field": "id"}}, "brings its own id"),
+        ({**HMAC, "hmac": {"header": "X-S"}, "delivery_id": {"header": "X-Id"}}, "must be signed"),
+        ({**HMAC, "hmac": {"header": "X-S", "signed": "{id}{body}"}}, "must be signed"),
+        ({**HMAC, "hmac": {"header": "X-S", "signed": "{timestamp}"}}, "must contain {body}"),
+        ({**HMAC, "hmac": {"header": "X-S", "signed": "{timestamp}{body}"}}, "go together"),
+        ({**HMAC, "hmac": {"header": "X S"}}, "header"),
+        ({**HMAC, "hmac": {"header": "X-S"}, "delivery_id": {}}, "either `header` or `field`"),
+        ({"secret": "env:S", "honeypot": "emails"}, "used twice"),
+        ({"secret": "env:S", "honeypot": "_spam"}, "the hub's own"),
+        ({"secret": "env:S", "thanks_url": "javascript:alert(1)"}, "thanks_url"),
+        ({"secret": "env:S", "consent": [{"field": "a", "purpose": "b", "wording": "  "}]}, "wording"),
+        ({"secret": "env:S", "colour": "red"}, "colour"),
+    ],
+)
+def test_settings_that_contradict_themselves_are_refused_with_the_reason(settings, message):
+    with pytest.raises(ValidationError) as caught:
+        FormSettings.model_validate(settings)
+
+    assert message in str(caught.value)
+
+
+def test_a_signed_id_header_is_allowed():
+    settings = FormSettings.model_validate(
+        {**HMAC, "hmac": {"header": "X-S", "signed": "{id}.{body}"}, "delivery_id": {"header": "X-Id"}}
+    )
+
+    assert settings.hmac is not None
+    assert settings.hmac.template == "{id}.{body}"
+
+
+def test_a_secret_is_not_shown_with_its_settings():
+    assert "the-value" not in repr(FormSettings(secret="the-value"))
