@@ -7,6 +7,7 @@ from hub.config.load import (
     open_settings,
     store_url,
 )
+from hub.config.mappings import connection_mapping
 from hub.config.models import (
     ConnectionConfig,
     DeletePolicy,
@@ -28,6 +29,7 @@ __all__ = [
     "Schedule",
     "WebConfig",
     "connection_config",
+    "connection_mapping",
     "load_config",
     "open_secret_files",
     "open_settings",

@@ -1,8 +1,9 @@
 """YAML files as plain values, with the line of every key, for errors that point at the spot.
 
-Read like YAML 1.2: only `true` and `false` are booleans (the country code NO stays a text), keys are texts
-as written, dates and times are texts. Nothing in a file is carried out: tags other than the plain ones
-are refused, and aliases cannot make a small file a big value.
+Read like YAML 1.2: only `true` and `false` are booleans (the country code NO stays a text), dates and times
+are texts, a number with leading zeros is a text. Keys are texts, whole numbers or booleans, since tables of
+values need them. Nothing in a file is carried out: tags other than the plain ones are refused, and aliases
+cannot make a small file a big value.
 """
 
 from __future__ import annotations
@@ -50,6 +51,27 @@ class Document:
             at = at[:-1]
             lines = self.key_lines if at in self.key_lines else self.value_lines
         return lines.get(at, 1)
+
+    def locate(self, path: str) -> Place:
+        """The place that a path such as `fields.emails[0].from` names, as far as it is in the file.
+
+        One thing may stand for a list of one: `[0]` that is not there is passed over.
+        """
+        at: Place = ()
+        while path:
+            inner = [place for place in self.value_lines if place[:-1] == at and len(place) > len(at)]
+            names = {say_place(place[-1:]): place for place in inner}
+            fitting = [
+                name for name in names if path.startswith(name) and path[len(name) :][:1] in ("", ".", "[")
+            ]
+            if not fitting and path.startswith("[0]"):
+                path = path[3:].removeprefix(".")
+                continue
+            if not fitting:
+                break
+            name = max(fitting, key=len)
+            at, path = names[name], path[len(name) :].removeprefix(".")
+        return at
 
     def mistake(self, place: Sequence[str | int], message: str, *, of_key: bool = False) -> Mistake:
         """`file:line: key.path: message`."""
@@ -190,14 +212,14 @@ class _Builder:
     def _mapping(self, node: yaml.MappingNode, place: Place, depth: int) -> Any:
         if node.tag != _PREFIX + "map":
             return self._error(node, place, f'the tag "{node.tag}" is not allowed: write plain values')
-        own: dict[str, Any] = {}
-        inherited: dict[str, Any] = {}
+        own: dict[Any, Any] = {}
+        inherited: dict[Any, Any] = {}
         for key_node, value_node in node.value:
             if not isinstance(key_node, yaml.ScalarNode):
                 self._error(key_node, place, "a key must be a text, not a list or a group")
             elif key_node.tag == _PREFIX + "merge":
                 inherited = {**self._merged(value_node, place, depth), **inherited}
-            elif (key := key_node.value) in own:
+            elif (key := self._key(key_node)) in own:
                 first = self.key_lines[(*place, key)]
                 self._error(key_node, (*place, key), f"the key is given twice (first in line {first})")
             else:
@@ -205,10 +227,15 @@ class _Builder:
                 own[key] = self.build(value_node, (*place, key), depth + 1)
         return {**inherited, **own}
 
-    def _merged(self, node: yaml.Node, place: Place, depth: int) -> dict[str, Any]:
+    def _key(self, node: yaml.ScalarNode) -> str | int:
+        plain = node.tag in (_PREFIX + "int", _PREFIX + "bool") and len(node.value) <= 20
+        key: str | int = _SCALARS[node.tag.removeprefix(_PREFIX)](node.value) if plain else node.value
+        return key
+
+    def _merged(self, node: yaml.Node, place: Place, depth: int) -> dict[Any, Any]:
         """What `<<: *anchor` brings in; of several, the first wins."""
         parts = node.value if isinstance(node, yaml.SequenceNode) else [node]
-        merged: dict[str, Any] = {}
+        merged: dict[Any, Any] = {}
         for part in parts:
             value = self.build(part, (*place, "<<"), depth + 1)
             if isinstance(value, dict):
