@@ -1,0 +1,41 @@
+"""Real database servers, started once a test session and only when a test asks for them."""
+
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+
+import pytest
+
+pytest.register_assert_rewrite("tests.connectors.contract")
+
+from tests.connectors.contract import CANNOT  # noqa: E402 (after the registration)
+from tests.connectors.servers import Server, ServerMissing, mariadb, postgres  # noqa: E402
+
+
+def started(make: AbstractContextManager[Server]) -> Iterator[Server]:
+    try:
+        server = make.__enter__()
+    except ServerMissing as missing:
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"{missing}: .ci/install installs it")
+        pytest.skip(f"{missing}: .ci/install installs it")
+    try:
+        yield server
+    finally:
+        make.__exit__(None, None, None)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Server]:
+    yield from started(postgres())
+
+
+@pytest.fixture(scope="session")
+def mariadb_server() -> Iterator[Server]:
+    yield from started(mariadb())
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What the contract suite does not ask of a connector, and why."""
+    for line in sorted(set(CANNOT)):
+        terminalreporter.write_line(line)
