@@ -1,0 +1,198 @@
+"""How well and how fast the incremental matching works on a labelled set of contacts.
+
+    python -m bench.matching contacts.csv truth.csv [--page 1000] [--cap 50] [--out clusters.csv] [--part 0/2]
+
+contacts  system, source_id, given_name, family_name, full_name, company, emails, phones, street, city,
+          postcode, country, birth_date, vat_number; several e-mails or phones separated by ";"
+truth     system, source_id, person_id
+--part    only the persons whose id falls in this part of so many, by a hash: to keep some unseen
+
+Records arrive in pages, as in the first load of a hub: keys, candidates from an index, whole golden records,
+decision. Prints pairwise precision, recall and F1 and the CPU seconds of each step.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import gzip
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from zlib import crc32
+
+from hub.dedupe.cluster import Member, resolve
+from hub.dedupe.keys import blocking_keys
+from hub.dedupe.weigh import DEFAULT, Model
+from hub.model import Fields
+
+Ref = tuple[str, str]
+
+
+def rows(path: Path) -> Iterator[dict[str, str]]:
+    """Rows of a CSV file, gzipped or not."""
+    opener = gzip.open if path.suffix == ".gz" else open
+    with opener(path, "rt", encoding="utf-8", newline="") as lines:
+        yield from csv.DictReader(lines)
+
+
+def canonical(row: dict[str, str]) -> Fields:
+    """Canonical fields, the simplest way: no value is checked, phones keep the digits they have."""
+    fields: dict[str, object] = {}
+    for name in ("given_name", "family_name", "full_name", "company", "birth_date"):
+        if row.get(name):
+            fields[name] = row[name]
+    if row.get("vat_number"):
+        fields["tax_id"] = row["vat_number"]
+    for address in filter(None, row.get("emails", "").split(";")):
+        fields[f"emails/{address.strip().lower()}"] = {}
+    for phone in filter(None, row.get("phones", "").split(";")):
+        fields[f"phones/{''.join(filter(str.isdigit, phone))}"] = {"raw": phone}
+    place = {"street": row.get("street"), "locality": row.get("city"), "postcode": row.get("postcode")}
+    if any(place.values()):
+        fields["addresses/1"] = {**place, "country": row.get("country")}
+    return fields
+
+
+@dataclass
+class Hub:
+    """What the store keeps: members, golden records, and the index of blocking keys."""
+
+    model: Model
+    cap: int
+    fields: dict[Ref, Fields] = field(default_factory=dict)
+    golden: dict[Ref, str] = field(default_factory=dict)
+    members: dict[str, list[Ref]] = field(default_factory=dict)
+    index: dict[int, list[Ref]] = field(default_factory=lambda: defaultdict(list))
+    seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def load(self, page: list[tuple[Ref, Fields]]) -> None:
+        start = time.process_time()
+        keys = [(ref, blocking_keys(fields)) for ref, fields in page]
+        start = self._took("keys", start)
+        pairs = self._candidates(keys)
+        newcomers = [Member(ref, None, fields) for ref, fields in page]
+        met = sorted({self.golden[other] for _, other in pairs if other in self.golden})
+        known = [Member(ref, g, self.fields[ref]) for g in met for ref in self.members[g]]
+        start = self._took("candidates", start)
+        found = resolve(newcomers, known, pairs, {}, self.model, {g: int(g[1:]) for g in met})
+        start = self._took("resolve", start)
+        self.counts.update(
+            pairs=len(pairs),
+            asks=len(found.asks),
+            merges=len(found.merges),
+            keys=sum(len(k) for _, k in keys),
+        )
+        self._save(page, found.joins, [(merge.kept, merge.lost) for merge in found.merges])
+        self._took("save", start)
+
+    def _took(self, step: str, start: float) -> float:
+        now = time.process_time()
+        self.seconds[step] += now - start
+        return now
+
+    def _candidates(self, keys: list[tuple[Ref, tuple[int, ...]]]) -> set[tuple[Ref, Ref]]:
+        pairs: set[tuple[Ref, Ref]] = set()
+        for ref, found in keys:
+            for key in found:
+                block = self.index[key]
+                if len(block) <= self.cap:
+                    pairs.update((ref, other) for other in block if other != ref)
+                block.append(ref)
+        return pairs
+
+    def _save(
+        self, page: list[tuple[Ref, Fields]], joins: dict[Ref, str | int], merges: list[tuple[str, str]]
+    ) -> None:
+        first = self.counts["golden"]
+        for kept, lost in merges:
+            for ref in self.members.pop(lost):
+                self.golden[ref] = kept
+                self.members[kept].append(ref)
+        for ref, fields in page:
+            joined = joins[ref]
+            golden_id = joined if isinstance(joined, str) else f"g{first + joined}"
+            self.fields[ref] = fields
+            self.golden[ref] = golden_id
+            self.members.setdefault(golden_id, []).append(ref)
+        self.counts["golden"] += 1 + max((j for j in joins.values() if isinstance(j, int)), default=-1)
+
+
+def pairs_of(sizes: Iterable[int]) -> int:
+    return sum(n * (n - 1) // 2 for n in sizes)
+
+
+def score(truth: dict[Ref, str], found: dict[Ref, str]) -> dict[str, float]:
+    """Pairwise precision, recall and F1 of the clusters."""
+    right = pairs_of(Counter((truth[ref], found[ref]) for ref in found).values())
+    predicted = pairs_of(Counter(found.values()).values())
+    true = pairs_of(Counter(truth[ref] for ref in found).values())
+    precision, recall = right / max(predicted, 1), right / max(true, 1)
+    return {"precision": precision, "recall": recall, "f1": 2 * right / max(predicted + true, 1)}
+
+
+def run(
+    contacts: Path,
+    truth: dict[Ref, str],
+    page_size: int,
+    cap: int,
+    part: tuple[int, int],
+    model: Model = DEFAULT,
+) -> Hub:
+    hub = Hub(model, cap)
+    page: list[tuple[Ref, Fields]] = []
+    for row in rows(contacts):
+        ref = (row["system"], row["source_id"])
+        if crc32(truth[ref].encode()) % part[1] != part[0]:
+            continue
+        page.append((ref, canonical(row)))
+        if len(page) == page_size:
+            hub.load(page)
+            page = []
+    if page:
+        hub.load(page)
+    return hub
+
+
+def read_part(text: str) -> tuple[int, int]:
+    number, _, of = text.partition("/")
+    return int(number), int(of or 1)
+
+
+def report(hub: Hub, figures: dict[str, float]) -> None:
+    n, counts = len(hub.golden), hub.counts
+    print("  ".join(f"{name} {value:.4f}" for name, value in figures.items()))
+    print(
+        f"records {n}  golden {len(hub.members)}  largest {max(map(len, hub.members.values()))}  "
+        f"asked {counts['asks']} ({counts['asks'] / n:.2%})  merges {counts['merges']}"
+    )
+    print(f"a record: {counts['keys'] / n:.1f} keys, {counts['pairs'] / n:.2f} pairs")
+    print("CPU s  " + "  ".join(f"{step} {took:.2f}" for step, took in hub.seconds.items()))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("contacts", type=Path)
+    parser.add_argument("truth", type=Path)
+    parser.add_argument("--page", type=int, default=1000)
+    parser.add_argument("--cap", type=int, default=50)
+    parser.add_argument("--part", type=read_part, default=(0, 1))
+    parser.add_argument("--out", type=Path)
+    options = parser.parse_args()
+    truth = {(row["system"], row["source_id"]): row["person_id"] for row in rows(options.truth)}
+    hub = run(options.contacts, truth, options.page, options.cap, options.part)
+    report(hub, score(truth, hub.golden))
+    if options.out:
+        with options.out.open("w", encoding="utf-8", newline="") as out:
+            writer = csv.writer(out)
+            writer.writerow(("system", "source_id", "cluster_id"))
+            writer.writerows((*ref, golden_id) for ref, golden_id in hub.golden.items())
+
+
+if __name__ == "__main__":
+    main()

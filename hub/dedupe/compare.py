@@ -1,0 +1,332 @@
+"""Comparing two records: one level a field, symmetric, from features alone.
+
+A level of 0 means that one side says nothing. The names of the levels are in `LEVELS`; what each is worth
+is the model's affair (`hub.dedupe.weigh`).
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+from rapidfuzz.distance import OSA, JaroWinkler
+
+from hub.dedupe.features import ORGANISATION, Features, Place
+from hub.dedupe.words import SAME_NAME
+
+ALIKE: Final = 0.88  # Jaro-Winkler from which two words may be one with a slip
+
+LEVELS: Final[dict[str, tuple[str, ...]]] = {
+    "given": (
+        "missing",
+        "equal",
+        "short or foreign form",
+        "a slip apart",
+        "initial",
+        "middle name",
+        "different",
+    ),
+    "family": ("missing", "equal", "part of it equal", "a slip apart", "different"),
+    "email": ("missing", "equal", "office address equal", "a slip apart", "different"),
+    "phone": ("missing", "equal", "a slip apart", "different"),
+    "address": ("missing", "equal", "street and town alike", "same postcode", "same town", "different"),
+    "birth": ("missing", "equal", "a slip apart", "different"),
+    "tax": ("missing", "equal", "a slip apart", "different"),
+    "company": ("missing", "equal", "alike", "one within the other", "different"),
+    "generation": ("missing", "equal", "one without", "different"),
+    "kind": ("missing", "equal", "different"),
+}
+
+
+class Comparison(NamedTuple):
+    """Levels in the order of `LEVELS`, and the words of the name that agreed ("" when none did)."""
+
+    given: int
+    family: int
+    email: int
+    phone: int
+    address: int
+    birth: int
+    tax: int
+    company: int
+    generation: int
+    kind: int
+    given_word: str = ""
+    family_word: str = ""
+
+    def levels(self) -> tuple[int, ...]:
+        """The levels alone, one for each of `LEVELS`."""
+        return tuple(level for level in self if isinstance(level, int))
+
+
+def compare(a: Features, b: Features) -> Comparison:
+    """Levels of every field. compare(a, b) == compare(b, a)."""
+    kind = 0 if not a.kind or not b.kind else 1 if a.kind == b.kind else 2
+    given, family, given_word, family_word = _names(a, b) if a.name and b.name else _NO_NAMES
+    return Comparison(
+        given,
+        family,
+        _emails(a, b),
+        _phones(a.phones, b.phones) if a.phones and b.phones else 0,
+        _places(a.places, b.places) if a.places and b.places else 0,
+        _dates(a.birth, b.birth) if a.birth and b.birth else 0,
+        _numbers(a.tax, b.tax) if a.tax and b.tax else 0,
+        _companies(a.company, b.company) if a.company and b.company else 0,
+        _generations(a.generation, b.generation) if a.name and b.name else 0,
+        kind,
+        given_word,
+        family_word,
+    )
+
+
+# --- names ------------------------------------------------------------------------------------------
+
+_NO_NAMES: Final = (0, 0, "", "")
+_EQUAL, _FORM, _SLIP, _INITIAL, _MIDDLE, _OTHER = 1, 2, 3, 4, 5, 6
+_GIVEN_RANK: Final = (
+    3,
+    10,
+    8,
+    7,
+    5,
+    6,
+    0,
+)  # which reading of a name is the better, by level of the given name
+_FAMILY_RANK: Final = (4, 10, 8, 6, 0)
+
+Reading = tuple[int, int, str, str]
+
+
+def _names(a: Features, b: Features) -> Reading:
+    """The most favourable reading of two names, whose parts may be unknown or swapped."""
+    if a.given and b.given:
+        straight = _read(a.given, a.family, b.given, b.family)
+        if straight[0] in (_EQUAL, _FORM) and straight[1] in (0, 1, 2):
+            return straight
+        readings = [straight]
+        if b.family:
+            readings.append(_read(a.given, a.family, b.family, b.given))
+        if a.family:
+            readings.append(_read(a.family, a.given, b.given, b.family))
+        return max(readings, key=_favour)
+    if a.name == b.name:
+        return _alike_whole(a)
+    return max(
+        (_read(given, family, *split) for given, family in _splits(a) for split in _splits(b)), key=_favour
+    )
+
+
+def _favour(reading: Reading) -> tuple[int, int, int, str, str]:
+    given, family, given_word, family_word = reading
+    ranks = _GIVEN_RANK[given], _FAMILY_RANK[family]
+    return min(ranks), sum(ranks), given, given_word, family_word
+
+
+def _alike_whole(a: Features) -> Reading:
+    """Two equal names whose parts are unknown."""
+    if len(a.name) == 1:
+        return _EQUAL, 0, a.name[0], ""
+    return _EQUAL, 1, a.name[0], a.name[-1]
+
+
+def _splits(record: Features) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
+    """Given and family part as the source has them, or both ways round when it does not say."""
+    name = record.name
+    if len(name) == 1:
+        if record.given or not record.family:
+            return [(name, ())]
+        return [((), name)]
+    if record.given and record.family:
+        return [(record.given, record.family)]
+    body = name
+    while len(body) > 2 and len(body[-1]) == 1:
+        body = body[:-1]
+    splits = [(name[:1], name[1:]), (body[-1:], body[:-1])]
+    if len(body) > 2:
+        splits.append((body[-2:], body[:-2]))
+    if len(body) > 3:
+        splits.append((body[2:], body[:2]))
+    return splits
+
+
+def _read(
+    given_a: tuple[str, ...], family_a: tuple[str, ...], given_b: tuple[str, ...], family_b: tuple[str, ...]
+) -> Reading:
+    given, given_word = _given(given_a, given_b) if given_a and given_b else (0, "")
+    if family_a and family_b:
+        family, family_word = _family(family_a, family_b)
+        if family == 4 and (set(family_a) & set(given_b[1:]) or set(family_b) & set(given_a[1:])):
+            family = 2
+        return given, family, given_word, family_word
+    return given, 0, given_word, ""
+
+
+def _given(a: tuple[str, ...], b: tuple[str, ...]) -> tuple[int, str]:
+    one, other = a[0], b[0]
+    if one == other:
+        return (_INITIAL, "") if len(one) == 1 else (_EQUAL, one)
+    level = _word_level(one, other) if one < other else _word_level(other, one)
+    if level != _OTHER:
+        return level, min(one, other)
+    rest_a, rest_b = a[1:], b[1:]
+    if (one in rest_b and len(one) > 1) or (other in rest_a and len(other) > 1):
+        return _MIDDLE, ""
+    return _OTHER, ""
+
+
+@lru_cache(maxsize=65_536)
+def _word_level(one: str, other: str) -> int:
+    """How alike two given names are; the arguments in alphabetical order."""
+    if len(one) == 1 or len(other) == 1:
+        return _INITIAL if one[0] == other[0] else _OTHER
+    if not SAME_NAME.get(one, _NONE).isdisjoint(SAME_NAME.get(other, _NONE)):
+        return _FORM
+    if min(len(one), len(other)) >= 4 and (one.startswith(other) or other.startswith(one)):
+        return _FORM
+    return _SLIP if is_slip(one, other) else _OTHER
+
+
+_NONE: Final[frozenset[int]] = frozenset()
+
+
+@lru_cache(maxsize=65_536)
+def is_slip(one: str, other: str) -> bool:
+    """One letter wrong, missing, doubled or swapped, or more in a long word."""
+    shorter = min(len(one), len(other))
+    if shorter < 3:
+        return False
+    distance: int = OSA.distance(one, other, score_cutoff=2)
+    if distance == 1:
+        return shorter > 3 or one[0] == other[0]
+    return distance == 2 and shorter > 6 and JaroWinkler.similarity(one, other) >= ALIKE
+
+
+def _family(a: tuple[str, ...], b: tuple[str, ...]) -> tuple[int, str]:
+    if a == b:
+        return 1, max(a, key=len)
+    common = [word for word in a if word in b and len(word) > 1]
+    if common:
+        best = max(common, key=lambda word: (len(word), word))
+        return (1 if len(common) == len(a) or len(common) == len(b) else 2), best
+    if "".join(a) == "".join(b):
+        return 1, max(a, key=len)
+    for one in a:
+        for other in b:
+            if is_slip(*sorted((one, other))) or _is_cut(one, other):
+                return 3, ""
+    return 4, ""
+
+
+def _is_cut(one: str, other: str) -> bool:
+    """A field too narrow, or a Polish ending: Kowalsk-i, Kowalsk-a."""
+    shorter, longer = sorted((one, other), key=len)
+    return len(shorter) >= 4 and (longer.startswith(shorter) or longer[:-1] == shorter[:-1])
+
+
+# --- the other fields -------------------------------------------------------------------------------
+
+
+def _emails(a: Features, b: Features) -> int:
+    if a.emails and b.emails:
+        if not a.emails.isdisjoint(b.emails):
+            return 1
+        if any(_email_slip(*sorted((one, other))) for one in a.emails for other in b.emails):
+            return 3
+        return 4
+    if a.roles and not a.roles.isdisjoint(b.roles):
+        return 1 if a.kind == b.kind == ORGANISATION else 2
+    return 0
+
+
+@lru_cache(maxsize=65_536)
+def _email_slip(one: str, other: str) -> bool:
+    """Same local part with another ending, or a letter or two wrong in a long address."""
+    local, _, domain = one.partition("@")
+    local_2, _, domain_2 = other.partition("@")
+    if local == local_2:
+        return len(local) > 5
+    if domain == domain_2:
+        return len(local) > 4 and OSA.distance(local, local_2, score_cutoff=1) <= 1
+    return False
+
+
+def _phones(a: frozenset[str], b: frozenset[str]) -> int:
+    if not a.isdisjoint(b):
+        return 1
+    for one in a:
+        for other in b:
+            if len(one) == len(other) and OSA.distance(one, other, score_cutoff=1) == 1:
+                return 2
+    return 3
+
+
+def _places(a: tuple[Place, ...], b: tuple[Place, ...]) -> int:
+    return min((level for one in a for other in b if (level := _place(one, other))), default=0)
+
+
+@lru_cache(maxsize=16_384)
+def _streets_alike(one: str, other: str) -> bool:
+    if one == other:
+        return True
+    return JaroWinkler.similarity(one, other) >= ALIKE or one.replace(" ", "") == other.replace(" ", "")
+
+
+def _place(a: Place, b: Place) -> int:
+    code = bool(a.postcode) and a.postcode == b.postcode
+    town = bool(a.town) and bool(b.town) and (a.town == b.town or _streets_alike(*sorted((a.town, b.town))))
+    both_say_where = bool(a.postcode and b.postcode) or bool(a.town and b.town)
+    if a.street and b.street and (code or town or not both_say_where) and _same_number(a, b):
+        if a.street == b.street and a.number and b.number:
+            return 1
+        if _streets_alike(*sorted((a.street, b.street))):
+            return 2 if a.number and b.number else 3
+    if code:
+        return 3
+    if town:
+        return 4
+    return 5 if both_say_where or (a.street and b.street) else 0
+
+
+def _same_number(a: Place, b: Place) -> bool:
+    return a.number == b.number or not a.number or not b.number
+
+
+def _dates(one: str, other: str) -> int:
+    if one == other:
+        return 1
+    if one[:4] == other[:4] and (one[5:7], one[8:]) == (other[8:], other[5:7]):
+        return 2
+    return 2 if OSA.distance(one, other, score_cutoff=1) == 1 or one[:7] == other[:7] else 3
+
+
+def _numbers(a: frozenset[str], b: frozenset[str]) -> int:
+    if not a.isdisjoint(b):
+        return 1
+    one, other = min(a), min(b)
+    return 2 if len(one) > 7 and OSA.distance(one, other, score_cutoff=1) == 1 else 3
+
+
+def _companies(a: tuple[str, ...], b: tuple[str, ...]) -> int:
+    if a == b:
+        return 1
+    return _company_level(" ".join(a), " ".join(b)) if a < b else _company_level(" ".join(b), " ".join(a))
+
+
+@lru_cache(maxsize=65_536)
+def _company_level(one: str, other: str) -> int:
+    if one.replace(" ", "") == other.replace(" ", ""):
+        return 1
+    if len(one) > 5 and len(other) > 5 and OSA.normalized_similarity(one, other) >= ALIKE:
+        return 2
+    left, right = set(one.split()), set(other.split())
+    if left <= right or right <= left:
+        return 3
+    return 4
+
+
+def _generations(one: str, other: str) -> int:
+    if not one and not other:
+        return 0
+    if one == other:
+        return 1
+    return 3 if one and other else 2

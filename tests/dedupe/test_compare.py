@@ -1,0 +1,112 @@
+"""Comparing two records, field by field."""
+
+import pytest
+from hypothesis import given
+
+from hub.dedupe.compare import LEVELS, compare
+from hub.dedupe.features import features
+from hub.dedupe.weigh import DEFAULT, ORGANISATIONS, PERSONS, Model, bits
+from tests.dedupe.people import fields, records
+
+
+def level(field, one, other):
+    found = compare(features(one), features(other))
+    return LEVELS[field][getattr(found, field)]
+
+
+@given(records, records)
+def test_comparing_is_symmetric(one, other):
+    a, b = features(one), features(other)
+
+    assert compare(a, b) == compare(b, a)
+
+
+@given(records)
+def test_a_record_never_differs_from_itself(record):
+    found = compare(features(record), features(record))
+
+    assert all(names[n] != "different" for names, n in zip(LEVELS.values(), found.levels(), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "given", "family"),
+    [
+        ("Ann|Bell", "Ann|Bell", "equal", "equal"),
+        ("Ann|Bell", "BELL ANN", "equal", "equal"),
+        ("Ann|Bell", "Bell|Ann", "equal", "equal"),
+        ("Bell, Ann", "Ann Bell", "equal", "equal"),
+        ("Ann|Bell", "A. Bell", "initial", "equal"),
+        ("Ann|Bell", "Ann|", "equal", "missing"),
+        ("Elizabeth|Bell", "Liz|Bell", "short or foreign form", "equal"),
+        ("Pedro|Couto", "Peter|Couto", "short or foreign form", "equal"),
+        ("Rachel|Bell", "Racjhel|Bell", "a slip apart", "equal"),
+        ("Ann|Bellamy", "Ann|Belamy", "equal", "a slip apart"),
+        ("Ana|Reis Couto", "Ana|Couto", "equal", "equal"),
+        ("Ana|Reis Couto", "Ana|Couto Lopes", "equal", "part of it equal"),
+        ("Dr. Ana de Reis", "Ana Reis", "equal", "equal"),
+        ("Jan|Kowalski", "Jan|Kowalska", "equal", "a slip apart"),
+        ("Ana|Couto", "Rui|Couto", "different", "equal"),
+        ("COUTO RUI", "Ana Couto", "different", "equal"),
+        ("Ana|Couto", "Ana|Lopes", "equal", "different"),
+    ],
+)
+def test_names_are_read_in_the_most_favourable_way(one, other, given, family):
+    a, b = fields(one), fields(other)
+
+    assert (level("given", a, b), level("family", a, b)) == (given, family)
+
+
+@pytest.mark.parametrize(
+    ("field", "one", "other", "expected"),
+    [
+        ("email", fields(mail="Ann@Example.org"), fields(mail="ann@example.org"), "equal"),
+        ("email", fields(mail="ann.bell@example.org"), fields(mail="ann.bel@example.org"), "a slip apart"),
+        (
+            "email",
+            fields("A B", mail="info@example.org"),
+            fields("C D", mail="info@example.org"),
+            "office address equal",
+        ),
+        ("email", fields(mail="ann@example.org"), fields(mail="bob@example.org"), "different"),
+        ("phone", fields(phone="00351912345678"), fields(phone="912345678"), "equal"),
+        ("phone", fields(phone="912345678"), fields(phone="912345679"), "a slip apart"),
+        ("phone", fields(phone="912345678"), fields(phone="000000000"), "missing"),
+        ("birth", fields(born="1980-05-01"), fields(born="1980-01-05"), "a slip apart"),
+        ("birth", fields(born="1980-05-01"), fields(born="1955-03-02"), "different"),
+        ("tax", fields(tax_id="ES-B12345678"), fields(tax_id="b12345678"), "equal"),
+        ("company", fields(company="Acorn GmbH & Co. KG"), fields(company="ACORN"), "equal"),
+        ("company", fields(company="Acorn Trade"), fields(company="Acorn"), "one within the other"),
+        ("generation", fields("Rui Couto Jr."), fields("Rui Couto Neto"), "different"),
+        ("kind", fields("Ann Bell"), fields(company="Acorn"), "different"),
+        (
+            "address",
+            fields(street="Hauptstraße 5", town="Köln", postcode="50667"),
+            fields(street="HAUPTSTR. 5", town="Koeln", postcode="50667"),
+            "equal",
+        ),
+        (
+            "address",
+            fields(street="Rua Nova 1", postcode="4000-001"),
+            fields(street="Rua Nova 2", postcode="4000001"),
+            "same postcode",
+        ),
+    ],
+)
+def test_other_fields_have_levels(field, one, other, expected):
+    assert level(field, one, other) == expected
+
+
+def test_a_rare_name_says_more_than_a_common_one():
+    rare, common = fields("Ann|Zyl"), fields("Ann|Silva")
+    model = Model(frequency={"zyl": 0.00001, "ann": 0.002})
+
+    def family_bits(record, model):
+        found = compare(features(record), features(record))
+        return bits(found, model, organisations=False)[1]
+
+    assert family_bits(rare, model) > family_bits(rare, DEFAULT) > family_bits(common, DEFAULT)
+
+
+def test_a_model_needs_a_weight_for_every_level():
+    with pytest.raises(ValueError, match="email needs 5 weights"):
+        Model(persons={**PERSONS, "email": (0, 1)}, organisations=ORGANISATIONS)
