@@ -237,7 +237,7 @@ def _run(command: list[str], log: Path, **environment: str) -> None:
 def _await(server: Server) -> None:
     until = time.monotonic() + START_SECONDS
     while not _answers(server):
-        if not server._is_ours():
+        if os.waitpid(server.pid, os.WNOHANG) != (0, 0):
             raise ServerError(f"{server.name} ended while it was starting; see {server.folder}/log")
         if time.monotonic() > until:
             raise ServerError(f"{server.name} did not answer in {START_SECONDS:g} s; see {server.folder}/log")
