@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from hub.mapping.consent import ConsentField
 from hub.mapping.fields import Field, KindField
 from hub.mapping.table import WriteMode
 from hub.mapping.text import check_id, inspect, shown
-from hub.model import KIND, Fields, Mapped, Problem, Record
+from hub.model import KIND, Fields, Mapped, Problem, Record, base_field
 
 
 class ContactMapping:
@@ -19,7 +19,17 @@ class ContactMapping:
     outward  has any field the hub may write
     """
 
-    __slots__ = ("_fields", "_ignored", "_kind", "_scope", "_writable", "digest", "outward")
+    __slots__ = (
+        "_by_base",
+        "_fields",
+        "_ignored",
+        "_kind",
+        "_nested",
+        "_scope",
+        "_writable",
+        "digest",
+        "outward",
+    )
 
     def __init__(
         self, fields: tuple[Field, ...], kind: KindField, *, digest: bytes, ignored: frozenset[str]
@@ -29,7 +39,12 @@ class ContactMapping:
         self._kind = kind
         self._ignored = ignored
         self._writable = tuple(field for field in self._fields if field.mode is not WriteMode.NEVER)
-        self._scope = frozenset(field.base for field in self._writable)
+        self._nested = any(len(path.steps) > 1 for field in self._writable for path in field.paths)
+        self._by_base: dict[str, list[Field]] = {}
+        for field in self._fields:
+            for base in field.bases:
+                self._by_base.setdefault(base, []).append(field)
+        self._scope = frozenset(base for field in self._writable for base in field.bases)
         self.outward = bool(self._writable)
 
     # --- inward ---------------------------------------------------------------------------------------
@@ -78,7 +93,17 @@ class ContactMapping:
 
     def covers(self, key: str) -> bool:
         """May this mapping write this canonical key?"""
-        return any(field.covers(key) for field in self._writable)
+        return any(
+            field.mode is not WriteMode.NEVER and field.covers(key)
+            for field in self._by_base.get(base_field(key), ())
+        )
+
+    def _told(self, keys: Iterable[str]) -> list[Field]:
+        """The fields that these keys belong to, in the order of the mapping."""
+        told = {
+            id(field) for key in keys for field in self._by_base.get(base_field(key), ()) if field.covers(key)
+        }
+        return [field for field in self._fields if id(field) in told]
 
     def missing(self, golden: Fields) -> list[str]:
         """Required fields that the golden record lacks: without them the contact is outside this system."""
@@ -100,23 +125,30 @@ class ContactMapping:
         A key in `changed` that is not in `desired` empties. Lists, and the parts of one nested object, are
         sent whole.
         """
-        touched = [field for field in self._writable if any(field.covers(key) for key in changed)]
-        if not touched:
-            return {}
-        nested = {path.head for field in touched for path in field.paths if len(path.steps) > 1}
+        touched = [field for field in self._told(changed) if field.mode is not WriteMode.NEVER]
+        if self._nested:
+            touched = self._with_siblings(touched, desired)
         payload: dict[str, Any] = {}
-        for field in self._writable:
-            beside = any(path.head in nested for path in field.paths) and any(map(field.covers, desired))
-            if field in touched or beside:
-                field.write(desired, payload)
+        for field in touched:
+            field.write(desired, payload)
         return payload
+
+    def _with_siblings(self, touched: list[Field], desired: Fields) -> list[Field]:
+        """With the fields that write into the same nested objects, where something is desired of them."""
+        heads = {path.head for field in touched for path in field.paths if len(path.steps) > 1}
+        beside = [
+            field
+            for field in self._told(desired)
+            if field.mode is not WriteMode.NEVER and any(path.head in heads for path in field.paths)
+        ]
+        return [field for field in self._writable if field in touched or field in beside]
 
     def stored(self, fields: Fields) -> dict[str, Any]:
         """`fields` as they would be read back from this system. Idempotent; what it has no place for is left
         out."""
         payload: dict[str, Any] = {}
         out: dict[str, Any] = {}
-        told = [field for field in self._fields if any(field.covers(key) for key in fields)]
+        told = self._told(fields)
         plain = [field for field in told if not field.one_way and not isinstance(field, ConsentField)]
         for field in plain:
             field.write(fields, payload)

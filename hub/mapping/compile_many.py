@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from hub.mapping.countries import FORMS, country_code, country_name
-from hub.mapping.elements import ADDRESS_PARTS, email_key, format_phone, load_phone_plans, phone_key
+from hub.mapping.elements import ADDRESS_PARTS, email_key
 from hub.mapping.many import (
     AddressCodec,
     ColumnSlot,
@@ -19,6 +19,7 @@ from hub.mapping.many import (
     TextCodec,
 )
 from hub.mapping.paths import Getter, Path, Step, getter
+from hub.mapping.phones import format_phone, load_plans, phone_key
 from hub.mapping.rows import Wrong, outward_text, path_of, reader, transforms_of
 from hub.mapping.table import RowSpec, WriteMode
 from hub.mapping.transforms import PLAIN, Transform, same
@@ -41,6 +42,7 @@ def many_field(name: str, rows: Sequence[RowSpec], region: str | None, key: str)
         slots,
         capacity,
         lossy_keys=name == "addresses",
+        always_fits=all(row.max_length is None for row in rows),
     )
 
 
@@ -104,7 +106,7 @@ def _text_codec(
     if name == "emails":
         make = email_key
     elif name == "phones":
-        load_phone_plans()
+        load_plans()
         make = _phone_maker(region)
         spell = _phone_speller(row.format)
     if row.format is not None and name != "phones":

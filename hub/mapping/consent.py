@@ -39,6 +39,7 @@ class ConsentField:
     details: tuple[Detail, ...]
     whole_person: bool
     base: str = "consents"
+    bases: tuple[str, ...] = ("consents",)
     required: bool = False
     one_way: bool = False
 

@@ -17,7 +17,8 @@ _ALSO = {
     "GB": "UK|U.K.|Great Britain|Britain|England|Scotland|Wales|Northern Ireland|Inglaterra|Gran Bretaña"
     "|Grã-Bretanha|Escócia|Großbritannien|Grossbritannien|Angleterre|Grande-Bretagne|Anglia",
     "US": "U.S.|U.S.A.|United States of America|America|EUA|E.U.A.|EE.UU.|EEUU|EE UU|United States"
-    "|Estados Unidos da América|Estados Unidos de América|USA|Etats Unis d'Amérique|Vereinigte Staaten|Stany Zjednoczone",
+    "|Estados Unidos da América|Estados Unidos de América|Etats Unis d'Amérique|Vereinigte Staaten"
+    "|Stany Zjednoczone",
     "NL": "Holland|The Netherlands|Países Baixos|Países Bajos|Hollande|Nederland",
     "CZ": "Czechia|Tschechien|Tchéquie|Czechy|Chéquia|República Checa|Česko",
     "DE": "Federal Republic of Germany|BRD|República Federal da Alemanha",

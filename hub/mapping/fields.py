@@ -20,6 +20,11 @@ class Field(Protocol):
     @property
     def base(self) -> str: ...
     @property
+    def bases(self) -> tuple[str, ...]:
+        """Canonical fields it speaks of: its own base, or the two parts of a name."""
+        ...
+
+    @property
     def mode(self) -> WriteMode: ...
     @property
     def required(self) -> bool: ...
@@ -73,6 +78,10 @@ class SingleField:
     mode: WriteMode
     required: bool
     columns: tuple[Column, ...]
+
+    @property
+    def bases(self) -> tuple[str, ...]:
+        return (self.base,)
 
     @property
     def paths(self) -> tuple[Path, ...]:
@@ -160,6 +169,7 @@ class NameField:
     read_part: tuple[Callable[[Any], Any], Callable[[Any], Any]]
     write_whole: Callable[[str], Any]
     one_way: bool = False
+    bases: tuple[str, ...] = ("given_name", "family_name")
 
     @property
     def paths(self) -> tuple[Path, ...]:
@@ -205,6 +215,7 @@ class KindField:
     column: Column | None
     default: str | None
     base: str = KIND
+    bases: tuple[str, ...] = (KIND,)
     required: bool = False
     one_way: bool = False
 

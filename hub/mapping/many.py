@@ -320,7 +320,12 @@ class ManyField:
     slots: tuple[Slot, ...]
     capacity: int | None
     lossy_keys: bool  # an element may come back under another key: parts of it can be cut or missing
+    always_fits: bool  # no column limits the length of an element
     one_way: bool = False
+
+    @property
+    def bases(self) -> tuple[str, ...]:
+        return (self.base,)
 
     @property
     def paths(self) -> tuple[Path, ...]:
@@ -385,7 +390,7 @@ class ManyField:
         return (order.index(label) if label in order else len(order)), str(label), key
 
     def _fits(self, element: Element) -> bool:
-        return any(_holds(slot, element) for slot in self.slots)
+        return self.always_fits or any(_holds(slot, element) for slot in self.slots)
 
     def _read_back(self, element: Element) -> str:
         """The key under which this system would hold the element."""
@@ -413,7 +418,10 @@ class ManyField:
                 if (slot.single and put) or (by_label and slot.label is None):
                     continue
                 taken = [
-                    e for e in rest if _holds(slot, e) and (not by_label or e[1].get("label") == slot.label)
+                    e
+                    for e in rest
+                    if (not by_label or e[1].get("label") == slot.label)
+                    and (self.always_fits or _holds(slot, e))
                 ]
                 put += taken[:1] if slot.single else taken
                 rest = [e for e in rest if e not in put]

@@ -1,4 +1,4 @@
-"""Loads a mapping file: checked by pydantic, compiled to closures, or refused with the place and the way out."""
+"""Loads a mapping file: compiled to closures, or refused with the place and the way out."""
 
 from __future__ import annotations
 

@@ -39,16 +39,28 @@ class Unmappable(Exception):  # noqa: N818 - a result of one value, caught by it
 
 def inspect(fields: Mapping[str, Any], record_id: str) -> None:
     """RecordError when a record can not be taken: see the head of this module."""
+    if _is_small(fields):
+        return
     size = 0
     for name, value in fields.items():
-        if type(value) is str and value.isascii() and len(value) <= MAX_VALUE and "\0" not in value:
-            size += len(name) + len(value)  # the usual case, kept short
-            if not name.isascii() or "\0" in name:
-                size += _text_size(name, record_id)
-        else:
-            size += _text_size(name, record_id) + _size(value, record_id, 1)
+        size += _size(name, record_id, 1) + _size(value, record_id, 1)
         if size > MAX_RECORD:
             raise _refused(record_id, f"the record is larger than {MAX_RECORD // 1024} KiB")
+
+
+def _is_small(fields: Mapping[str, Any]) -> bool:
+    """The usual record, seen in one go: plain values that all together are smaller than one may be."""
+    texts = []
+    for value in fields.values():
+        if type(value) is str:
+            texts.append(value)
+        elif value is not None and type(value) is not bool and type(value) is not float:
+            return False
+    try:
+        every = "".join(texts) + "".join(fields)
+        return "\0" not in every and len(every if every.isascii() else every.encode()) <= MAX_VALUE
+    except (UnicodeEncodeError, TypeError):
+        return False
 
 
 def _size(value: Any, record_id: str, depth: int) -> int:
@@ -133,11 +145,19 @@ def shown(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
-@lru_cache(maxsize=65_536)
+_MARKS = re.compile("[\u0300-\u036f]+")  # accents, once they are taken apart from their letters
+_OTHERS = re.compile("[^0-9a-z]+")
+
+
+@lru_cache(maxsize=16_384)
 def folded(text: str) -> str:
     """For comparing: lower case, no accents, each run of anything but letters and digits one space."""
-    plain = text if text.isascii() else anyascii(normalize("NFC", text.casefold()))
-    return " ".join(re.findall(r"[0-9a-z]+", plain.lower()))
+    plain = text.lower()
+    if not plain.isascii():
+        plain = _MARKS.sub("", normalize("NFKD", text.casefold()))
+        if not plain.isascii():
+            plain = anyascii(plain).lower()
+    return _OTHERS.sub(" ", plain).strip()
 
 
 def ascii_only(text: str) -> str:

@@ -15,8 +15,9 @@ from typing import Any, TypeAlias
 
 import re2
 
-from hub.mapping.countries import FORMS, country_code, country_name
-from hub.mapping.elements import PHONE_FORMATS, format_phone, phone_key
+from hub.mapping.countries import FORMS as COUNTRY_FORMS
+from hub.mapping.countries import country_code, country_name
+from hub.mapping.phones import FORMATS, format_phone, load_plans, phone_key
 from hub.mapping.text import SCIENTIFIC, Unmappable, as_text
 
 MAX_PATTERN = 500  # characters of a user's pattern
@@ -45,9 +46,9 @@ def same(text: str) -> str:
 
 # fmt: off
 _PARTICLES = frozenset({
-        "a", "al", "af", "av", "d", "da", "das", "de", "degli", "dei", "del", "della", "den", "der",
-        "des", "di", "do", "dos", "du", "e", "el", "em", "la", "las", "le", "los", "ten", "ter", "van",
-        "vom", "von", "y", "z", "zu", "zum", "zur", "und"
+    "a", "al", "af", "av", "d", "da", "das", "de", "degli", "dei", "del", "della", "den", "der",
+    "des", "di", "do", "dos", "du", "e", "el", "em", "la", "las", "le", "los", "ten", "ter", "van",
+    "vom", "von", "y", "z", "zu", "zum", "zur", "und",
 })
 # fmt: on
 _WORD = re.compile(r"[^\W\d_]+")
@@ -57,7 +58,7 @@ def collapse(text: str) -> str:
     return " ".join(text.split())
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=32_768)
 def name_case(text: str) -> str:
     """A name typed all in capitals or all in small letters gets capitals; any other is left as it is."""
     text = collapse(text)
@@ -173,7 +174,7 @@ def day(forms: str | Sequence[str] = "%Y-%m-%d") -> Transform:
         raise ValueError("name at least one date format, such as %d/%m/%Y")
     readers = [_read_moment(form) for form in every]
 
-    @lru_cache(maxsize=65_536)
+    @lru_cache(maxsize=32_768)
     def read(text: str) -> str:
         for reader in readers:
             if (moment := reader(text)) is not None:
@@ -190,7 +191,7 @@ def _day_of(text: str) -> date:
         raise Unmappable("not a day written as YYYY-MM-DD") from err
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=32_768)
 def iso_day(text: str) -> str:
     """YYYY-MM-DD, also with a midnight behind it, as databases without a type for days store it."""
     found = _ISO_DAY.fullmatch(text)
@@ -327,14 +328,15 @@ def split_name(part: str) -> Transform:
 
 
 def country(form: str = "alpha2") -> Transform:
-    if form not in FORMS:
-        raise ValueError(f"a country can be written as {', '.join(FORMS)}")
+    if form not in COUNTRY_FORMS:
+        raise ValueError(f"a country can be written as {', '.join(COUNTRY_FORMS)}")
     return Transform(country_code, lambda code: country_name(code, form), exact=True)
 
 
 def phone(region: str | None, form: str = "e164") -> Transform:
-    if form not in PHONE_FORMATS and form != "digits":
-        raise ValueError(f"a phone number can be written as {', '.join(PHONE_FORMATS)}, digits")
+    if form not in FORMATS and form != "digits":
+        raise ValueError(f"a phone number can be written as {', '.join(FORMATS)}, digits")
+    load_plans()
     return Transform(lambda text: phone_key(text, region), lambda key: format_phone(key, form), exact=True)
 
 
