@@ -62,7 +62,7 @@ def current_connection() -> str | None:
 def clean(text: str) -> str:
     """Without secrets and email addresses."""
     text = redact(text)
-    for secret in revealed():  # as a traceback shows it: KeyError('with \\\\ doubled')
+    for secret in revealed():  # also as a traceback writes it, escaped
         text = text.replace(repr(secret)[1:-1], "***")
     return _EMAIL.sub("[address]", text) if "@" in text else text
 

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
+from functools import cache
 from time import monotonic
 from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo, available_timezones
@@ -130,12 +131,18 @@ def _weekday(name: str) -> int:
 
 
 def _zone(name: Any, where: str) -> ZoneInfo:
-    known = available_timezones() | {"UTC"}
+    known = _zones()
     if isinstance(name, str) and name in known:
         return ZoneInfo(name)
     near = get_close_matches(str(name), known, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else " Allowed: names such as Europe/Lisbon or UTC."
     raise ConfigError(f"{where}: there is no time zone {name!r}.{hint}")
+
+
+@cache
+def _zones() -> frozenset[str]:
+    """Reads the whole time zone folder, so once."""
+    return frozenset(available_timezones() | {"UTC"})
 
 
 def _jitter(seconds: float) -> float:

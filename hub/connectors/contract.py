@@ -117,6 +117,14 @@ class Connector(ABC):
         self.settings = settings
         self.context = context
 
+    @classmethod
+    def mapping_text(cls, settings: Mapping[str, Any]) -> str:  # noqa: ARG003 - for types whose settings shape it
+        """Text of the mapping of a connection that names no file.
+
+        settings  as written, secrets by reference
+        """
+        return cls.default_mapping
+
     @property
     @abstractmethod
     def can(self) -> Can:

@@ -17,7 +17,8 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import orjson
-from pydantic import Field, StringConstraints, model_validator
+import yaml
+from pydantic import Field, StringConstraints, TypeAdapter, model_validator
 
 from hub.connectors.contract import PAGE_SIZE, Can, Connector, Inbox, Report, Settings
 from hub.errors import ConfigError, CursorExpired
@@ -29,32 +30,31 @@ SPAM = "_spam"
 RESERVED = frozenset({RECEIVED_AT, CONSENTS, SPAM})  # names in a stored payload that are the hub's own
 
 TICKED = frozenset({"on", "yes", "true", "1", "checked", "sim", "si", "sí", "tak"})
-ADDRESS_FIELDS = {  # where the address of a consent is looked for when the settings do not say
-    "email": ("emails", "email", "mail", "e-mail"),
-    "sms": ("phones", "phone", "mobile", "tel"),
-    "phone": ("phones", "phone", "mobile", "tel"),
-}
-
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f|]+$")]
 HeaderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,80}$")]
 Address = Annotated[str, StringConstraints(pattern=r"^https?://[^\s\"'<>;,]+$", max_length=2000)]
 
 
 class ConsentBox(Settings):
-    """A checkbox that gives consent.
+    """A checkbox that gives consent to one channel and purpose, for the address given in the same form.
 
-    field         name of the checkbox
-    channel       email, sms, phone, post …
-    purpose       what the consent is for, as in the other systems: newsletter, marketing …
-    wording       the sentence beside the box; kept with every consent given
-    address       field that holds the address; default: the usual names of that channel
+    field    name of the checkbox
+    channel  email, sms, phone, post …
+    purpose  what the consent is for, as in the other systems: newsletter, marketing …
+    wording  the sentence beside the box; kept with every consent given
     """
 
     field: Name
-    channel: Name = "email"
-    purpose: Name
+    channel: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,40}$")] = "email"
+    purpose: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_.-]{1,80}$")]
     wording: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
-    address: Name | None = None
+
+    @property
+    def key(self) -> str:
+        return f"{self.channel}|{self.purpose}"
+
+
+_BOXES = TypeAdapter(tuple[ConsentBox, ...])
 
 
 class HmacScheme(Settings):
@@ -185,6 +185,8 @@ class FormSettings(Settings):
         double = sorted({name for name in names if names.count(name) > 1} | RESERVED.intersection(names))
         if double:
             raise ValueError(f"these names are used twice or are the hub's own: {', '.join(double)}")
+        if len({box.key for box in self.consent}) < len(self.consent):
+            raise ValueError("two boxes give the same consent: each channel and purpose has one box")
         return self
 
 
@@ -193,6 +195,12 @@ class FormConnector(Connector):
 
     Settings = FormSettings
     default_mapping = ""
+
+    @classmethod
+    def mapping_text(cls, settings: Mapping[str, Any]) -> str:
+        return yaml.safe_dump(
+            mapping_of(_BOXES.validate_python(settings.get("consent", ()))), sort_keys=False
+        )
 
     @property
     def can(self) -> Can:
@@ -242,23 +250,46 @@ def read_delivery(
     return Record(delivery_id, fields, changed_at=received_at)
 
 
-def read_consents(fields: Mapping[str, Any], boxes: tuple[ConsentBox, ...], at: str) -> list[dict[str, str]]:
-    """What the ticked boxes of a submission mean, by today's wording.
+def read_consents(
+    fields: Mapping[str, Any], boxes: tuple[ConsentBox, ...], at: str, source: str
+) -> dict[str, dict[str, str]]:
+    """What the ticked boxes of a submission mean, by today's wording; keyed by channel and purpose.
 
-    at  ISO time of arrival
+    at      ISO time of arrival
+    source  where the box was ticked
     """
-    return [_consent(fields, box, at) for box in boxes if is_ticked(look_up(fields, box.field))]
-
-
-def _consent(fields: Mapping[str, Any], box: ConsentBox, at: str) -> dict[str, str]:
     return {
-        "channel": box.channel,
-        "address": _address(fields, box),
-        "purpose": box.purpose,
-        "status": "granted",
-        "at": at,
-        "basis": "explicit",
-        "wording": box.wording,
+        box.key: {
+            "status": "granted",
+            "at": at,
+            "basis": "explicit",
+            "source": source,
+            "wording": box.wording,
+        }
+        for box in boxes
+        if is_ticked(look_up(fields, box.field))
+    }
+
+
+def mapping_of(boxes: tuple[ConsentBox, ...]) -> dict[str, Any]:
+    """The mapping that fits a form: columns named like the canonical fields, and its consents."""
+    return {
+        "flat": True,
+        "consents": [
+            {
+                "from": f"consents['{box.key}'].status",
+                "values": {"granted": "granted"},
+                "channel": box.channel,
+                "purpose": box.purpose,
+                "at": f"consents['{box.key}'].at",
+                "basis": {"from": f"consents['{box.key}'].basis"},
+                "source": {"from": f"consents['{box.key}'].source"},
+                "wording": {"from": f"consents['{box.key}'].wording"},
+                "write": "never",
+            }
+            for box in boxes
+        ],
+        "ignore": [box.field for box in boxes],
     }
 
 
@@ -281,15 +312,6 @@ def look_up(fields: Mapping[str, Any], path: str) -> Any:
             return None
         value = value[name]
     return value
-
-
-def _address(fields: Mapping[str, Any], box: ConsentBox) -> str:
-    """The address the consent is for as it was typed; `*`, the whole person, where none was."""
-    for name in (box.address,) if box.address else ADDRESS_FIELDS.get(box.channel, ()):
-        value = look_up(fields, name)
-        if isinstance(value, str) and value.strip():
-            return value.strip()
-    return "*"
 
 
 def _number(since: Cursor | None) -> int:

@@ -106,7 +106,7 @@ class Form:
         at = now.isoformat()
         payload = {name: value for name, value in fields.items() if name not in RESERVED}
         payload[RECEIVED_AT] = at
-        payload[CONSENTS] = read_consents(fields, self.settings.consent, at)
+        payload[CONSENTS] = read_consents(fields, self.settings.consent, at, f"form {self.name}")
         if self.settings.honeypot and look_up(fields, self.settings.honeypot):
             payload[SPAM] = True
         return payload

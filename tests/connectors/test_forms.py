@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from hub.config.document import parse_document
 from hub.connectors.contract import PAGE_SIZE, Context
 from hub.connectors.forms import (
     ConsentBox,
@@ -18,11 +19,13 @@ from hub.connectors.forms import (
     FormSettings,
     is_ticked,
     look_up,
+    mapping_of,
     read_consents,
     read_delivery,
 )
 from hub.errors import ConfigError, CursorExpired
-from hub.model import Record, Unreadable
+from hub.mapping.spec import load_mapping
+from hub.model import Mapped, Record, Unreadable
 
 AT = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 BOX = ConsentBox(field="newsletter", purpose="newsletter", wording="Send me the newsletter.")
@@ -127,7 +130,7 @@ def test_check_says_how_many_secrets_are_in_use_and_shows_none():
 
 
 def test_consents_of_a_delivery_are_part_of_the_record():
-    consents = [{"channel": "email", "purpose": "newsletter"}]
+    consents = {"email|newsletter": {"status": "granted"}}
 
     record = read_delivery("m", AT, {"a": 1, "_consents": consents, "_received_at": "x"}, PUBLIC)
 
@@ -135,13 +138,13 @@ def test_consents_of_a_delivery_are_part_of_the_record():
 
 
 def test_consents_that_a_browser_made_up_are_left_out():
-    record = read_delivery("m", AT, {"a": 1, "consents": [{"channel": "email"}], "_consents": []}, PUBLIC)
+    record = read_delivery("m", AT, {"a": 1, "consents": [{"channel": "email"}], "_consents": {}}, PUBLIC)
 
     assert record == Record("m", {"a": 1}, changed_at=AT)
 
 
 def test_consents_of_a_signed_sender_are_left_to_its_mapping():
-    record = read_delivery("m", AT, {"a": 1, "consents": ["x"], "_consents": []}, SIGNED)
+    record = read_delivery("m", AT, {"a": 1, "consents": ["x"], "_consents": {}}, SIGNED)
 
     assert record == Record("m", {"a": 1, "consents": ["x"]}, changed_at=AT)
 
@@ -175,30 +178,67 @@ def test_anything_else_is_not(value):
     assert not is_ticked(value)
 
 
-@pytest.mark.parametrize(
-    ("fields", "address"),
-    [
-        ({"emails": " ana@example.org "}, "ana@example.org"),
-        ({"email": "ana@example.org", "phones": "1"}, "ana@example.org"),
-        ({"emails": "", "email": "ana@example.org"}, "ana@example.org"),
-        ({"phones": "912345678"}, "*"),
-        ({"emails": ["a@example.org", "b@example.org"]}, "*"),
-    ],
-)
-def test_a_consent_is_for_the_address_that_was_typed(fields, address):
-    (consent,) = read_consents({**fields, "newsletter": "on"}, (BOX,), "now")
+def test_a_box_is_found_where_its_settings_say():
+    box = ConsentBox(field="data.ok", channel="sms", purpose="alerts", wording="Text me.")
 
-    assert consent["address"] == address
+    consents = read_consents({"data": {"ok": True}}, (box,), "now", "form website")
+
+    assert consents == {
+        "sms|alerts": {
+            "status": "granted",
+            "at": "now",
+            "basis": "explicit",
+            "source": "form website",
+            "wording": "Text me.",
+        }
+    }
 
 
-def test_a_consent_looks_where_its_settings_say():
-    box = ConsentBox(
-        field="data.ok", channel="sms", purpose="alerts", wording="Text me.", address="data.mobile"
+def mapped(fields: Mapping[str, Any], settings: FormSettings = PUBLIC) -> Mapped:
+    """A delivery with these fields on its whole way to canonical fields, by the mapping of its form."""
+    consents = read_consents(fields, settings.consent, AT.isoformat(), "form website")
+    record = read_delivery("m", AT, {**fields, "_consents": consents}, settings)
+    assert isinstance(record, Record)
+    return load_mapping(mapping_of(settings.consent), where="form", default_region="PT").inward(record)
+
+
+def test_a_ticked_box_becomes_a_canonical_consent_of_the_address_given():
+    found = mapped(
+        {"given_name": "Ana", "email": "Ana@example.org", "phone": "912 345 678", "newsletter": "yes"}
     )
 
-    (consent,) = read_consents({"data": {"ok": True, "mobile": "912345678"}, "phones": "1"}, (box,), "now")
+    assert found.problems == ()
+    assert found.fields["consents/email|ana@example.org|newsletter"] == {
+        "status": "granted",
+        "at": "2026-11-21T12:00:00+00:00",
+        "basis": "explicit",
+        "source": "form website",
+        "wording": "Send me the newsletter.",
+    }
+    assert found.fields["given_name"] == "Ana"
+    assert "phones/+351912345678" in found.fields
 
-    assert (consent["channel"], consent["address"], consent["wording"]) == ("sms", "912345678", "Text me.")
+
+def test_a_box_left_empty_says_nothing():
+    found = mapped({"email": "ana@example.org"})
+
+    assert not any(key.startswith("consents/") for key in found.fields)
+    assert found.problems == ()
+
+
+def test_a_consent_without_an_address_is_reported_and_not_widened_to_the_person():
+    found = mapped({"given_name": "Ana", "newsletter": "yes"})
+
+    assert not any(key.startswith("consents/") for key in found.fields)
+    assert [problem.field for problem in found.problems] == ["consents"]
+
+
+def test_the_mapping_of_a_form_is_a_mapping_file():
+    text = FormConnector.mapping_text({"secret": "env:S", "consent": [BOX.model_dump()]})
+
+    data = parse_document(text, "form").data
+    assert data == mapping_of((BOX,))
+    assert load_mapping(data, where="form", default_region=None).scope() >= {"given_name", "emails"}
 
 
 def test_a_name_with_a_dot_is_found_before_a_path():
@@ -232,6 +272,10 @@ HMAC = {"signature": "hmac", "secret": "env:S"}
         ({"secret": "env:S", "thanks_url": "javascript:alert(1)"}, "thanks_url"),
         ({"secret": "env:S", "consent": [{"field": "a", "purpose": "b", "wording": "  "}]}, "wording"),
         ({"secret": "env:S", "colour": "red"}, "colour"),
+        (
+            {"secret": "env:S", "consent": [BOX.model_dump(), {**BOX.model_dump(), "field": "other"}]},
+            "the same consent",
+        ),
     ],
 )
 def test_settings_that_contradict_themselves_are_refused_with_the_reason(settings, message):

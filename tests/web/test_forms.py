@@ -46,7 +46,7 @@ def test_an_urlencoded_form_is_stored_as_written(rig):
 
     assert answer.status_code == 200
     assert rig.inbox.payloads == [
-        {"given_name": "Zoë", "emails": "zoe@example.org", "_received_at": NOW.isoformat(), "_consents": []}
+        {"given_name": "Zoë", "emails": "zoe@example.org", "_received_at": NOW.isoformat(), "_consents": {}}
     ]
 
 
@@ -536,17 +536,15 @@ def test_the_style_of_the_page_is_served_by_the_hub_itself(rig):
 def test_a_ticked_box_becomes_a_consent_with_its_time_and_wording(rig):
     rig.post("/forms/news", data={"emails": "zoe@example.org", "newsletter": "yes"})
 
-    assert rig.inbox.payloads[0]["_consents"] == [
-        {
-            "channel": "email",
-            "address": "zoe@example.org",
-            "purpose": "newsletter",
+    assert rig.inbox.payloads[0]["_consents"] == {
+        "email|newsletter": {
             "status": "granted",
             "at": NOW.isoformat(),
             "basis": "explicit",
+            "source": "form news",
             "wording": NEWSLETTER.wording,
         }
-    ]
+    }
 
 
 @pytest.mark.parametrize("value", [None, "", "no", "false", "0", "off", "maybe"])
@@ -555,7 +553,7 @@ def test_a_box_that_is_not_clearly_ticked_gives_no_consent(rig, value):
         "/forms/news", data={"emails": "zoe@example.org"} | ({} if value is None else {"newsletter": value})
     )
 
-    assert rig.inbox.payloads[0]["_consents"] == []
+    assert rig.inbox.payloads[0]["_consents"] == {}
 
 
 def test_a_sender_cannot_write_the_hub_s_own_fields(rig):
@@ -569,7 +567,7 @@ def test_a_sender_cannot_write_the_hub_s_own_fields(rig):
     rig.post("/forms/news", json=forged)
 
     stored = rig.inbox.payloads[0]
-    assert stored["_consents"] == []
+    assert stored["_consents"] == {}
     assert stored["_received_at"] == NOW.isoformat()
     assert "_spam" not in stored
 
