@@ -52,8 +52,8 @@ class Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
-        except (_CLICK, typer.Exit, typer.Abort):
-            raise
+        except (_CLICK, typer.Exit, typer.Abort, BrokenPipeError):
+            raise  # typer's own ways to end; the last when a reader such as `head` has enough
         except HubError as err:
             if _wants_debug(ctx):
                 raise

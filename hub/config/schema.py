@@ -13,8 +13,8 @@ from hub.errors import ConfigError
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 REFERENCE = {
     "type": "string",
-    "pattern": r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$",
-    "description": "a secret by reference: env:NAME or file:PATH",
+    "pattern": r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+|[^:]+://.*)$",
+    "description": "a secret by reference: env:NAME, file:PATH, or ${env:NAME} in an address",
 }
 
 

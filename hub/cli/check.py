@@ -1,0 +1,204 @@
+"""`hub check`: the configuration, then each system: reachable, allowed, what it can do, how a record maps."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, fields
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from hub.checking import Finding, SampleRow, check_connection
+from hub.cli.screen import DONE, FAILED, SET_ASIDE, Chosen, Json, print_json, screen
+from hub.config import HubConfig, connection_config, open_secret_files
+from hub.connectors.contract import Can, Promise
+from hub.secrets import redact
+
+app = typer.Typer()
+
+ABILITIES = {
+    "changes": "changes only",
+    "complete": "full listing",
+    "tombstones": "deletions told",
+    "read": "read back",
+    "create": "create",
+    "update": "update",
+    "archive": "archive",
+    "delete": "delete",
+    "stale": "stale writes refused",
+}
+PROMISES = {
+    Promise.KEYED: "takes our key",
+    Promise.READBACK: "found again at once",
+    Promise.EVENTUAL: "found again later",
+    Promise.WRITE_ONLY: "an unknown create goes to a person",
+}
+
+
+@app.command()
+def check(
+    ctx: typer.Context,
+    connections: Annotated[
+        list[str] | None, typer.Argument(metavar="[CONNECTION]...", help="Default: all that are enabled.")
+    ] = None,
+    show_values: Annotated[
+        bool, typer.Option("--show-values", help="Show the sample record as it is: personal data.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Check the configuration, then each system: reachable, allowed, what it can do. Writes nothing.
+
+    One record of each system is shown before and after mapping, with letters as x and digits as 9 unless
+    --show-values is given. Exit: 0 all well, 1 some values would be set aside, 2 a connection is unusable.
+    """
+    config = ctx.find_object(Chosen).loaded  # type: ignore[union-attr] # set by the command hub
+    names = connections or [name for name, connection in config.connections.items() if connection.enabled]
+    for name in names:
+        connection_config(config, name)  # a wrong name stops before any system is reached
+    out = screen()
+    findings = [_look(config, name, quiet=as_json) for name in names]
+    readable = open_secret_files(config)
+    if as_json:
+        print_json({
+            "folder": config.folder,
+            "warnings": [_say_readable(reference) for reference in readable],
+            "connections": [_as_json(finding, show_values) for finding in findings],
+        })  # fmt: skip
+    else:
+        _print_all(out, config, findings, readable, show_values)
+    raise typer.Exit(_exit_code(findings))
+
+
+def _look(config: HubConfig, name: str, *, quiet: bool) -> Finding:
+    err = screen(stderr=True)
+    if quiet or not err.is_terminal:
+        return check_connection(config, name)
+    with err.status(f"checking {name} …"):
+        return check_connection(config, name)
+
+
+def _exit_code(findings: list[Finding]) -> int:
+    if any(finding.error for finding in findings):
+        return FAILED
+    return SET_ASIDE if any(finding.problems for finding in findings) else DONE
+
+
+# --- for people -------------------------------------------------------------------------------------
+
+
+def _print_all(
+    out: Console, config: HubConfig, findings: list[Finding], readable: list[str], show_values: bool
+) -> None:
+    out.print(f"[green]✓[/] {escape(str(config.folder))}: the configuration is valid")
+    for reference in readable:
+        out.print(f"[yellow]![/] {escape(_say_readable(reference))}")
+    if not findings:
+        out.print("There is no enabled connection yet: add one to hub.yaml below `connections`.")
+        return
+    out.print(_overview(findings))
+    for finding in findings:
+        _print_details(out, finding, show_values)
+
+
+def _overview(findings: list[Finding]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("connection", "type", "system", "records", "can", "a lost reply"):
+        table.add_column(column, justify="right" if column == "records" else "left", overflow="fold")
+    for finding in findings:
+        mark = "[red]✗[/]" if finding.error else "[yellow]![/]" if finding.problems else "[green]✓[/]"
+        table.add_row(
+            f"{mark} {escape(finding.name)}",
+            escape(finding.type),
+            escape(finding.system),
+            "" if finding.records is None else f"{finding.records:,}",
+            "[red]not usable[/]" if finding.error else ", ".join(_abilities(finding.can)),
+            PROMISES[finding.can.promise] if finding.can and finding.can.create else "",
+        )
+    return table
+
+
+def _abilities(can: Can | None) -> list[str]:
+    return [word for name, word in ABILITIES.items() if can is not None and getattr(can, name)]
+
+
+def _print_details(out: Console, finding: Finding, show_values: bool) -> None:
+    out.print()
+    out.print(f"[bold]{escape(finding.name)}[/]")
+    if finding.error:
+        out.print(f"  [red]✗[/] {escape(redact(finding.error))}")
+    for line in finding.lines:
+        out.print(f"  {escape(redact(line))}")
+    for line in finding.warnings:
+        out.print(f"  [yellow]![/] {escape(redact(line))}")
+    for line in finding.problems:
+        out.print(f"  [yellow]![/] {escape(redact(line))}")
+    if finding.sample:
+        out.print(_sample(finding.sample, show_values))
+    if finding.unmapped:
+        out.print(f"  [dim]not mapped: {escape(', '.join(finding.unmapped))}[/]")
+
+
+def _sample(rows: tuple[SampleRow, ...], show_values: bool) -> Table:
+    table = Table(box=None, header_style="dim", padding=(0, 2))
+    for column in ("one record: its field", "holds", "canonical field", "becomes"):
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        shown = _shown_row(row, show_values)
+        after = (
+            f"[yellow]set aside: {escape(row.problem)}[/]" if row.problem else escape(_text(shown["after"]))
+        )
+        table.add_row(escape(row.path), escape(_text(shown["before"])), escape(shown["key"]), after)
+    return table
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name}: {_text(part)}" for name, part in value.items())
+    if isinstance(value, list):
+        return "; ".join(_text(part) for part in value)
+    return "" if value is None else str(value)
+
+
+def _say_readable(reference: str) -> str:
+    path = reference.removeprefix("file:")
+    return f"every user of this machine can read the secret {reference}; run: chmod 600 {path}"
+
+
+# --- for programs -----------------------------------------------------------------------------------
+
+
+def _as_json(finding: Finding, show_values: bool) -> dict[str, Any]:
+    plain = {field.name: getattr(finding, field.name) for field in fields(finding)}
+    for key in ("lines", "warnings", "problems"):
+        plain[key] = [redact(line) for line in plain[key]]
+    return plain | {
+        "error": redact(finding.error) if finding.error else None,
+        "can": asdict(finding.can) if finding.can else None,
+        "sample": [_shown_row(row, show_values) for row in finding.sample],
+    }
+
+
+# --- personal data ----------------------------------------------------------------------------------
+
+
+def _shown_row(row: SampleRow, show_values: bool) -> dict[str, Any]:
+    plain = asdict(row)
+    if show_values:
+        return plain
+    base, slash, element = row.key.partition("/")
+    return plain | {"before": mask(row.before), "after": mask(row.after), "key": base + slash + mask(element)}
+
+
+def mask(value: Any) -> Any:
+    """The shape of a value without what it says: letters become x, digits 9."""
+    if isinstance(value, dict):
+        return {name: mask(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [mask(part) for part in value]
+    if value is None or isinstance(value, bool):
+        return value
+    text = re.sub(r"\d", "9", str(value))
+    return re.sub(r"[^\W\d_]", lambda letter: "X" if letter[0].isupper() else "x", text)
