@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from hub.cli.screen import Chosen, complain, print_json
-from hub.config.schema import hub_schema, usable_types
+from hub.config.schema import DIALECT, hub_schema, usable_types
+from hub.mapping.table import MappingSpec
 
 app = typer.Typer(
     no_args_is_help=True, help="Show the configuration as it is understood, or its JSON Schema."
@@ -13,12 +16,17 @@ app = typer.Typer(
 
 
 @app.command()
-def schema() -> None:
+def schema(
+    mapping: Annotated[bool, typer.Option("--mapping", help="The schema of mapping files instead.")] = False,
+) -> None:
     """Print the JSON Schema of hub.yaml, with the settings of every installed connector type.
 
     In an editor: `hub config schema > config/hub.schema.json`, and as the first line of hub.yaml
     `# yaml-language-server: $schema=hub.schema.json`.
     """
+    if mapping:
+        print_json({"$schema": DIALECT, **MappingSpec.model_json_schema(), "title": "mapping"})
+        return
     types, reasons = usable_types()
     for reason in reasons:
         complain(f"Left out of the schema: {reason}")

@@ -19,6 +19,7 @@ from typer.core import TyperGroup
 
 from hub.cli.screen import FAILED, Chosen, complain
 from hub.errors import HubError
+from hub.secrets import redact
 
 COMMANDS = {
     "init": ("hub.cli.init", "Write a commented configuration to start from."),
@@ -143,7 +144,7 @@ def _say_bug(err: Exception) -> str:
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     handle, path = tempfile.mkstemp(prefix=f"hub-error-{stamp}-", suffix=".log")
     with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.writelines(traceback.format_exception(err))
+        file.write(redact("".join(traceback.format_exception(err))))
     return (
         f"A fault in the hub itself ({type(err).__name__}); the command was not finished.\n"
         f"Its trace is in {path}. Run the command again with --debug to see it here, and please report it."

@@ -11,6 +11,11 @@ def test_the_schema_is_json_with_a_variant_for_every_type(hub):
     assert {"$ref": "#/$defs/form"} in schema["properties"]["connections"]["additionalProperties"]["oneOf"]
 
 
+def test_mapping_files_have_a_schema_too(hub):
+    schema = json.loads(hub("config", "schema", "--mapping").out)
+    assert {"fields", "consents", "kind"} <= set(schema["properties"])
+
+
 def test_the_configuration_is_shown_with_defaults_and_without_secrets(hub, monkeypatch):
     monkeypatch.setenv("FORM_SECRET", "hunter2")
     Path("config").mkdir()
