@@ -147,11 +147,20 @@ def _sample(rows: tuple[SampleRow, ...], show_values: bool) -> Table:
         table.add_column(column, overflow="fold")
     for row in rows:
         shown = _shown_row(row, show_values)
-        after = (
-            f"[yellow]set aside: {escape(row.problem)}[/]" if row.problem else escape(_text(shown["after"]))
-        )
-        table.add_row(escape(row.path), escape(_text(shown["before"])), escape(shown["key"]), after)
+        field, after = _becomes(shown["key"], shown["after"])
+        if row.problem:
+            after = f"[yellow]set aside: {escape(row.problem)}[/]"
+        table.add_row(escape(row.path), escape(_text(shown["before"])), escape(field), after)
     return table
+
+
+def _becomes(key: str, value: Any) -> tuple[str, str]:
+    """(field, value) for people: of one among many, the element with what is known of it."""
+    base, slash, element = key.partition("/")
+    if not slash or base == "addresses":  # whose element is a number that says nothing
+        return base, escape(_text(value))
+    more = _text(value)
+    return base, escape(f"{element} ({more})" if more else element)
 
 
 def _text(value: Any) -> str:
