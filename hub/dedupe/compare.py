@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from rapidfuzz.distance import OSA, JaroWinkler
 
-from hub.dedupe.features import ORGANISATION, Features, Place
+from hub.dedupe.features import ORGANISATION, Features, Place, Split
 from hub.dedupe.words import SAME_NAME
 
 ALIKE: Final = 0.88  # Jaro-Winkler from which two words may be one with a slip
@@ -32,7 +32,7 @@ LEVELS: Final[dict[str, tuple[str, ...]]] = {
     "address": ("missing", "equal", "street and town alike", "same postcode", "same town", "different"),
     "birth": ("missing", "equal", "a slip apart", "different"),
     "tax": ("missing", "equal", "a slip apart", "different"),
-    "company": ("missing", "equal", "alike", "one within the other", "different"),
+    "company": ("missing", "equal", "alike", "one within the other", "same domain", "different"),
     "generation": ("missing", "equal", "one without", "different"),
     "kind": ("missing", "equal", "different"),
 }
@@ -71,7 +71,7 @@ def compare(a: Features, b: Features) -> Comparison:
         _places(a.places, b.places) if a.places and b.places else 0,
         _dates(a.birth, b.birth) if a.birth and b.birth else 0,
         _numbers(a.tax, b.tax) if a.tax and b.tax else 0,
-        _companies(a.company, b.company) if a.company and b.company else 0,
+        _companies(a, b) if (a.company and b.company) or (a.work and b.work) else 0,
         _generations(a.generation, b.generation) if a.name and b.name else 0,
         kind,
         given_word,
@@ -99,27 +99,39 @@ Reading = tuple[int, int, str, str]
 
 def _names(a: Features, b: Features) -> Reading:
     """The most favourable reading of two names, whose parts may be unknown or swapped."""
-    if a.given and b.given:
-        straight = _read(a.given, a.family, b.given, b.family)
-        if straight[0] in (_EQUAL, _FORM) and straight[1] in (0, 1, 2):
-            return straight
-        readings = [straight]
-        if b.family:
-            readings.append(_read(a.given, a.family, b.family, b.given))
-        if a.family:
-            readings.append(_read(a.family, a.given, b.given, b.family))
-        return max(readings, key=_favour)
+    if len(a.splits) == 1 and len(b.splits) == 1:
+        return _known_parts(a.splits[0], b.splits[0])
     if a.name == b.name:
         return _alike_whole(a)
-    return max(
-        (_read(given, family, *split) for given, family in _splits(a) for split in _splits(b)), key=_favour
-    )
+    best, best_rank = _NO_NAMES, (-1, -1, 0, "", "")
+    for one in a.splits:
+        for other in b.splits:
+            reading = _read(*one, *other)
+            if reading[0] <= _FORM and reading[1] == 1 and reading[0]:
+                return reading
+            rank = _favour(reading)
+            if rank > best_rank:
+                best, best_rank = reading, rank
+    return best
+
+
+def _known_parts(one: Split, other: Split) -> Reading:
+    (given_a, family_a), (given_b, family_b) = one, other
+    straight = _read(given_a, family_a, given_b, family_b)
+    if straight[0] not in (0, _OTHER) or not (given_a or family_b) or not (family_a or family_b):
+        return straight
+    readings = [straight]
+    if family_b:
+        readings.append(_read(given_a, family_a, family_b, given_b))
+    if family_a:
+        readings.append(_read(family_a, given_a, given_b, family_b))
+    return max(readings, key=_favour)
 
 
 def _favour(reading: Reading) -> tuple[int, int, int, str, str]:
     given, family, given_word, family_word = reading
-    ranks = _GIVEN_RANK[given], _FAMILY_RANK[family]
-    return min(ranks), sum(ranks), given, given_word, family_word
+    one, other = _GIVEN_RANK[given], _FAMILY_RANK[family]
+    return (one if one < other else other), one + other, given, given_word, family_word
 
 
 def _alike_whole(a: Features) -> Reading:
@@ -127,26 +139,6 @@ def _alike_whole(a: Features) -> Reading:
     if len(a.name) == 1:
         return _EQUAL, 0, a.name[0], ""
     return _EQUAL, 1, a.name[0], a.name[-1]
-
-
-def _splits(record: Features) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
-    """Given and family part as the source has them, or both ways round when it does not say."""
-    name = record.name
-    if len(name) == 1:
-        if record.given or not record.family:
-            return [(name, ())]
-        return [((), name)]
-    if record.given and record.family:
-        return [(record.given, record.family)]
-    body = name
-    while len(body) > 2 and len(body[-1]) == 1:
-        body = body[:-1]
-    splits = [(name[:1], name[1:]), (body[-1:], body[:-1])]
-    if len(body) > 2:
-        splits.append((body[-2:], body[:-2]))
-    if len(body) > 3:
-        splits.append((body[2:], body[:2]))
-    return splits
 
 
 def _read(
@@ -206,19 +198,22 @@ def _family(a: tuple[str, ...], b: tuple[str, ...]) -> tuple[int, str]:
         return 1, max(a, key=len)
     common = [word for word in a if word in b and len(word) > 1]
     if common:
-        best = max(common, key=lambda word: (len(word), word))
+        best = common[0] if len(common) == 1 else max(common, key=lambda word: (len(word), word))
         return (1 if len(common) == len(a) or len(common) == len(b) else 2), best
-    if "".join(a) == "".join(b):
+    if len(a) != len(b) and "".join(a) == "".join(b):
         return 1, max(a, key=len)
     for one in a:
         for other in b:
-            if is_slip(*sorted((one, other))) or _is_cut(one, other):
+            if _family_slip(one, other) if one < other else _family_slip(other, one):
                 return 3, ""
     return 4, ""
 
 
-def _is_cut(one: str, other: str) -> bool:
-    """A field too narrow, or a Polish ending: Kowalsk-i, Kowalsk-a."""
+@lru_cache(maxsize=65_536)
+def _family_slip(one: str, other: str) -> bool:
+    """A slip, a field too narrow, or a Polish ending: Kowalsk-i, Kowalsk-a."""
+    if is_slip(one, other):
+        return True
     shorter, longer = sorted((one, other), key=len)
     return len(shorter) >= 4 and (longer.startswith(shorter) or longer[:-1] == shorter[:-1])
 
@@ -243,11 +238,15 @@ def _email_slip(one: str, other: str) -> bool:
     """Same local part with another ending, or a letter or two wrong in a long address."""
     local, _, domain = one.partition("@")
     local_2, _, domain_2 = other.partition("@")
-    if local == local_2:
+    if _plain(local) == _plain(local_2):
         return len(local) > 5
     if domain == domain_2:
         return len(local) > 4 and OSA.distance(local, local_2, score_cutoff=1) <= 1
     return False
+
+
+def _plain(local: str) -> str:
+    return local.replace(".", "").replace("_", "").replace("-", "")
 
 
 def _phones(a: frozenset[str], b: frozenset[str]) -> int:
@@ -306,10 +305,17 @@ def _numbers(a: frozenset[str], b: frozenset[str]) -> int:
     return 2 if len(one) > 7 and OSA.distance(one, other, score_cutoff=1) == 1 else 3
 
 
-def _companies(a: tuple[str, ...], b: tuple[str, ...]) -> int:
-    if a == b:
-        return 1
-    return _company_level(" ".join(a), " ".join(b)) if a < b else _company_level(" ".join(b), " ".join(a))
+def _companies(a: Features, b: Features) -> int:
+    one, other = a.company, b.company
+    if one and other:
+        if one == other:
+            return 1
+        level = _company_level(*sorted((" ".join(one), " ".join(other))))
+        if level < 4:
+            return level
+    if not a.work.isdisjoint(b.work):
+        return 4
+    return 5 if one and other else 0
 
 
 @lru_cache(maxsize=65_536)

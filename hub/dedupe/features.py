@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from anyascii import anyascii
 from stdnum.eu.vat import MEMBER_STATES
@@ -21,6 +21,8 @@ PERSON, ORGANISATION, UNKNOWN = "person", "organisation", ""
 PHONE_DIGITS: Final = 9  # the last ones are the same with and without country and trunk prefix
 CACHED: Final = 65_536  # distinct values kept a cache: about 10 MB
 _NOT_ALNUM: Final = re.compile(r"[^a-z0-9]+")
+_NOT_LETTER: Final = re.compile(r"[^a-z]+")
+WORK_LETTERS: Final = 10  # domains cut the company's name short
 _UMLAUT: Final = re.compile("([aou])e")
 _NUMBER: Final = re.compile(r"\d+")
 _TAX_PREFIXES: Final = frozenset(MEMBER_STATES) | {"el", "br", "us", "gb", "ch", "no"}
@@ -36,6 +38,9 @@ class Place:
     town: str
 
 
+Split: TypeAlias = tuple[tuple[str, ...], tuple[str, ...]]
+
+
 @dataclass(frozen=True, slots=True)
 class Features:
     """A record as matching sees it. Empty means: says nothing.
@@ -45,6 +50,8 @@ class Features:
     generation     "2" for junior, filho, II, …
     emails, roles  addresses of somebody, and of an office (info@…)
     phones         last nine digits
+    work           where somebody works: the start of the company's name, or of the domain of an address
+    splits         the ways to take `name` apart into given and family names
     """
 
     kind: str
@@ -59,6 +66,8 @@ class Features:
     tax: frozenset[str]
     places: tuple[Place, ...]
     company: tuple[str, ...]
+    work: frozenset[str]
+    splits: tuple[Split, ...]
 
 
 @lru_cache(maxsize=CACHED)
@@ -87,10 +96,11 @@ def _name_words(text: str) -> tuple[tuple[str, ...], str]:
     if not found or all(word in known.PLACEHOLDERS for word in found):
         return (), ""
     generation = ""
-    if len(found) > 2 or (len(found) == 2 and found[-1] in ("jr", "junior", "ii", "iii", "iv")):
-        generation = known.GENERATIONS.get(found[-1], "")
-        if generation:
-            found.pop()
+    if len(found) > 1 and found[-1] in known.GENERATIONS:
+        if found[-1] not in known.ALSO_SURNAMES:
+            generation = known.GENERATIONS[found.pop()]
+        elif len(found) > 2:
+            generation = known.GENERATIONS[found[-1]]
     kept = [word for word in found if word not in known.PARTICLES and not word.isdigit()]
     return tuple(kept or found), generation
 
@@ -138,6 +148,15 @@ def _email(text: str) -> tuple[str, bool]:
 
 
 @lru_cache(maxsize=CACHED)
+def _label(address: str) -> str:
+    """The start of the domain's own name, without digits and hyphens; empty for a free mail service."""
+    names = address.partition("@")[2].split(".")
+    label = names[-3] if len(names) > 2 and names[-2] in ("com", "co", "org", "net") else names[-2]
+    plain = _NOT_LETTER.sub("", label)
+    return "" if plain in known.FREE_DOMAINS or len(plain) < 4 else plain[:WORK_LETTERS]
+
+
+@lru_cache(maxsize=CACHED)
 def _phone(text: str) -> str:
     digits = "".join(_NUMBER.findall(text))[-PHONE_DIGITS:]
     if len(digits) < 7 or len(set(digits)) < 3 or digits in ("123456789", "987654321", "234567890"):
@@ -165,6 +184,13 @@ def _company(text: str) -> tuple[str, ...]:
         if word not in known.LEGAL_FORMS and len(word) > 1 and word not in ("and", "und")
     )
     return kept or found
+
+
+def _is_company(full_name: str, company: tuple[str, ...]) -> bool:
+    """Whether a name in one field is that of a company: the one beside it, or one with its legal form."""
+    if company:
+        return _company(full_name) == company
+    return words(full_name)[-1:] != () and words(full_name)[-1] in known.SURE_LEGAL_FORMS
 
 
 @lru_cache(maxsize=CACHED)
@@ -240,6 +266,8 @@ def _extract(fields: Fields) -> Features:
             places.append(place)
     given, family, name, generation = _name(fields)
     company = _company(_text(fields, "company")) if fields.get("company") else ()
+    if name and not given and not family and _is_company(_text(fields, "full_name"), company):
+        company, name = company or _company(_text(fields, "full_name")), ()
     birth = _text(fields, "birth_date")
     tax = _tax(_text(fields, "tax_id")) if fields.get("tax_id") else ""
     kind = fields.get("kind") or (PERSON if name else ORGANISATION if company else UNKNOWN)
@@ -256,4 +284,30 @@ def _extract(fields: Fields) -> Features:
         frozenset((tax,)) if tax else frozenset(),
         tuple(places),
         company,
+        _work(company, emails, roles),
+        _splits(given, family, name),
     )
+
+
+def _work(company: tuple[str, ...], emails: set[str], roles: set[str]) -> frozenset[str]:
+    found = {_label(address) for address in (*emails, *roles)}
+    if company:
+        found.add(_NOT_LETTER.sub("", "".join(company))[:WORK_LETTERS])
+    found.discard("")
+    return frozenset(found)
+
+
+@lru_cache(maxsize=CACHED)
+def _splits(given: tuple[str, ...], family: tuple[str, ...], name: tuple[str, ...]) -> tuple[Split, ...]:
+    """Given and family part as the source has them, or both ways round when it does not say."""
+    if given or family or len(name) < 2:
+        return ((given or (() if family else name), family),)
+    body = name
+    while len(body) > 2 and len(body[-1]) == 1:
+        body = body[:-1]
+    splits = [(name[:1], name[1:]), (body[-1:], body[:-1])]
+    if len(body) > 2:
+        splits.append((body[-2:], body[:-2]))
+    if len(body) > 3:
+        splits.append((body[2:], body[:2]))
+    return tuple(splits)

@@ -7,6 +7,7 @@ and cap.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import lru_cache
 from hashlib import blake2b
@@ -16,6 +17,7 @@ from hub.dedupe.features import ORGANISATION, Features, features
 from hub.dedupe.words import SAME_NAME
 from hub.model import Fields
 
+_NOT_ALNUM: Final = re.compile("[^a-z0-9]+")
 MOST: Final = 14  # keys a record
 
 
@@ -72,8 +74,11 @@ def _of_person(record: Features) -> Iterator[str]:
             for word in names[:4]:
                 yield f"postcode+name:{place.postcode} {_one_form(word)}"
     yield from _name_pairs(record, names)
+    for label in sorted(record.work):
+        for first in firsts:
+            yield f"work+name:{label} {first}"
     for address in sorted(record.emails):
-        local = address.partition("@")[0]
+        local = _NOT_ALNUM.sub("", address.partition("@")[0])
         if len(local) > 6:
             yield f"local:{local}"
 

@@ -259,6 +259,8 @@ GENERATIONS: Final = {
     "iv": "4",
 }
 
+ALSO_SURNAMES: Final = _set("filho hijo fils neto nieto pai pere")
+
 PLACEHOLDERS: Final = _set("""
     na nan nd none null nil unknown test teste tests tbd tba xxx xx xxxx abc asdf qwerty nao
     desconhecido desconhecida desconocido desconocida unbekannt keine kein inconnu inconnue brak
@@ -294,6 +296,8 @@ LEGAL_FORMS: Final = _set("""
     kgaa ohg gbr ug eg ev mbh co cia inc incorporated corp corporation company llc llp lp plc pty eireli
     epp me mei srl spa nv bv societe responsabilite limitee gesellschaft haftung
 """)
+
+SURE_LEGAL_FORMS: Final = _set("lda ltda limitada ltd gmbh sarl sas eirl inc llc eireli srl zoo plc")
 
 STREET_WORDS: Final = _set("""
     rua r ru avenida av avda ave avenue travessa tv trav largo lg praca pca praceta pct estrada est
