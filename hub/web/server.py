@@ -13,6 +13,7 @@ from hub.errors import ConfigError
 
 MOST_AT_ONCE = 200  # requests; times the largest body: 50 MiB
 START_SECONDS = 10.0
+WAITING = 512  # connections that the system keeps until they are taken
 
 
 class Serving:
@@ -66,9 +67,23 @@ def serve(app: FastAPI, host: str = "127.0.0.1", port: int = 8080) -> Serving:
 def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=512)
+        return _bound(host, port, family)
     except OSError as err:
         raise ConfigError(
             f"The web server cannot listen on {host}:{port} ({err.strerror or type(err).__name__}). "
             "Choose another `web.port`, or stop what uses it."
         ) from err
+
+
+def _bound(host: str, port: int, family: socket.AddressFamily) -> socket.socket:
+    # The protocol is named because asyncio sends small answers at once only on sockets that name it: else
+    # the head of an answer waits 40 ms for the other side's acknowledgement before its body goes out.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(WAITING)
+    except OSError:
+        listener.close()
+        raise
+    return listener
