@@ -73,7 +73,7 @@ def mode_of(rows: Sequence[RowSpec], writable: bool, key: str) -> WriteMode:
     if writable:
         return mode or WriteMode.OVERWRITE
     if mode not in (None, WriteMode.NEVER):
-        raise Wrong(f"{key}.write", f"{mode} is not possible: there is no way back to the source; use never")
+        raise Wrong(f"{key}[0].write", f"{mode} is not possible: no way leads back to the source; use never")
     return WriteMode.NEVER
 
 

@@ -33,7 +33,7 @@ def many_field(name: str, rows: Sequence[RowSpec], region: str | None, key: str)
     writable = all(path.writable and not path.partial for slot in slots for path in slot.paths)
     mode = modes.pop()
     if not writable and any(row.write not in (None, WriteMode.NEVER) for row in rows):
-        raise Wrong(f"{key}.write", f"{mode} is not possible: a place in a list can only be read; use never")
+        raise Wrong(f"{key}[0].write", f"{mode} is not possible: an item of a list is only read; use never")
     capacity = len(slots) if all(slot.single for slot in slots) else None
     return ManyField(
         name,

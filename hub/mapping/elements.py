@@ -18,6 +18,7 @@ from hub.mapping.text import Unmappable, folded
 
 ADDRESS_PARTS = ("street", "locality", "region", "postcode", "country")
 MAX_KEY = 320  # characters: an email address has at most 254; longer text is kept under its hash
+MAX_LOCAL = 64  # octets before the @, RFC 5321 4.5.3.1.1
 
 _PLAIN_EMAIL = re.compile(
     r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
@@ -29,7 +30,7 @@ _LONG_PART = re.compile(r"[^@.]{64}")
 @lru_cache(maxsize=16_384)
 def email_key(text: str) -> str:
     """The address in lower case; Unmappable by the rules of RFC 5321 and 5322 (no deliverability)."""
-    usual = len(text) <= 254 and text.find("@") <= 64 and _PLAIN_EMAIL.fullmatch(text)
+    usual = len(text) <= 254 and text.find("@") <= MAX_LOCAL and _PLAIN_EMAIL.fullmatch(text)
     if usual and not _LONG_PART.search(text):
         return text.lower()
     try:
@@ -38,6 +39,8 @@ def email_key(text: str) -> str:
         )
     except (EmailNotValidError, UnicodeError) as err:
         raise Unmappable("not an email address") from err
+    if len(checked.local_part) > MAX_LOCAL:
+        raise Unmappable("more than 64 characters before the @")
     return checked.normalized.lower()
 
 

@@ -411,7 +411,10 @@ class ManyField:
 
     def placed(self, desired: Fields) -> list[list[Element]]:
         """The desired elements by slot: fitting labels first, the rest in order, lists take what is left."""
-        rest = sorted(self.elements(desired).items(), key=self.rank)
+        elements = self.elements(desired)
+        if len(elements) <= 1 and len(self.slots) == 1 and self.always_fits:
+            return [list(elements.items())]
+        rest = sorted(elements.items(), key=self.rank)
         places: list[list[Element]] = [[] for _ in self.slots]
         for by_label in (True, False):
             for slot, put in zip(self.slots, places, strict=True):

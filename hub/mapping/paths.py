@@ -103,8 +103,10 @@ def _follow(value: Any, step: Step) -> Any:
 
 def place(fields: dict[str, Any], steps: tuple[Step, ...], value: Any) -> None:
     """Puts `value` at `steps`, making the objects and selected items on the way."""
-    if not steps:
-        return  # the item is the value itself: there is nothing to put it into
+    if len(steps) <= 1:
+        if steps:
+            fields[steps[0]] = value  # type: ignore[index]  # a path starts with a name
+        return  # without a step the item is the value itself: there is nothing to put it into
     at: Any = fields
     for step, following in zip(steps, (*steps[1:], None), strict=True):
         if following is None:

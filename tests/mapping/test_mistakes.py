@@ -1,0 +1,86 @@
+"""A wrong mapping file is refused with its place, what was found, and what is allowed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import yaml
+
+from hub.errors import ConfigError
+from hub.mapping.spec import load_mapping
+
+MISTAKES = [
+    ("fields: {given_nam: X}", "fields.given_nam: there is no canonical field", "did you mean given_name"),
+    ("field: {}", "m.yaml: field: unknown key", "did you mean fields"),
+    ("fields: {note: {frm: X}}", "fields.note[0].frm: unknown key", "did you mean from"),
+    ("fields: {note: {with: [name]}}", "fields.note[0].from", "required"),
+    ("fields: {note: {from: X, with: [nam]}}", "fields.note[0].with[0]", "did you mean name"),
+    ("fields: {note: {from: X, with: [split]}}", "fields.note[0].with[0]", "needs an argument"),
+    ("fields: {note: {from: X, with: [{text: 1}]}}", "fields.note[0].with[0]", "takes no argument"),
+    ("fields: {note: {from: X, write: alway}}", "fields.note[0].write", "'if_empty'"),
+    ("fields: {note: {from: X, max_length: 0}}", "fields.note[0].max_length", "found 0"),
+    ("fields: {note: {from: 'a..b'}}", "fields.note[0].from", "not a path"),
+    ("fields: {note: {from: 'a[]'}}", "fields.note[0].from", "[0]"),
+    ("fields: {note: {from: 'a[0].b', write: overwrite}}", "fields.note[0].write", "use never"),
+    ("fields: {note: {from: [A, B]}}", "fields.note[0].from", "`join`"),
+    ("fields: {note: {from: X, label: work}}", "fields.note[0].label", "remove it"),
+    ("fields: {note: X, nickname: X}", "fields.nickname", "note writes X already"),
+    (
+        "fields: {birth_date: {from: X, with: [{date: '%d/%m/%y'}]}}",
+        "fields.birth_date[0].with[0]",
+        "century",
+    ),
+    ("fields: {birth_date: {from: X, with: [{date: '%d %B %Y'}]}}", "fields.birth_date[0].with[0]", "%B"),
+    ("fields: {note: {from: X, with: [{pattern: '(?=x)'}]}}", "fields.note[0].with[0]", "look-around"),
+    ("fields: {note: {from: X, values: {}}}", "fields.note[0].values", "empty"),
+    ("fields: {emails: {from: X, format: e164}}", "fields.emails[0].format", "for phones"),
+    ("fields: {emails: {from: X, with: [{split: {by: ';', part: 0}}]}}", "fields.emails[0].with", "meaning"),
+    ("fields: {emails: {from: 'a[].b', label_from: 'c[].d'}}", "fields.emails[0].label_from", "same list"),
+    ("fields: {emails: [{from: A}, {from: B, write: never}]}", "fields.emails", "one write mode"),
+    ("fields: {addresses: X}", "fields.addresses[0].from", "locality"),
+    ("fields: {addresses: {from: {stret: X}}}", "fields.addresses[0].from.stret", "street"),
+    ("fields: {addresses: {from: {street: 'a[].b', region: c}}}", "fields.addresses[0].from", "one list"),
+    ("fields: {addresses: {from: {street: X}, country_as: it}}", "fields.addresses[0].country_as", "alpha2"),
+    ("fields: {kind: X}", "fields.kind", "at the top"),
+    ("fields: {custom.: X}", "fields.custom.", "custom.NAME"),
+    ("kind: {from: X}", "kind.values", "person"),
+    ("kind: {from: X, values: {a: human}}", "kind.values.a", "'person' or 'organisation'"),
+    (
+        "consents: [{from: X, values: {a: yes}, channel: email, purpose: n}]",
+        "consents[0].values.a",
+        "'granted'",
+    ),
+    ("consents: [{from: X, values: {}, channel: email, purpose: n}]", "consents[0].values", "granted"),
+    ("consents: [{from: X, values: {a: denied}, channel: email}]", "consents[0].purpose", "required"),
+    (
+        "consents: [{from: X, values: {a: denied}, channel: e, purpose: n, at: {from: Y, dat: 1}}]",
+        "consents[0].at.dat: unknown key",
+        "did you mean date",
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "place", "way_out"), MISTAKES)
+def test_a_mistake_is_named_with_its_place_and_the_way_out(text: str, place: str, way_out: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_mapping(yaml.safe_load(text), where="m.yaml", default_region="PT")
+
+    assert "m.yaml: " in str(caught.value)
+    assert place in str(caught.value)
+    assert way_out in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "data", [{"fields": []}, {"fields": {"note": None}}, {"fields": {"note": []}}, {"kind": 1}]
+)
+def test_a_table_of_another_shape_is_refused(data: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=r"m\.yaml: "):
+        load_mapping(data, where="m.yaml", default_region=None)
+
+
+def test_all_mistakes_of_the_shape_are_named_at_once() -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_mapping({"fieldz": {}, "ignor": []}, where="m.yaml", default_region=None)
+
+    assert len(str(caught.value).splitlines()) == 2
