@@ -208,22 +208,20 @@ class FormConnector(Connector):
 
     def check(self) -> Report:
         settings: FormSettings = self.settings
-        waiting = sum(1 for _ in self._inbox.read(0, 1))
-        lines = (
-            f"receives at POST /forms/{self.context.name} ({_say_signature(settings)})",
-            "deliveries have arrived" if waiting else "nothing has arrived yet",
-        )
+        lines = [f"receives at POST /forms/{self.context.name} ({_say_signature(settings)})"]
+        if self.context.inbox is not None:
+            arrived = self.context.inbox.read(0, 1)
+            lines.append("deliveries have arrived" if arrived else "nothing has arrived yet")
         warnings = ("anybody can post to this form",) if settings.signature == "none" else ()
-        return Report("website form", lines, warnings)
+        return Report("website form", tuple(lines), warnings)
 
     def pull(self, since: Cursor | None) -> Iterator[Page]:
-        after = _number(since)
-        while rows := self._inbox.read(after, PAGE_SIZE):
-            after = rows[-1][0]
+        after, rows = _number(since), None
+        while rows is None or len(rows) == PAGE_SIZE:
+            rows = self._inbox.read(after, PAGE_SIZE)
+            after = rows[-1][0] if rows else after
             items = tuple(read_delivery(id_, at, payload, self.settings) for _, id_, at, payload in rows)
             yield Page(items, str(after))
-            if len(rows) < PAGE_SIZE:
-                return
 
     @property
     def _inbox(self) -> Inbox:

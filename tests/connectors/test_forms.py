@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import given
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from hub.config.document import parse_document
-from hub.connectors.contract import PAGE_SIZE, Context
+from hub.connectors.contract import PAGE_SIZE, Connector, Context, Inbox
 from hub.connectors.forms import (
     ConsentBox,
     FormConnector,
@@ -23,9 +23,10 @@ from hub.connectors.forms import (
     read_consents,
     read_delivery,
 )
-from hub.errors import ConfigError, CursorExpired
+from hub.errors import ConfigError, CursorExpired, TransientError
 from hub.mapping.spec import load_mapping
-from hub.model import Mapped, Record, Unreadable
+from hub.model import Mapped, Page, Record, Unreadable
+from tests.connectors.contract import ConnectorContract, System
 
 AT = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 BOX = ConsentBox(field="newsletter", purpose="newsletter", wording="Send me the newsletter.")
@@ -44,6 +45,52 @@ class MemoryInbox:
     def read(self, after: int, limit: int) -> Sequence[tuple[int, str, datetime, Mapping[str, Any]]]:
         self.reads += 1
         return [row for row in self.rows if row[0] > after][:limit]
+
+
+class Away:
+    def read(self, after: int, limit: int) -> Sequence[tuple[int, str, datetime, Mapping[str, Any]]]:
+        raise TransientError("the store is busy")
+
+
+class FormSystem(System):
+    """A form whose deliveries arrive in memory; the secret is a canary."""
+
+    many = 2 * PAGE_SIZE
+    secrets = ("c4nary-of-a-form",)
+
+    def __init__(self) -> None:
+        self.inbox = MemoryInbox([])
+        self.connector = self.connect(self.inbox)
+
+    def connect(self, inbox: Inbox) -> Connector:
+        return FormConnector(FormSettings(secret=self.secrets), Context("website", inbox=inbox))
+
+    def arrive(self, at: datetime) -> str:
+        number = len(self.inbox.rows) + 1
+        self.inbox.rows.append((number, f"msg-{number}", at, {"given_name": "Ana", "n": number}))
+        return f"msg-{number}"
+
+    def seed(self, count: int) -> list[str]:
+        return [self.arrive(AT) for _ in range(count)]
+
+    def twin(self, record_id: str) -> str:
+        return self.arrive(next(at for _, known, at, _ in self.inbox.rows if known == record_id))
+
+    def unreachable(self) -> Connector:
+        return self.connect(Away())
+
+
+class TestForm(ConnectorContract):
+    cannot: ClassVar[Mapping[str, str]] = {
+        "test_a_change_is_seen": "what a person sent stays as it was sent",
+        "test_a_deletion_is_seen": "what a person sent is not unsent",
+        "test_a_write_to_a_record_that_is_gone_is_missing": "what a person sent is not unsent",
+        "test_a_wrong_key_pauses_the_connection": "the senders show the key, not the hub",
+    }
+
+    @pytest.fixture
+    def system(self) -> FormSystem:
+        return FormSystem()
 
 
 def connector(payloads: Sequence[Mapping[str, Any]], settings: FormSettings = PUBLIC) -> FormConnector:
@@ -68,8 +115,9 @@ def test_the_next_pull_reads_only_what_came_since():
     assert [item.id for item in page.items] == ["msg-4", "msg-5"]
 
 
-def test_a_pull_with_nothing_new_yields_no_page():
-    assert list(connector([{"n": 1}]).pull("1")) == []
+def test_a_pull_with_nothing_new_stays_where_it_was():
+    assert list(connector([{"n": 1}]).pull("1")) == [Page((), "1")]
+    assert list(connector([]).pull(None)) == [Page((), "0")]
 
 
 def test_many_deliveries_come_in_pages_that_each_can_be_resumed_from():
@@ -102,6 +150,12 @@ def test_a_form_without_a_store_says_so():
 
     with pytest.raises(ConfigError, match="website"):
         list(form.pull(None))
+
+
+def test_check_without_a_store_names_the_address():
+    report = FormConnector(PUBLIC, Context("website")).check()
+
+    assert report.lines == ("receives at POST /forms/website (unsigned)",)
 
 
 def test_absence_means_nothing_in_a_form():
