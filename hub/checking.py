@@ -9,7 +9,7 @@ from typing import Any
 
 from hub.config import HubConfig, connection_config, connection_mapping
 from hub.connectors.contract import Can, Connector, Inbox
-from hub.errors import HubError, RecordError
+from hub.errors import ConfigError, HubError, RecordError
 from hub.mapping.apply import ContactMapping
 from hub.model import Problem, Record, Unreadable
 from hub.opening import open_connector
@@ -72,7 +72,10 @@ def check_connection(
                 lines=report.lines,
                 warnings=report.warnings,
             )
-            return _with_sample(finding, connector, mapping)
+            try:
+                return _with_sample(finding, connector, mapping)
+            except ConfigError as err:  # such as a form, whose records are in a store that is not open
+                return replace(finding, warnings=(*finding.warnings, f"no sample: {err}"))
     except HubError as err:
         return replace(finding, error=str(err))
 

@@ -52,7 +52,13 @@ class Empty(Acorn):
         yield Page((), None)
 
 
-TYPES = {"acorn": Acorn, "closed": Closed, "torn": Torn, "empty": Empty}
+class Storeless(Acorn):
+    def pull(self, since):
+        raise ConfigError("needs the store")
+        yield Page((), None)
+
+
+TYPES = {"storeless": Storeless, "acorn": Acorn, "closed": Closed, "torn": Torn, "empty": Empty}
 
 
 @pytest.fixture
@@ -107,6 +113,12 @@ def test_what_cannot_be_read_is_a_problem_with_its_place(check):
 def test_an_empty_system_has_no_sample_and_no_problem(check):
     finding = check("empty")
     assert (finding.sample, finding.problems, finding.error) == ((), (), None)
+
+
+def test_a_connection_without_a_sample_is_usable_nevertheless(check):
+    finding = check("storeless")
+    assert finding.error is None
+    assert finding.warnings[-1] == "no sample: needs the store"
 
 
 def test_the_connection_is_closed_afterwards(check):
