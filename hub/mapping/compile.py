@@ -10,7 +10,7 @@ from hub.mapping.compile_many import many_field
 from hub.mapping.consent import ConsentField, Detail
 from hub.mapping.fields import Column, Field, KindField, NameField, SingleField, text_reader
 from hub.mapping.paths import MISSING, Getter, Path, getter
-from hub.mapping.rows import Wrong, outward_text, path_of, reader, transforms_of
+from hub.mapping.rows import Wrong, known_region, outward_text, path_of, reader, transforms_of
 from hub.mapping.table import ConsentSpec, FromSpec, KindSpec, MappingSpec, RowSpec, WriteMode
 from hub.mapping.text import Unmappable, as_text
 from hub.mapping.transforms import PLAIN, Transform, lookup, moment, same, split_given_first
@@ -29,6 +29,7 @@ INTRINSIC: Mapping[str, Transform] = {
 
 
 def compile_fields(spec: MappingSpec, region: str | None) -> tuple[tuple[Field, ...], KindField]:
+    known_region(region, "default_region")
     fields = [*_fields(spec, region), *_consents(spec)]
     _refuse_two_writers(fields)
     return tuple(fields), _kind(spec.kind)
@@ -149,6 +150,9 @@ def _name_field(spec: MappingSpec) -> NameField | None:
     if not same_path or cased[0] != wanted[0] or cased[1] != wanted[1]:
         return None
     key = "fields.given_name"
+    for option in ("values", "case", "ascii", "max_length", "empty", "write"):
+        if getattr(given, option) != getattr(family, option):
+            raise Wrong(f"fields.family_name[0].{option}", f"both parts of a name have the same `{option}`")
     path = path_of(str(given.source), f"{key}.from")
     steps = [PLAIN["name"]] if "name" in given.steps else []
     before = reader(given, steps)

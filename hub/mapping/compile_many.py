@@ -20,7 +20,7 @@ from hub.mapping.many import (
 )
 from hub.mapping.paths import Getter, Path, Step, getter
 from hub.mapping.phones import format_phone, load_plans, phone_key
-from hub.mapping.rows import Wrong, outward_text, path_of, reader, transforms_of
+from hub.mapping.rows import Wrong, known_region, outward_text, path_of, reader, transforms_of
 from hub.mapping.table import RowSpec, WriteMode
 from hub.mapping.transforms import PLAIN, Transform, same
 
@@ -99,7 +99,7 @@ def _looked_up(row: RowSpec, steps: tuple[Step, ...]) -> Label:
 def _text_codec(
     name: str, row: RowSpec, region: str | None, key: str, steps: tuple[Step, ...], label: Label
 ) -> TextCodec:
-    region = row.region or region
+    region = known_region(row.region or _phone_region(row), f"{key}.region") or region
     before = _before(name, row, region, key)
     make: Callable[[str], str] = same
     spell: Callable[[str], str] | None = None
@@ -119,11 +119,21 @@ def _text_codec(
 def _before(name: str, row: RowSpec, region: str | None, key: str) -> Callable[[Any], Any]:
     """Transforms that run before the key is made. Elements are written as they are, so these must not change
     what a text means: `email` and `phone` are what the field does anyway."""
-    steps = [step for step in row.steps if step not in ("email", "phone")]
+    own = {"emails": "email", "phones": "phone"}.get(name)
+    steps = [
+        step for step in row.steps if step != own and not (own and isinstance(step, dict) and own in step)
+    ]
     made = transforms_of(row.model_copy(update={"steps": steps}), region, key)
     if any(step.write is not same for step in made):
         raise Wrong(f"{key}.with", f"only transforms that keep the text's meaning can be used on {name}")
     return reader(row, made)
+
+
+def _phone_region(row: RowSpec) -> str | None:
+    """The region of `with: [{phone: PT}]`."""
+    return next(
+        (str(step["phone"]) for step in row.steps if isinstance(step, dict) and "phone" in step), None
+    )
 
 
 def _phone_maker(region: str | None) -> Callable[[str], str]:
@@ -152,7 +162,7 @@ def _address_slot(row: RowSpec, region: str | None, key: str) -> Slot:
     first = next(iter(paths.values()))
     if any((p.each is None) != (first.each is None) for p in paths.values()):
         raise Wrong(f"{key}.from", "either all parts lie in one list, or none does")
-    country = row.region or region
+    country = known_region(row.region, f"{key}.region") or region
     every = tuple(paths.values())
     if first.each is None:
         return ColumnSlot(every, _address_codec(row, paths, country, Label(row.label)), row.label)

@@ -360,8 +360,8 @@ class ManyField:
         ]
         if self.capacity is None or len(offered) <= self.capacity:
             return offered
-        ordered = sorted(offered, key=lambda e: (self._read_back(e) not in mine, *self.rank(e)))
-        kept = [e for e in ordered if self._read_back(e) in mine][: self.capacity]
+        ordered = sorted(offered, key=self.rank)
+        kept = [e for e in ordered if e[0] in mine or self._read_back(e) in mine][: self.capacity]
         free = self.capacity - len(kept)
         return kept + self._fill(free, kept, [e for e in ordered if e not in kept])
 

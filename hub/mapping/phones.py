@@ -14,6 +14,7 @@ from typing import Any
 import phonenumbers
 from phonenumbers import (
     COUNTRY_CODE_TO_REGION_CODE,
+    SUPPORTED_REGIONS,
     NumberParseException,
     PhoneNumberFormat,
     ValidationResult,
@@ -115,6 +116,11 @@ def _plan(region: str) -> Plan | None:
         re.compile(trunk) if trunk else None,
         trunk == "0" and meta.national_prefix_transform_rule is None,
     )
+
+
+def is_region(code: str) -> bool:
+    """Is it the alpha-2 code of a country with a numbering plan? (United Kingdom is GB.)"""
+    return code in SUPPORTED_REGIONS
 
 
 def load_plans() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from hub.mapping.elements import email_key
 from hub.mapping.fields import text_reader
 from hub.mapping.paths import Path, parse_path
+from hub.mapping.phones import is_region
 from hub.mapping.table import RowSpec
 from hub.mapping.text import Unmappable, ascii_only
 from hub.mapping.transforms import MAKERS, PLAIN, TRANSFORMS, Transform, lookup, phone, same
@@ -28,6 +29,12 @@ def path_of(text: str, key: str) -> Path:
         return parse_path(text)
     except ValueError as err:
         raise Wrong(key, f"{text!r}: {err}") from err
+
+
+def known_region(region: str | None, key: str) -> str | None:
+    if region is not None and not is_region(region):
+        raise Wrong(key, f"{region!r} is no country; allowed: alpha-2 codes such as PT, ES, GB")
+    return region
 
 
 def transforms_of(row: RowSpec, region: str | None, key: str) -> list[Transform]:
@@ -51,7 +58,7 @@ def _transform(step: str | Mapping[str, Any], region: str | None, key: str) -> T
     if name == "email":
         return Transform(email_key, same, exact=True)
     if name == "phone":
-        return _made(lambda region: phone(region), given or region, key, name)
+        return phone(known_region(given or region, key))
     if given is None and name in PLAIN:
         return PLAIN[name]
     if name in MAKERS and given is not None:

@@ -99,7 +99,10 @@ def _refused(record_id: str, reason: str) -> RecordError:
 
 
 def check_id(record_id: str) -> None:
-    """RecordError for a key that a spreadsheet has rounded: several records may share what is left of it."""
+    """RecordError for a key that is no text, or that a spreadsheet has rounded: several records may share
+    what is left of it."""
+    if not record_id.isascii() or "\0" in record_id:
+        _text_size(record_id, record_id)
     if SCIENTIFIC.fullmatch(record_id):
         raise _refused(record_id, "its key is in scientific notation, so digits of it are lost")
 

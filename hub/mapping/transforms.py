@@ -65,16 +65,18 @@ def name_case(text: str) -> str:
     if len(text) < 3 or not (text.isupper() or text.islower()):
         return text
     words = text.lower().split(" ")
-    cased = [w if n and w in _PARTICLES else _WORD.sub(_capital, w) for n, w in enumerate(words)]
-    return " ".join(cased)
+    cased = " ".join(
+        word if n and word in _PARTICLES else _WORD.sub(_capital, word) for n, word in enumerate(words)
+    )
+    return text if cased.isupper() else cased  # letters of which capitals are made of two: left alone
 
 
 def _capital(found: re.Match[str]) -> str:
     word, at = found[0], found.start()
     before = found.string[at - 1] if at else ""
-    if before in ("'", "’") and len(word) == 1:
-        return word  # the English possessive
-    return word[0].upper() + word[1:]
+    if before.isdigit() or (before in ("'", "’") and len(word) == 1):
+        return word  # 2nd, and the English possessive
+    return word[0].title() + word[1:]
 
 
 def split_given_first(text: str) -> tuple[str, str]:

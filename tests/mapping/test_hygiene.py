@@ -56,6 +56,12 @@ def test_a_key_that_a_spreadsheet_rounded_sets_the_record_aside() -> None:
         flat_mapping("PT").inward(Record("1.23457E+10", {}))
 
 
+@pytest.mark.parametrize("key", ["a\0b", "\ud800"])
+def test_a_key_that_is_no_text_sets_the_record_aside(key: str) -> None:
+    with pytest.raises(RecordError, match="record not taken"):
+        TABLE.inward(Record(key, {}))
+
+
 def test_an_error_shows_nothing_of_the_record() -> None:
     with pytest.raises(RecordError) as caught:
         TABLE.inward(Record("7", {"N": "Ann Lee\0"}))

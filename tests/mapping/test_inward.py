@@ -109,6 +109,9 @@ def test_a_national_number_without_a_region_is_not_guessed() -> None:
 
 def test_a_row_may_name_its_own_region() -> None:
     assert "phones/+351912345678" in inward(fields(phones={"from": "T", "region": "PT"}), {"T": "912345678"})
+    assert "phones/+351912345678" in inward(
+        fields(phones={"from": "T", "with": [{"phone": "PT"}]}), {"T": "912345678"}
+    )
 
 
 def test_an_unknown_country_is_reported_and_the_text_stays_in_the_address() -> None:

@@ -38,6 +38,8 @@ MISTAKES = [
     ("fields: {emails: {from: X, with: [{split: {by: ';', part: 0}}]}}", "fields.emails[0].with", "meaning"),
     ("fields: {emails: {from: 'a[].b', label_from: 'c[].d'}}", "fields.emails[0].label_from", "same list"),
     ("fields: {emails: [{from: A}, {from: B, write: never}]}", "fields.emails", "one write mode"),
+    ("fields: {phones: {from: X, region: UK}}", "fields.phones[0].region: 'UK'", "GB"),
+    ("fields: {phones: {from: X, with: [{phone: XX}]}}", "fields.phones[0].region: 'XX'", "GB"),
     ("fields: {addresses: X}", "fields.addresses[0].from", "locality"),
     ("fields: {addresses: {from: {stret: X}}}", "fields.addresses[0].from.stret", "street"),
     ("fields: {addresses: {from: {street: 'a[].b', region: c}}}", "fields.addresses[0].from", "one list"),
