@@ -70,14 +70,16 @@ def _parameter(message: Message, name: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-async def read_body(stream: AsyncIterator[bytes], declared: str | None) -> bytes:
+async def read_body(
+    stream: AsyncIterator[bytes], declared: str | None, within_seconds: float = SLOWEST_BODY_SECONDS
+) -> bytes:
     """The whole body; Rejected(413) once it is, or says it will be, over the cap, 408 when it dawdles."""
     if declared is not None and declared.isascii() and declared.isdigit() and _exceeds(declared):
         raise _too_large()
     parts: list[bytes] = []
     size = 0
     try:
-        async with asyncio.timeout(SLOWEST_BODY_SECONDS):
+        async with asyncio.timeout(within_seconds):
             async for part in stream:
                 size += len(part)
                 if size > LARGEST_BODY:
