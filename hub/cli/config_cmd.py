@@ -7,8 +7,7 @@ from typing import Annotated
 import typer
 
 from hub.cli.screen import Chosen, complain, print_json
-from hub.config.schema import DIALECT, hub_schema, usable_types
-from hub.mapping.table import MappingSpec
+from hub.config.schema import hub_schema, mapping_schema, usable_types
 
 app = typer.Typer(
     no_args_is_help=True, help="Show the configuration as it is understood, or its JSON Schema."
@@ -25,7 +24,7 @@ def schema(
     `# yaml-language-server: $schema=hub.schema.json`.
     """
     if mapping:
-        print_json({"$schema": DIALECT, **MappingSpec.model_json_schema(), "title": "mapping"})
+        print_json(mapping_schema())
         return
     types, reasons = usable_types()
     for reason in reasons:

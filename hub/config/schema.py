@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
+
 from hub.config.models import ConnectionConfig, HubConfig, LimitsConfig
 from hub.connectors.contract import Connector
 from hub.connectors.registry import connector_type, connector_types
 from hub.errors import ConfigError
+from hub.mapping.table import MappingSpec
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 REFERENCE = {
@@ -16,6 +20,20 @@ REFERENCE = {
     "pattern": r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+|[^:]+://.*)$",
     "description": "a secret by reference: env:NAME, file:PATH, or ${env:NAME} in an address",
 }
+
+
+class Lenient(GenerateJsonSchema):
+    """Where a short form is taken as well (a text for a group, one for a list of one), says so."""
+
+    def function_before_schema(self, schema: core_schema.BeforeValidatorFunctionSchema) -> JsonSchemaValue:
+        inner = super().function_before_schema(schema)
+        if schema["schema"]["type"] == "model-fields":  # of the model itself, not of one field
+            return inner
+        short: dict[str, Any] = {"type": ["string", "number"]}
+        if inner.get("type") == "array":
+            either = {"anyOf": [inner.get("items", {}), short]}
+            return {"anyOf": [*either["anyOf"], {**inner, "items": either}]}
+        return {"anyOf": [inner, short]}
 
 
 def usable_types() -> tuple[dict[str, type[Connector]], list[str]]:
@@ -32,14 +50,16 @@ def usable_types() -> tuple[dict[str, type[Connector]], list[str]]:
 
 def hub_schema(types: Mapping[str, type[Connector]]) -> dict[str, Any]:
     """types: connector types by name"""
-    schema = HubConfig.model_json_schema(mode="validation")
+    schema = HubConfig.model_json_schema(schema_generator=Lenient)
     definitions = schema["$defs"]
     common = definitions.pop(ConnectionConfig.__name__)
     del common["properties"]["settings"]
     for kind, limit in LimitsConfig().model_dump(mode="json").items():
         definitions[LimitsConfig.__name__]["properties"][kind]["default"] = limit
     for name in types:
-        own = types[name].Settings.model_json_schema(ref_template=f"#/$defs/{name}.{{model}}")
+        own = types[name].Settings.model_json_schema(
+            ref_template=f"#/$defs/{name}.{{model}}", schema_generator=Lenient
+        )
         for part, inner in own.pop("$defs", {}).items():
             definitions[f"{name}.{part}"] = _with_references(inner)
         definitions[name] = _connection(name, common, own)
@@ -48,6 +68,12 @@ def hub_schema(types: Mapping[str, type[Connector]]) -> dict[str, Any]:
     connections["additionalProperties"] = {"oneOf": choices}
     connections.pop("patternProperties", None)
     return {"$schema": DIALECT, **schema, "title": "hub.yaml"}
+
+
+def mapping_schema() -> dict[str, Any]:
+    """JSON Schema of a mapping file."""
+    schema = MappingSpec.model_json_schema(schema_generator=Lenient)
+    return {"$schema": DIALECT, **schema, "title": "mapping"}
 
 
 def _connection(name: str, common: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
