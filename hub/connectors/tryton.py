@@ -36,6 +36,7 @@ LOG = "ir.model.log"
 ID_PAGE = 20_000  # ids in one answer, some 160 KB
 ASKED_AT_ONCE = 400  # references in one question to the log: SQLite takes about 1,000 parameters
 ANY = ["active", "in", [True, False]]  # else Tryton leaves out what was put away
+NONE = ["active", "not in", [True, False]]  # true of nothing; without it, it does so inside an OR
 
 T = TypeVar("T")
 
@@ -144,11 +145,8 @@ class TrytonConnector(Connector):
         if self.settings.deletions == "log":
             try:
                 self._count_deleted(LONG_AGO)
-            except AccountError:
-                warnings.append(
-                    "This user may not read Tryton's log of deletions: make it an administrator, or set "
-                    "`deletions: listing`."
-                )
+            except AccountError as error:
+                warnings.append(str(error))
         return Report(f"Tryton {version}", (f"{count} parties",), tuple(warnings), count)
 
     def pull(self, since: Cursor | None) -> Iterator[Page]:
@@ -191,6 +189,8 @@ class TrytonConnector(Connector):
         for model in (PARTY, *CHILDREN.values()):
             found = self._rpc.search_read(model, [ANY], ["last_modified_at"], 1, latest)
             at = max(at, *(read_time(each["last_modified_at"]) for each in found), LONG_AGO)
+        if self.settings.deletions == "log":
+            at = max(at, self._count_deleted(LONG_AGO)[1])
         return Place(at, self.context.clock().timestamp(), after=0)
 
     def _resume(self, place: Place) -> Place:
@@ -252,7 +252,14 @@ class TrytonConnector(Connector):
     def _count_deleted(self, begun: datetime) -> tuple[int, datetime]:
         """How many parties were deleted since, and when the last of them was."""
         domain = [*_deleted_since(begun), ["resource", "like", f"{PARTY},%"]]
-        found = self._rpc.search_read(LOG, domain, ["create_date"], 1, [["create_date", "DESC"]])
+        latest = [["create_date", "DESC"]]
+        try:
+            found = self._rpc.search_read(LOG, domain, ["create_date"], 1, latest)
+        except AccountError as error:
+            raise AccountError(
+                f"{self.context.name}: this user may not search Tryton's log, so deletions cannot be told. "
+                "Next: make it an administrator there, or set `deletions: listing`."
+            ) from error
         if not found:
             return 0, LONG_AGO
         count: int = self._rpc.read(LOG, "search_count", domain, 0, None)
@@ -307,7 +314,7 @@ def _page_domain(place: Place) -> list[Any]:
     domain: list[Any] = [["id", ">", place.after], ANY]
     if place.begun is not None:
         newer = ["last_modified_at", ">=", write_time(place.begun)]
-        domain.append(["OR", newer, *([name, "where", [ANY, newer]] for name in CHILDREN)])
+        domain.append(["OR", NONE, newer, *([name, "where", [ANY, newer]] for name in CHILDREN)])
     return domain
 
 

@@ -328,9 +328,15 @@ def _identifiers(fields: Mapping[str, Any], raw: Raw | None, types: Collection[s
     if "tax_id" in fields:
         there = [(tax["id"], {"code": tax["code"]})] if tax else []
         wanted = [{"code": fields["tax_id"]}] if fields["tax_id"] else []
+        if tax and wanted and _bare(tax["code"]) == _bare(fields["tax_id"]):
+            return commands  # Tryton spells numbers with points and dashes of its own
         country = _country_of(fields, raw)
         commands += children(there, wanted, "code", lambda each: _tax(each["code"], country, tax, types))
     return commands
+
+
+def _bare(code: str) -> str:
+    return "".join(each for each in code if each.isalnum()).upper()
 
 
 def _tax(code: str, country: str | None, tax: Raw | None, types: Collection[str]) -> dict[str, Any]:

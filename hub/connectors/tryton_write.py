@@ -165,21 +165,29 @@ def _by_code(rpc: Rpc, model: str) -> dict[str, int]:
     return {each["code"]: each["id"] for each in rpc.search_read(model, [], ["code"]) if each["code"]}
 
 
-def _subdivisions(rpc: Rpc, countries: Sequence[int]) -> dict[tuple[int, str], int]:
+def _subdivisions(rpc: Rpc, countries: Mapping[str, int]) -> dict[tuple[int, str], int]:
+    """By name and by code; only of the types that Tryton lets addresses of that country have."""
     if not countries:
         return {}
-    domain = [["country", "in", list(countries)]]
-    found = rpc.search_read("country.subdivision", domain, ["country", "name", "code"])
+    configured = rpc.search_read(
+        "party.address.subdivision_type",
+        [["country_code", "in", list(countries)]],
+        ["country_code", "types"],
+    )
+    allowed = {countries[each["country_code"]]: each["types"] for each in configured}
+    domain = [["country", "in", list(countries.values())]]
+    found = rpc.search_read("country.subdivision", domain, ["country", "name", "code", "type"])
+    fitting = [each for each in found if each["type"] in allowed.get(each["country"], [each["type"]])]
     return {
         (each["country"], each[name].casefold()): each["id"]
         for name in ("code", "name")
-        for each in found
+        for each in fitting
         if each[name]
     }
 
 
-def _regions(writes: Sequence[Write], countries: Mapping[str, int]) -> list[int]:
+def _regions(writes: Sequence[Write], countries: Mapping[str, int]) -> dict[str, int]:
     """Countries whose subdivisions some address of the writes names."""
     addresses = [each for write in writes for each in write.fields.get("addresses") or ()]
     codes = {each.get("country") for each in addresses if each.get("subdivision")}
-    return sorted({countries[code] for code in codes if code in countries})
+    return {code: number for code, number in countries.items() if code in codes}
