@@ -128,6 +128,7 @@ class FormSettings(Settings):
     delivery_id     where the sender's id of a submission is; see docs/connectors/form.md for the default
     consent         checkboxes that give consent, with their wording
     honeypot        name of a field that people do not see; a delivery that fills it in is parked
+    per_minute      most deliveries a minute an unsigned form takes; more are told to come again
     thanks_url      where a browser goes after the form; default: a page of the hub
     """
 
@@ -138,6 +139,7 @@ class FormSettings(Settings):
     delivery_id: DeliveryId | None = None
     consent: tuple[ConsentBox, ...] = ()
     honeypot: Name | None = None
+    per_minute: int = Field(default=600, ge=1, le=1_000_000)
     title: str = "Contact"
     intro: str = ""
     button: str = "Send"

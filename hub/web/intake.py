@@ -23,6 +23,7 @@ import orjson
 from hub.connectors.forms import CONSENTS, RECEIVED_AT, RESERVED, SPAM, FormSettings, look_up, read_consents
 from hub.secrets import is_reference, resolve
 from hub.web.bodies import ContentType, Rejected, read_fields
+from hub.web.rates import RateCap
 from hub.web.signatures import (
     MAX_ID,
     Forged,
@@ -61,12 +62,14 @@ class Form:
     """One connection's form, ready to take deliveries.
 
     new_id  makes an id for a post that brings none
+    cap     for a form that anybody may post to
     """
 
     name: str
     settings: FormSettings
     verifier: Verifier | None
     new_id: Callable[[], str]
+    cap: RateCap | None = None
 
     def take(self, headers: Headers, content: ContentType, body: bytes, now: datetime) -> Delivery:
         """Raises Forged before anything of the body is read, Rejected when it cannot be read.
@@ -76,6 +79,10 @@ class Form:
         signed_id = self.verifier.verify(headers, body, now.timestamp()) if self.verifier else None
         fields = read_fields(content, body)
         delivery_id = signed_id or self._delivery_id(headers, body, fields)
+        wait_seconds = self.cap.wait_seconds(now) if self.cap else 0
+        if wait_seconds:
+            detail = "Nothing was stored. Too many came at once; send it again in a moment."
+            raise Rejected(429, "Too many", detail, retry_after=wait_seconds)
         return Delivery(delivery_id, now, self._payload(fields, now))
 
     def _delivery_id(self, headers: Headers, body: bytes, fields: dict[str, Any]) -> str:
@@ -117,7 +124,8 @@ def open_form(name: str, settings: FormSettings, base: Path, new_id: Callable[[]
 
     base  folder that `file:` references start from
     """
-    return Form(name, settings, make_verifier(name, settings, base), new_id)
+    cap = RateCap(settings.per_minute) if settings.signature == "none" else None
+    return Form(name, settings, make_verifier(name, settings, base), new_id, cap)
 
 
 def make_verifier(name: str, settings: FormSettings, base: Path) -> Verifier | None:
