@@ -257,6 +257,27 @@ def test_a_mistake_names_file_line_key_what_was_found_and_what_is_allowed(mistak
     assert said in found[0]
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("- a", "hub.yaml:1: allowed at the top: keys such as store and connections"),
+        ("5: x", "hub.yaml:1: [5]: found 5"),
+        ("connections: []", "hub.yaml:1: connections: found a list; allowed: a group of keys"),
+        ("connections: {erp: null}", "hub.yaml:1: connections.erp: found nothing; allowed: a group of keys"),
+        ("connections: {erp: {type: 5}}", "hub.yaml:1: connections.erp.type: found 5; allowed: a text"),
+        ("golden: {rules: [a]}", "hub.yaml:1: golden.rules: found a list; allowed: a group of keys"),
+        ("golden: {rules: {tax_id: union}}", "tax_id: the rule union is for addresses only"),
+        ("golden: {rules: {tax_id: []}}", "hub.yaml:1: golden.rules.tax_id: found a list; allowed: latest"),
+        ("golden: {empty_wins: [emale]}", 'there is no such field. Did you mean "emails"?'),
+        ("web: {host: 5}", "hub.yaml:1: web.host: found 5; allowed: a text"),
+        ("store: 5", "hub.yaml:1: store: found 5; allowed: a text"),
+    ],
+)
+def test_a_value_of_the_wrong_shape_is_a_mistake_and_no_crash(mistakes, text, said):
+    (found,) = mistakes(text + "\n")
+    assert said in found
+
+
 def test_all_mistakes_of_a_file_are_told_at_once_in_the_order_of_its_lines(mistakes):
     found = mistakes(
         """\
