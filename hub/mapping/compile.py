@@ -97,6 +97,8 @@ def _column(name: str, row: RowSpec, region: str | None, key: str) -> Column:
         if row.join is None:
             raise Wrong(f"{key}.from", "several paths need `join`, or be several rows")
         paths = [path_of(text, f"{key}.from") for text in row.source]
+        if not paths:
+            raise Wrong(f"{key}.from", "name at least one path")
         read = reader(row, steps)
         return Column(paths[0], _joined([getter(p.steps) for p in paths], row.join), read, None)
     if not isinstance(row.source, str):

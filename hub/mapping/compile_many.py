@@ -152,6 +152,8 @@ def _address_slot(row: RowSpec, region: str | None, key: str) -> Slot:
         raise Wrong(
             f"{key}.from", f"an address has parts: {{street: …}}; allowed: {', '.join(ADDRESS_PARTS)}"
         )
+    if not row.source:
+        raise Wrong(f"{key}.from", f"name at least one part; allowed: {', '.join(ADDRESS_PARTS)}")
     if unknown := [name for name in row.source if name not in ADDRESS_PARTS]:
         raise Wrong(f"{key}.from.{unknown[0]}", f"no part of an address; allowed: {', '.join(ADDRESS_PARTS)}")
     if row.steps or row.values or row.split or row.format:

@@ -58,6 +58,8 @@ def _transform(step: str | Mapping[str, Any], region: str | None, key: str) -> T
     if name == "email":
         return Transform(email_key, same, exact=True)
     if name == "phone":
+        if not isinstance(given, str | None):
+            raise Wrong(key, "phone takes the region of numbers without a country code, such as PT")
         return phone(known_region(given or region, key))
     if given is None and name in PLAIN:
         return PLAIN[name]

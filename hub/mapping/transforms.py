@@ -169,11 +169,16 @@ def _written(moment: date, form: str) -> str:
     return text.replace("%H", "00").replace("%M", "00").replace("%S", "00")
 
 
-def day(forms: str | Sequence[str] = "%Y-%m-%d") -> Transform:
-    """A day in the first of the declared formats that fits; written in the first one."""
+def _formats(forms: str | Sequence[str]) -> list[str]:
     every = [forms] if isinstance(forms, str) else list(forms)
     if not every:
         raise ValueError("name at least one date format, such as %d/%m/%Y")
+    return every
+
+
+def day(forms: str | Sequence[str] = "%Y-%m-%d") -> Transform:
+    """A day in the first of the declared formats that fits; written in the first one."""
+    every = _formats(forms)
     readers = [_read_moment(form) for form in every]
 
     @lru_cache(maxsize=32_768)
@@ -216,7 +221,7 @@ def moment(forms: str | Sequence[str] | None = None) -> Transform:
     """A time in one of the declared formats (UTC), or in ISO 8601 when none is declared."""
     if forms is None:
         return Transform(moment_text, moment_text, exact=True)
-    every = [forms] if isinstance(forms, str) else list(forms)
+    every = _formats(forms)
     readers = [_read_moment(form) for form in every]
 
     def read(text: str) -> str:

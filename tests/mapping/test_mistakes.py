@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from hub.errors import ConfigError
 from hub.mapping.spec import load_mapping
+from hub.model import Record
 
 MISTAKES = [
     ("fields: {given_nam: X}", "fields.given_nam: there is no canonical field", "did you mean given_name"),
@@ -79,6 +82,97 @@ def test_a_mistake_is_named_with_its_place_and_the_way_out(text: str, place: str
 def test_a_table_of_another_shape_is_refused(data: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=r"m\.yaml: "):
         load_mapping(data, where="m.yaml", default_region=None)
+
+
+WORDS = [
+    "A",
+    "a[].b",
+    "a[0]",
+    "a[k=v].c",
+    "",
+    "..",
+    "work",
+    "PT",
+    "%d/%m/%Y",
+    "(x",
+    "overwrite",
+    "never",
+    "name",
+]
+WORDS += ["phone", "date", "granted", "person", "email", ";", "es", "given"]
+leaf = st.sampled_from(WORDS) | st.none() | st.booleans() | st.integers() | st.floats()
+transform = st.sampled_from(
+    [
+        "date",
+        "datetime",
+        "country",
+        "lookup",
+        "pattern",
+        "replace",
+        "split",
+        "split_name",
+        "phone",
+        "email",
+        "x",
+    ]
+)
+some = st.recursive(
+    leaf,
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(
+            st.sampled_from(["match", "take", "by", "part", "street", "country", "A", "group"]), inner
+        )
+    ),
+    max_leaves=4,
+)
+row = st.fixed_dictionaries(
+    {"from": some},
+    optional={
+        "with": st.lists(transform | st.dictionaries(transform, some, max_size=2), max_size=2),
+        "values": st.dictionaries(leaf, leaf, max_size=2),
+        "write": leaf,
+        "split": leaf,
+        "join": leaf,
+        "label": leaf,
+        "label_from": leaf,
+        "region": leaf,
+        "format": leaf,
+        "country_as": leaf,
+        "max_length": leaf,
+        "empty": some,
+    },
+)
+names = st.sampled_from(
+    ["note", "given_name", "family_name", "emails", "phones", "addresses", "tags", "birth_date"]
+)
+consent = st.dictionaries(
+    st.sampled_from(["from", "values", "channel", "purpose", "at", "basis", "wording", "whole_person"]),
+    some | st.dictionaries(st.sampled_from(["from", "date", "A"]), some),
+)
+any_mapping = st.fixed_dictionaries(
+    {},
+    optional={
+        "fields": st.dictionaries(names, row | st.lists(row, max_size=2), max_size=3),
+        "consents": st.lists(consent, max_size=2),
+        "kind": some | row,
+        "flat": leaf,
+        "ignore": some,
+    },
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(any_mapping)
+def test_any_table_is_compiled_or_refused(data: dict[str, Any]) -> None:
+    try:
+        table = load_mapping(data, where="m.yaml", default_region="PT")
+    except ConfigError as err:
+        assert str(err).startswith("m.yaml: ")
+        return
+
+    found = table.inward(Record("1", {"A": "x", "a": [{"b": "ann@example.org"}], "work": "1"})).fields
+    assert table.stored(table.stored(found)) == table.stored(found)
 
 
 def test_all_mistakes_of_the_shape_are_named_at_once() -> None:
