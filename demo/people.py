@@ -117,9 +117,14 @@ def people(count: int) -> list[Contact]:
 
 def shouted(contact: Contact) -> Contact:
     """The same contact as an old system or a hasty clerk writes it: capitals, no accents, no e-mail."""
-    names = ("given", "family", "company")
-    upper = {name: anyascii(getattr(contact, name)).upper() for name in names}
-    return replace(contact, **upper, email="", landline="")
+    return replace(
+        contact,
+        given=anyascii(contact.given).upper(),
+        family=anyascii(contact.family).upper(),
+        company=anyascii(contact.company).upper(),
+        email="",
+        landline="",
+    )
 
 
 def _contact(number: int) -> Contact:
@@ -176,6 +181,7 @@ def _tax(country: str, dice: random.Random, is_company: bool) -> tuple[str, str]
 
 def _checked(country: str, kind: str, start: str, length: int, letters: str = "0123456789") -> str:
     """`start` with its check digits: the library judges numbers better than it makes them."""
-    is_valid = get_cc_module(country, kind).is_valid
+    module = get_cc_module(country, kind)
+    assert module is not None
     ends = ("".join(end) for end in product(letters, repeat=length))
-    return next(start + end for end in ends if is_valid(start + end))
+    return next(start + end for end in ends if module.is_valid(start + end))

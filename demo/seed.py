@@ -97,8 +97,8 @@ class MailmanDesk:
     def unsubscribe(self, list_id: str, address: str) -> None:
         self._http.delete(f"/members/{self.member_id(list_id, address)}").raise_for_status()
 
-    def rename(self, address: str, name: str) -> None:
-        self._http.patch(f"/addresses/{address}", data={"display_name": name}).raise_for_status()
+    def ban(self, list_id: str, address: str) -> None:
+        self._http.post(f"/lists/{list_id}/bans", data={"email": address}).raise_for_status()
 
     def set_delivery(self, list_id: str, address: str, status: str) -> None:
         """by_user: paused by the member; by_bounces: mail came back; enabled."""
