@@ -21,14 +21,12 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from hub.dedupe.compare import LEVELS, compare
 from hub.dedupe.features import ORGANISATION, Features, features
-from hub.dedupe.weigh import DEFAULT, FIELDS, Bits, Model, bits
+from hub.dedupe.weigh import CONTACT, DEFAULT, FIELDS, Bits, Model, bits, household
 from hub.model import Fields
 
 Ref: TypeAlias = tuple[str, str]
 MOST_COMPARED: Final = 8  # records of a cluster that are compared with those of another
-BY_BEST: Final = frozenset({"email", "phone", "address", "company"})
-_BEST: Final = tuple(at for at, name in enumerate(FIELDS) if name in BY_BEST)
-_MEAN: Final = tuple(at for at, name in enumerate(FIELDS) if name not in BY_BEST)
+_MEAN: Final = tuple(at for at in range(len(FIELDS)) if at not in CONTACT)
 
 
 class Verdict(StrEnum):
@@ -107,12 +105,17 @@ def resolve(
 
 def explain(a: Fields, b: Fields, model: Model = DEFAULT) -> list[Evidence]:
     """What speaks for and against two records being one: a line for each field known, then the prior."""
-    return [*_evidence(features(a), features(b), model), Evidence("prior", "they met by a key", model.prior)]
+    left, right = features(a), features(b)
+    lines = [*_evidence(left, right, model)]
+    if discount := household(_pair_bits(left, right, model)):
+        lines.append(Evidence("household", "explains what is shared", round(discount, 2)))
+    return [*lines, Evidence("prior", "they met by a key", model.prior)]
 
 
 def weight(a: Fields, b: Fields, model: Model = DEFAULT) -> float:
     """Evidence in bits that two records are one, prior included: the sum of what `explain` lists."""
-    return sum(_pair_bits(features(a), features(b), model)) + model.prior
+    found = _pair_bits(features(a), features(b), model)
+    return sum(found) + household(found) + model.prior
 
 
 def _pair_bits(a: Features, b: Features, model: Model) -> Bits:
@@ -188,10 +191,12 @@ class _Table:
                 self.part_of[at] = at
                 continue
             number = of_golden.setdefault(golden_id, at)
-            part = self.parts.setdefault(number, _Part([], {golden_id: 0}))
-            part.members.append(at)
-            part.golden[golden_id] += 1
             self.part_of[at] = number
+            if number == at:
+                self.parts[at] = _Part([at], {golden_id: 1})
+            else:
+                self.parts[number].members.append(at)
+                self.parts[number].golden[golden_id] += 1
 
     # --- joining ---
 
@@ -263,15 +268,17 @@ class _Table:
         for at in one.members[:MOST_COMPARED]:
             for to in other.members[:MOST_COMPARED]:
                 found = self._bits(at, to)
-                for number in _BEST:
+                for number in CONTACT:
                     if found[number] and found[number] > best[number]:
                         best[number] = found[number]
                 for number in _MEAN:
                     if found[number]:
                         total[number] += found[number]
                         count[number] += 1
-        known = sum(best[number] for number in _BEST if best[number] > -inf)
-        return known + sum(total[n] / count[n] for n in _MEAN if count[n]) + self.model.prior
+        for number in _MEAN:
+            best[number] = total[number] / count[number] if count[number] else 0.0
+        known = [value if value > -inf else 0.0 for value in best]
+        return sum(known) + household(known) + self.model.prior
 
     def _bits(self, at: int, to: int) -> Bits:
         pair = (at, to) if at < to else (to, at)

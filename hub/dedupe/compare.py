@@ -7,7 +7,7 @@ is the model's affair (`hub.dedupe.weigh`).
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
 from rapidfuzz.distance import OSA, JaroWinkler
 
@@ -24,10 +24,11 @@ LEVELS: Final[dict[str, tuple[str, ...]]] = {
         "a slip apart",
         "initial",
         "middle name",
+        "other second name",
         "different",
     ),
     "family": ("missing", "equal", "part of it equal", "a slip apart", "different"),
-    "email": ("missing", "equal", "office address equal", "a slip apart", "different"),
+    "email": ("missing", "equal", "office address equal", "a slip apart", "same before the @", "different"),
     "phone": ("missing", "equal", "a slip apart", "different"),
     "address": ("missing", "equal", "street and town alike", "same postcode", "same town", "different"),
     "birth": ("missing", "equal", "a slip apart", "different"),
@@ -56,7 +57,7 @@ class Comparison(NamedTuple):
 
     def levels(self) -> tuple[int, ...]:
         """The levels alone, one for each of `LEVELS`."""
-        return tuple(level for level in self if isinstance(level, int))
+        return cast("tuple[int, ...]", self[:-2])
 
 
 def compare(a: Features, b: Features) -> Comparison:
@@ -82,16 +83,9 @@ def compare(a: Features, b: Features) -> Comparison:
 # --- names ------------------------------------------------------------------------------------------
 
 _NO_NAMES: Final = (0, 0, "", "")
-_EQUAL, _FORM, _SLIP, _INITIAL, _MIDDLE, _OTHER = 1, 2, 3, 4, 5, 6
-_GIVEN_RANK: Final = (
-    3,
-    10,
-    8,
-    7,
-    5,
-    6,
-    0,
-)  # which reading of a name is the better, by level of the given name
+_EQUAL, _FORM, _SLIP, _INITIAL, _MIDDLE, _SECOND, _OTHER = 1, 2, 3, 4, 5, 6, 7
+# which reading of a name is the better, by level of the given and of the family name
+_GIVEN_RANK: Final = (3, 10, 8, 7, 5, 6, 4, 0)
 _FAMILY_RANK: Final = (4, 10, 8, 6, 0)
 
 Reading = tuple[int, int, str, str]
@@ -103,6 +97,9 @@ def _names(a: Features, b: Features) -> Reading:
         return _known_parts(a.splits[0], b.splits[0])
     if a.name == b.name:
         return _alike_whole(a)
+    if len(a.splits) > 1 and len(b.splits) > 1 and _ends_differ(a.name, b.name):
+        common = sorted(set(a.name) & set(b.name), key=lambda word: (len(word), word))
+        return (_OTHER, 1, "", common[-1]) if common else (_OTHER, 4, "", "")
     best, best_rank = _NO_NAMES, (-1, -1, 0, "", "")
     for one in a.splits:
         for other in b.splits:
@@ -113,6 +110,26 @@ def _names(a: Features, b: Features) -> Reading:
             if rank > best_rank:
                 best, best_rank = reading, rank
     return best
+
+
+def _ends_differ(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
+    """Both names end or begin with a word that the other lacks: Ana Reis, Rui Reis; REIS ANA, REIS RUI.
+
+    The given name is at one end, whichever: with two such words there are two of them.
+    """
+    return _has_lone_end(one, other) and _has_lone_end(other, one)
+
+
+def _has_lone_end(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
+    full = [word for word in one if len(word) > 1] or one
+    return any(not any(_alike(end, word) for word in other) for end in (full[0], full[-1]))
+
+
+def _alike(one: str, other: str) -> bool:
+    if one == other:
+        return True
+    one, other = (one, other) if one < other else (other, one)
+    return _word_level(one, other) != _OTHER or _family_slip(one, other)
 
 
 def _known_parts(one: Split, other: Split) -> Reading:
@@ -147,8 +164,6 @@ def _read(
     given, given_word = _given(given_a, given_b) if given_a and given_b else (0, "")
     if family_a and family_b:
         family, family_word = _family(family_a, family_b)
-        if family == 4 and (set(family_a) & set(given_b[1:]) or set(family_b) & set(given_a[1:])):
-            family = 2
         return given, family, given_word, family_word
     return given, 0, given_word, ""
 
@@ -156,7 +171,9 @@ def _read(
 def _given(a: tuple[str, ...], b: tuple[str, ...]) -> tuple[int, str]:
     one, other = a[0], b[0]
     if one == other:
-        return (_INITIAL, "") if len(one) == 1 else (_EQUAL, one)
+        if len(one) == 1:
+            return _INITIAL, ""
+        return (_SECOND, one) if len(a) > 1 and len(b) > 1 and _other_second(a, b) else (_EQUAL, one)
     level = _word_level(one, other) if one < other else _word_level(other, one)
     if level != _OTHER:
         return level, min(one, other)
@@ -166,13 +183,21 @@ def _given(a: tuple[str, ...], b: tuple[str, ...]) -> tuple[int, str]:
     return _OTHER, ""
 
 
+def _other_second(a: tuple[str, ...], b: tuple[str, ...]) -> bool:
+    """Ana Luisa and Ana Beatriz: no word after the first is alike."""
+    return all(_word_level(*sorted((one, other))) == _OTHER for one in a[1:] for other in b[1:])
+
+
 @lru_cache(maxsize=65_536)
 def _word_level(one: str, other: str) -> int:
     """How alike two given names are; the arguments in alphabetical order."""
     if len(one) == 1 or len(other) == 1:
         return _INITIAL if one[0] == other[0] else _OTHER
-    if not SAME_NAME.get(one, _NONE).isdisjoint(SAME_NAME.get(other, _NONE)):
+    forms, other_forms = SAME_NAME.get(one, _NONE), SAME_NAME.get(other, _NONE)
+    if not forms.isdisjoint(other_forms):
         return _FORM
+    if forms and other_forms:
+        return _OTHER
     if min(len(one), len(other)) >= 4 and (one.startswith(other) or other.startswith(one)):
         return _FORM
     return _SLIP if is_slip(one, other) else _OTHER
@@ -225,24 +250,28 @@ def _emails(a: Features, b: Features) -> int:
     if a.emails and b.emails:
         if not a.emails.isdisjoint(b.emails):
             return 1
-        if any(_email_slip(*sorted((one, other))) for one in a.emails for other in b.emails):
-            return 3
-        return 4
+        return min(_email(*sorted((one, other))) for one in a.emails for other in b.emails)
     if a.roles and not a.roles.isdisjoint(b.roles):
         return 1 if a.kind == b.kind == ORGANISATION else 2
     return 0
 
 
 @lru_cache(maxsize=65_536)
-def _email_slip(one: str, other: str) -> bool:
-    """Same local part with another ending, or a letter or two wrong in a long address."""
+def _email(one: str, other: str) -> int:
+    """3 a letter wrong, 4 the same local part elsewhere, 5 different; other digits are another address."""
     local, _, domain = one.partition("@")
     local_2, _, domain_2 = other.partition("@")
+    if len(local) < 5 or _digits(local) != _digits(local_2):
+        return 5
     if _plain(local) == _plain(local_2):
-        return len(local) > 5
-    if domain == domain_2:
-        return len(local) > 4 and OSA.distance(local, local_2, score_cutoff=1) <= 1
-    return False
+        return 3 if domain == domain_2 or OSA.distance(domain, domain_2, score_cutoff=1) == 1 else 4
+    if domain == domain_2 and OSA.distance(local, local_2, score_cutoff=1) == 1:
+        return 3
+    return 5
+
+
+def _digits(local: str) -> str:
+    return "".join(filter(str.isdigit, local))
 
 
 def _plain(local: str) -> str:

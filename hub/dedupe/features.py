@@ -6,9 +6,8 @@ Every value goes through one bounded cache of distinct values; placeholders come
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from anyascii import anyascii
 from stdnum.eu.vat import MEMBER_STATES
@@ -28,8 +27,7 @@ _NUMBER: Final = re.compile(r"\d+")
 _TAX_PREFIXES: Final = frozenset(MEMBER_STATES) | {"el", "br", "us", "gb", "ch", "no"}
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """One address: street words without their type, house number, postcode, town."""
 
     street: str
@@ -41,8 +39,7 @@ class Place:
 Split: TypeAlias = tuple[tuple[str, ...], tuple[str, ...]]
 
 
-@dataclass(frozen=True, slots=True)
-class Features:
+class Features(NamedTuple):
     """A record as matching sees it. Empty means: says nothing.
 
     given, family  words of a name whose parts are known; both empty when only `name` is
@@ -110,27 +107,33 @@ def _text(fields: Fields, key: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _name(fields: Fields) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...], str]:
-    given, first = _name_words(_text(fields, "given_name"))
-    family, last = _name_words(_text(fields, "family_name"))
-    suffix = words(_text(fields, "suffix"))
-    generation = first or last or (known.GENERATIONS.get(suffix[-1], "") if suffix else "")
-    full = _text(fields, "full_name")
-    if given or family:
-        if full and not (given and family):
-            whole, generation = _name_words(full)
-            if len(whole) > len(given or family):
-                return (), (), whole, generation
-        return given, family, given + family, generation
-    if not full:
-        return (), (), (), generation
-    left, comma, right = full.partition(",")
-    if comma:
-        family, last = _name_words(left)
-        given, first = _name_words(right)
-        return given, family, given + family, generation or first or last
-    whole, last = _name_words(full)
-    return (), (), whole, generation or last
+Name: TypeAlias = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...], str, tuple[Split, ...]]
+
+
+@lru_cache(maxsize=CACHED)
+def _name(given_name: str, family_name: str, full_name: str, suffix: str) -> Name:
+    """Given, family, all words, generation, and the ways to take the name apart."""
+    given, family, name, generation = _parts(given_name, family_name, full_name)
+    last = words(suffix)[-1:]
+    if last and not generation:
+        generation = known.GENERATIONS.get(last[0], "")
+    return given, family, name, generation, _splits(given, family, name)
+
+
+def _parts(
+    given_name: str, family_name: str, full_name: str
+) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...], str]:
+    given, first = _name_words(given_name)
+    family, last = _name_words(family_name)
+    if not (given and family) and full_name:
+        left, comma, right = full_name.partition(",")
+        whole, generation = _name_words(full_name)
+        if comma and not given and not family:
+            family, last = _name_words(left)
+            given, first = _name_words(right)
+        elif len(whole) > len(given or family):
+            return (), (), whole, generation
+    return given, family, given + family, first or last
 
 
 @lru_cache(maxsize=CACHED)
@@ -154,6 +157,11 @@ def _label(address: str) -> str:
     label = names[-3] if len(names) > 2 and names[-2] in ("com", "co", "org", "net") else names[-2]
     plain = _NOT_LETTER.sub("", label)
     return "" if plain in known.FREE_DOMAINS or len(plain) < 4 else plain[:WORK_LETTERS]
+
+
+@lru_cache(maxsize=CACHED)
+def _company_label(company: tuple[str, ...]) -> str:
+    return _NOT_LETTER.sub("", "".join(company))[:WORK_LETTERS]
 
 
 @lru_cache(maxsize=CACHED)
@@ -186,6 +194,7 @@ def _company(text: str) -> tuple[str, ...]:
     return kept or found
 
 
+@lru_cache(maxsize=CACHED)
 def _is_company(full_name: str, company: tuple[str, ...]) -> bool:
     """Whether a name in one field is that of a company: the one beside it, or one with its legal form."""
     if company:
@@ -219,14 +228,14 @@ def _postcode(text: str) -> str:
     return "" if len(code) < 4 or len(set(code)) == 1 else code
 
 
-def _place(value: Any) -> Place | None:
-    if not isinstance(value, dict):
-        return None
-    street, number = _street(value.get("street") or "")
-    place = Place(street, number, _postcode(value.get("postcode") or ""), _town(value.get("locality") or ""))
+@lru_cache(maxsize=CACHED)
+def _place(street: str, postcode: str, town: str) -> Place | None:
+    name, number = _street(street)
+    place = Place(name, number, _postcode(postcode), _town(town))
     return place if place.street or place.postcode or place.town else None
 
 
+_NONE: Final[frozenset[str]] = frozenset()
 _seen: dict[int, tuple[Fields, Features]] = {}
 
 
@@ -262,12 +271,19 @@ def _extract(fields: Fields) -> Features:
             number = _phone(text)
             if number:
                 phones.add(number)
-        elif base == "addresses" and (place := _place(value)) is not None:
-            places.append(place)
-    given, family, name, generation = _name(fields)
+        elif base == "addresses" and isinstance(value, dict):
+            place = _place(
+                value.get("street") or "", value.get("postcode") or "", value.get("locality") or ""
+            )
+            if place is not None:
+                places.append(place)
+    full_name = _text(fields, "full_name")
+    given, family, name, generation, splits = _name(
+        _text(fields, "given_name"), _text(fields, "family_name"), full_name, _text(fields, "suffix")
+    )
     company = _company(_text(fields, "company")) if fields.get("company") else ()
-    if name and not given and not family and _is_company(_text(fields, "full_name"), company):
-        company, name = company or _company(_text(fields, "full_name")), ()
+    if name and not given and not family and _is_company(full_name, company):
+        company, name = company or _company(full_name), ()
     birth = _text(fields, "birth_date")
     tax = _tax(_text(fields, "tax_id")) if fields.get("tax_id") else ""
     kind = fields.get("kind") or (PERSON if name else ORGANISATION if company else UNKNOWN)
@@ -277,27 +293,27 @@ def _extract(fields: Fields) -> Features:
         family,
         name,
         generation,
-        frozenset(emails),
-        frozenset(roles),
-        frozenset(phones),
+        frozenset(emails) if emails else _NONE,
+        frozenset(roles) if roles else _NONE,
+        frozenset(phones) if phones else _NONE,
         "" if birth in known.JUNK_BIRTHS or len(birth) != 10 else birth,
-        frozenset((tax,)) if tax else frozenset(),
+        frozenset((tax,)) if tax else _NONE,
         tuple(places),
         company,
-        _work(company, emails, roles),
-        _splits(given, family, name),
+        _work(company, emails, roles) if company or emails or roles else _NONE,
+        splits,
     )
 
 
 def _work(company: tuple[str, ...], emails: set[str], roles: set[str]) -> frozenset[str]:
-    found = {_label(address) for address in (*emails, *roles)}
-    if company:
-        found.add(_NOT_LETTER.sub("", "".join(company))[:WORK_LETTERS])
-    found.discard("")
-    return frozenset(found)
+    found = [label for address in emails if (label := _label(address))]
+    if roles:
+        found += [label for address in roles if (label := _label(address))]
+    if company and (label := _company_label(company)):
+        found.append(label)
+    return frozenset(found) if found else _NONE
 
 
-@lru_cache(maxsize=CACHED)
 def _splits(given: tuple[str, ...], family: tuple[str, ...], name: tuple[str, ...]) -> tuple[Split, ...]:
     """Given and family part as the source has them, or both ways round when it does not say."""
     if given or family or len(name) < 2:

@@ -10,7 +10,7 @@ Source: Fellegi and Sunter 1969, A Theory for Record Linkage, JASA 64 (328).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import log2
 from typing import Final, TypeAlias
@@ -23,23 +23,23 @@ Table: TypeAlias = Mapping[str, tuple[float, ...]]
 Bits: TypeAlias = tuple[float, ...]
 
 PERSONS: Final[Table] = {
-    "given": (0, 5.0, 3.5, 4.0, 1.5, 1.5, -13.0),
-    "family": (0, 6.0, 4.5, 3.5, -2.5),
-    "email": (0, 11.0, 4.5, 7.5, -1.0),
-    "phone": (0, 9.0, 6.0, -1.0),
-    "address": (0, 7.0, 6.0, 3.5, 1.5, -1.5),
-    "birth": (0, 9.0, 3.0, -8.0),
+    "given": (0, 5.0, 2.5, 4.0, 2.0, 0.0, -3.0, -13.0),
+    "family": (0, 6.0, 3.5, 3.5, -2.5),
+    "email": (0, 11.0, 4.5, 7.0, 2.5, -1.0),
+    "phone": (0, 9.0, 7.0, -1.0),
+    "address": (0, 6.0, 5.5, 4.0, 2.5, -1.5),
+    "birth": (0, 10.0, 4.0, -13.0),
     "tax": (0, 13.0, 8.0, -8.0),
-    "company": (0, 3.5, 3.0, 2.5, 3.5, -0.5),
+    "company": (0, 4.5, 3.5, 3.0, 4.0, -1.0),
     "generation": (0, 2.0, -1.5, -25.0),
     "kind": (0, 0, -30.0),
 }
 
 ORGANISATIONS: Final[Table] = {
-    "given": (0,) * 7,
+    "given": (0,) * 8,
     "family": (0,) * 5,
-    "email": (0, 8.0, 6.0, 5.0, -0.5),
-    "phone": (0, 8.0, 5.0, -1.0),
+    "email": (0, 8.0, 6.0, 5.0, 1.0, -0.5),
+    "phone": (0, 8.0, 5.0, -2.0),
     "address": (0, 6.0, 5.0, 3.0, 1.5, -2.5),
     "birth": (0, 0, 0, 0),
     "tax": (0, 14.0, 8.0, -22.0),
@@ -66,28 +66,50 @@ class Model:
     ask: float = -3.0
     frequency: Mapping[str, float] = field(default_factory=dict)
     apart: frozenset[str] = frozenset()
+    rows: tuple[tuple[Bits, ...], tuple[Bits, ...]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for table in (self.persons, self.organisations):
             for name, levels in LEVELS.items():
                 if len(table[name]) != len(levels):
                     raise ValueError(f"model: {name} needs {len(levels)} weights, one a level")
+        persons, organisations = (
+            tuple(table[name] for name in FIELDS) for table in (self.persons, self.organisations)
+        )
+        object.__setattr__(self, "rows", (persons, organisations))
 
 
 DEFAULT: Final = Model()
+
+CONTACT: Final = tuple(FIELDS.index(name) for name in ("email", "phone", "address", "company"))
+_GIVEN, _FAMILY, _COMPANY = FIELDS.index("given"), FIELDS.index("family"), FIELDS.index("company")
+OTHER_GIVEN: Final = -4.0  # bits of the given name from which it is somebody else's
+OTHER_FAMILY: Final = -2.0
 
 USUAL_SHARE: Final = 0.002  # of people who bear a name: the weights of the tables are for this
 
 
 def bits(levels: Comparison, model: Model, *, organisations: bool) -> Bits:
     """Evidence of each field, in the order of `FIELDS`, without the prior."""
-    table = model.organisations if organisations else model.persons
-    found = [table[name][level] for name, level in zip(FIELDS, levels.levels(), strict=True)]
+    rows = model.rows[organisations]
+    found = [row[level] for row, level in zip(rows, levels.levels(), strict=True)]
     if levels.given_word and levels.given == 1:
         found[0] += _rarity(levels.given_word, model)
     if levels.family_word and levels.family < 3:
         found[1] += _rarity(levels.family_word, model)
     return tuple(found)
+
+
+def household(found: Sequence[float]) -> float:
+    """What to take off, in bits, when the names are not one person's.
+
+    With other given names one household, or one office, explains all that is shared: contact values
+    count once, the family name not at all. With other family names the company does not count.
+    """
+    if found[_GIVEN] > OTHER_GIVEN:
+        return -max(found[_COMPANY], 0.0) if found[_FAMILY] <= OTHER_FAMILY else 0.0
+    contact = [found[at] for at in CONTACT if found[at] > 0]
+    return max(contact, default=0.0) - sum(contact) - max(found[_FAMILY], 0.0)
 
 
 def _rarity(word: str, model: Model) -> float:

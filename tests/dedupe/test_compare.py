@@ -108,5 +108,5 @@ def test_a_rare_name_says_more_than_a_common_one():
 
 
 def test_a_model_needs_a_weight_for_every_level():
-    with pytest.raises(ValueError, match="email needs 5 weights"):
+    with pytest.raises(ValueError, match="email needs 6 weights"):
         Model(persons={**PERSONS, "email": (0, 1)}, organisations=ORGANISATIONS)
