@@ -59,6 +59,7 @@ class Record:
     version     the source's own mark of this state: etag, revision, timestamp
     changed_at  aware UTC, by the source's clock
     archived    still there, but put away
+    key         the hub's key (`Write.key`), where the record carries it
     """
 
     id: str
@@ -66,6 +67,7 @@ class Record:
     version: str | None = None
     changed_at: datetime | None = None
     archived: bool = False
+    key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,9 +133,13 @@ class Write:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """Carried out. `record` is the record as the source now stores it; None only for a deletion."""
+    """Carried out. `record` is the record as the source now stores it; None only for a deletion.
+
+    existed  a create found the record there already and left its values as they were
+    """
 
     record: Record | None
+    existed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +206,7 @@ class LinkState(StrEnum):
     LIVE = "live"
     ARCHIVED = "archived"
     ABSENT = "absent"  # missing in one complete listing: in doubt
+    DOOMED = "doomed"  # proven gone, not yet acted on: the limit on deletions comes first
     GONE = "gone"  # deleted there; its claims stay
     LEFT = "left"  # unsubscribed or out of scope there: never made anew by the hub
     MERGED = "merged"  # took another record's place there

@@ -1,0 +1,301 @@
+"""Source records, golden records and what ties them: one function an operation, each a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hub.model import LinkState
+from hub.store import schema
+from hub.store.db import Tx, dumps, insert_sql, loads
+from hub.sync.link import Link
+
+KEY_CAP = 50  # records that share a key before it is hot: above that it tells nobody apart
+
+_RECORD = "id connection external_id golden_id state fingerprint version changed fields side run_id".split()
+_LINK = "id, connection, external_id, golden_id, state, fingerprint, version, changed, fields, side"
+_INSERT_RECORD = insert_sql(schema.record, _RECORD)
+_UPDATE_RECORD = (
+    "UPDATE record SET golden_id = :golden_id, state = :state, fingerprint = :fingerprint, version = :version,"
+    " changed = :changed, fields = :fields, side = :side, run_id = :run_id WHERE id = :id"
+)
+_UPDATE_SIDE = (
+    "UPDATE record SET state = :state, fingerprint = :fingerprint, version = :version,"
+    " fields = :fields, side = :side WHERE id = :id"
+)
+_GOLDEN = "id state merged_into version fields created_at updated_at".split()
+_INSERT_GOLDEN = insert_sql(schema.golden, _GOLDEN)
+_UPDATE_GOLDEN = "UPDATE golden SET state = :state, version = :version, fields = :fields, updated_at = :updated_at WHERE id = :id"
+
+
+@dataclass(slots=True)
+class GoldenRow:
+    """A row of `golden`."""
+
+    id: str
+    state: str
+    version: int
+    fields: dict[str, Any]
+    created_at: float
+
+
+def known(tx: Tx, connection: str, ids: Sequence[str]) -> dict[str, tuple[int, bytes | None, str]]:
+    """External id → (record id, fingerprint, state): all that an unchanged record costs."""
+    rows = tx.all(
+        "SELECT external_id, id, fingerprint, state FROM record WHERE connection = :c AND external_id IN :*ids",
+        c=connection,
+        ids=list(ids),
+    )
+    return {r[0]: (r[1], r[2], r[3]) for r in rows}
+
+
+def golden_ids(tx: Tx, connection: str, ids: Sequence[str]) -> dict[str, str]:
+    """External id → golden id."""
+    rows = tx.all(
+        "SELECT external_id, golden_id FROM record WHERE connection = :c AND external_id IN :*ids",
+        c=connection,
+        ids=list(ids),
+    )
+    return {r[0]: r[1] for r in rows}
+
+
+def links_of(tx: Tx, connection: str, ids: Sequence[str]) -> dict[str, Link]:
+    rows = tx.all(
+        f"SELECT {_LINK} FROM record WHERE connection = :c AND external_id IN :*ids",
+        c=connection,
+        ids=list(ids),
+    )
+    return {r[2]: _link(r) for r in rows}
+
+
+def links_by_id(tx: Tx, ids: Iterable[int]) -> dict[int, Link]:
+    rows = tx.all(f"SELECT {_LINK} FROM record WHERE id IN :*ids", ids=list(ids))
+    return {r[0]: _link(r) for r in rows}
+
+
+def members(tx: Tx, golden_ids: Iterable[str]) -> dict[str, list[Link]]:
+    """Every source record of these golden records, whatever its state, in order of id."""
+    wanted = list(golden_ids)
+    found: dict[str, list[Link]] = {g: [] for g in wanted}
+    if not wanted:
+        return found
+    for row in tx.all(f"SELECT {_LINK} FROM record WHERE golden_id IN :*ids ORDER BY id", ids=wanted):
+        found[row[3]].append(_link(row))
+    return found
+
+
+def in_state(tx: Tx, connection: str, state: LinkState, limit: int, after: int = 0) -> list[Link]:
+    rows = tx.all(
+        f"SELECT {_LINK} FROM record WHERE connection = :c AND state = :s AND id > :after ORDER BY id LIMIT :n",
+        c=connection,
+        s=str(state),
+        after=after,
+        n=limit,
+    )
+    return [_link(r) for r in rows]
+
+
+def count_in_state(tx: Tx, connection: str, *states: LinkState) -> int:
+    row = tx.one(
+        "SELECT count(*) FROM record WHERE connection = :c AND state IN :*s",
+        c=connection,
+        s=[str(s) for s in states],
+    )
+    return int(row[0]) if row else 0
+
+
+def set_state(tx: Tx, ids: Sequence[int], state: LinkState) -> None:
+    tx.run("UPDATE record SET state = :s WHERE id IN :*ids", s=str(state), ids=list(ids))
+
+
+def next_record_ids(tx: Tx, n: int) -> range:
+    """`n` fresh numbers; only the one writer asks."""
+    row = tx.one("SELECT value FROM counter WHERE name = 'record'")
+    first = (row[0] if row else 0) + 1
+    tx.run(
+        "INSERT INTO counter (name, value) VALUES ('record', :v) ON CONFLICT (name) DO UPDATE SET value = :v",
+        v=first + n - 1,
+    )
+    return range(first, first + n)
+
+
+def insert_links(tx: Tx, links: Sequence[Link], run_id: str) -> None:
+    tx.many(_INSERT_RECORD, [_row(x, run_id) for x in links])
+
+
+def update_links(tx: Tx, links: Sequence[Link], run_id: str) -> None:
+    tx.many(_UPDATE_RECORD, [_row(x, run_id) for x in links])
+
+
+def update_sides(tx: Tx, links: Sequence[Link]) -> None:
+    """Shadow and state only: which golden record a link belongs to may have moved meanwhile."""
+    tx.many(
+        _UPDATE_SIDE,
+        [
+            {
+                "id": x.id,
+                "state": str(x.state),
+                "fingerprint": x.fingerprint,
+                "version": x.version,
+                "fields": dumps(x.fields),
+                "side": _side(x),
+            }
+            for x in links
+        ],
+    )
+
+
+def touch(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
+    """A new fingerprint and state for records whose canonical fields did not change."""
+    tx.many(
+        "UPDATE record SET fingerprint = :fingerprint, version = :version, state = :state WHERE id = :id",
+        rows,
+    )
+
+
+def _row(link: Link, run_id: str) -> dict[str, Any]:
+    return {
+        "id": link.id,
+        "connection": link.connection,
+        "external_id": link.external_id,
+        "golden_id": link.golden_id,
+        "state": str(link.state),
+        "fingerprint": link.fingerprint,
+        "version": link.version,
+        "changed": link.changed,
+        "fields": dumps(link.fields),
+        "side": _side(link),
+        "run_id": run_id,
+    }
+
+
+def _side(link: Link) -> str | None:
+    parts = {
+        "told": link.told,
+        "own": link.own,
+        "since": link.since,
+        "echo": sorted(link.echo),
+    }
+    kept = {name: part for name, part in parts.items() if part}
+    return dumps(kept) if kept else None
+
+
+def _link(row: Sequence[Any]) -> Link:
+    side = loads(row[9]) if row[9] else {}
+    return Link(
+        id=row[0],
+        connection=row[1],
+        external_id=row[2],
+        golden_id=row[3],
+        state=LinkState(row[4]),
+        fingerprint=bytes(row[5]) if row[5] is not None else None,
+        version=row[6],
+        changed=row[7],
+        fields=loads(row[8]),
+        told=side.get("told", {}),
+        own=side.get("own", {}),
+        since=side.get("since", {}),
+        echo=set(side.get("echo", ())),
+    )
+
+
+# --- golden records ---------------------------------------------------------------------------------
+
+
+def goldens(tx: Tx, ids: Iterable[str]) -> dict[str, GoldenRow]:
+    rows = tx.all(
+        "SELECT id, state, version, fields, created_at FROM golden WHERE id IN :*ids", ids=list(ids)
+    )
+    return {r[0]: GoldenRow(r[0], r[1], r[2], loads(r[3]), r[4]) for r in rows}
+
+
+def resolve_golden(tx: Tx, golden_id: str) -> str | None:
+    """The id that answers for this one today, through every merge; None if it never was."""
+    while True:
+        row = tx.one("SELECT merged_into FROM golden WHERE id = :id", id=golden_id)
+        if row is None:
+            return None
+        if row[0] is None:
+            return golden_id
+        golden_id = row[0]
+
+
+def insert_goldens(tx: Tx, rows: Sequence[GoldenRow], at: float) -> None:
+    tx.many(
+        _INSERT_GOLDEN,
+        [
+            {
+                "id": g.id,
+                "state": g.state,
+                "merged_into": None,
+                "version": g.version,
+                "fields": dumps(g.fields),
+                "created_at": g.created_at,
+                "updated_at": at,
+            }
+            for g in rows
+        ],
+    )
+
+
+def update_goldens(tx: Tx, rows: Sequence[GoldenRow], at: float) -> None:
+    tx.many(
+        _UPDATE_GOLDEN,
+        [
+            {"id": g.id, "state": g.state, "version": g.version, "fields": dumps(g.fields), "updated_at": at}
+            for g in rows
+        ],
+    )
+
+
+def pins(tx: Tx, golden_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    for golden_id, field, value in tx.all(
+        "SELECT golden_id, field, value FROM pin WHERE golden_id IN :*ids", ids=list(golden_ids)
+    ):
+        found.setdefault(golden_id, {})[field] = loads(value) if value is not None else None
+    return found
+
+
+# --- blocking keys ----------------------------------------------------------------------------------
+
+
+def candidates(tx: Tx, keys: Iterable[int]) -> tuple[dict[int, list[int]], set[int]]:
+    """(key → ids of records that have it, hot keys). A key shared by more than KEY_CAP is hot from now on."""
+    wanted = list(keys)
+    hot = {r[0] for r in tx.all("SELECT key FROM hot_key WHERE key IN :*ids", ids=wanted)}
+    found: dict[int, list[int]] = {}
+    cold = [k for k in wanted if k not in hot] if hot else wanted
+    for key, record_id in tx.all("SELECT key, record_id FROM match_key WHERE key IN :*ids", ids=cold):
+        found.setdefault(key, []).append(record_id)
+    return found, hot
+
+
+def heat(tx: Tx, keys: Iterable[int]) -> None:
+    """These keys tell nobody apart any more."""
+    rows = [{"key": k} for k in sorted(keys)]
+    tx.many("INSERT INTO hot_key (key) VALUES (:key) ON CONFLICT (key) DO NOTHING", rows)
+    tx.many("DELETE FROM match_key WHERE key = :key", rows)
+
+
+def add_keys(tx: Tx, rows: Sequence[tuple[int, int]]) -> None:
+    """(key, record id) pairs."""
+    tx.many(
+        "INSERT INTO match_key (key, record_id) VALUES (:k, :r) ON CONFLICT (key, record_id) DO NOTHING",
+        [{"k": k, "r": r} for k, r in sorted(rows)],
+    )
+
+
+def drop_keys(tx: Tx, rows: Sequence[tuple[int, int]]) -> None:
+    tx.many("DELETE FROM match_key WHERE key = :k AND record_id = :r", [{"k": k, "r": r} for k, r in rows])
+
+
+def verdicts(tx: Tx, ids: Iterable[int]) -> dict[tuple[int, int], str]:
+    wanted = list(ids)
+    rows = tx.all(
+        "SELECT record_a, record_b, answer FROM verdict WHERE record_a IN :*ids"
+        " UNION SELECT record_a, record_b, answer FROM verdict WHERE record_b IN :*ids",
+        ids=wanted,
+    )
+    return {(r[0], r[1]): r[2] for r in rows}

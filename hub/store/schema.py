@@ -1,0 +1,259 @@
+"""The tables. Times are epoch seconds UTC; JSON is text written by orjson, the same on every database."""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData()
+
+RowId = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows only for INTEGER
+
+connection_state = Table(
+    "connection_state",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("cursor", Text),
+    Column("started_at", Float),  # first sync approved; NULL: it still stops at a plan
+    Column("full_at", Float),  # last complete listing
+    Column("ok_at", Float),  # last complete run
+    Column("allowed", Text),  # what a person approved beyond the limits, until a run completes
+    Column("paused", Text),  # reason
+    Column("lease_owner", Text),
+    Column("lease_token", BigInteger, nullable=False, server_default="0"),
+    Column("lease_until", Float, nullable=False, server_default="0"),
+)
+
+run = Table(
+    "run",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("connection", Text, nullable=False),
+    Column("started_at", Float, nullable=False),
+    Column("ended_at", Float),
+    Column("status", Text, nullable=False),  # running | done | held | failed
+    Column("counts", Text),
+    Column("error", Text),
+    Index("run_by_connection", "connection", "started_at"),
+)
+
+record = Table(
+    "record",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),  # from `counter`
+    Column("connection", Text, nullable=False),
+    Column("external_id", Text, nullable=False),
+    Column("golden_id", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("fingerprint", LargeBinary),
+    Column("version", Text),
+    Column("changed", Float, nullable=False),
+    Column("fields", Text, nullable=False),  # the shadow: canonical fields as the system holds them
+    Column("side", Text),  # told, own, since, echo: see hub.sync.link
+    Column("run_id", Text),
+    UniqueConstraint("connection", "external_id"),
+    Index("record_by_golden", "golden_id"),
+)
+Index(
+    "record_in_doubt",
+    record.c.connection,
+    record.c.state,
+    sqlite_where=record.c.state != "live",
+    postgresql_where=record.c.state != "live",
+)
+
+counter = Table(
+    "counter",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", BigInteger, nullable=False),
+)
+
+golden = Table(
+    "golden",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("state", Text, nullable=False),  # live | archived | deleted | merged
+    Column("merged_into", Text),
+    Column("version", BigInteger, nullable=False),
+    Column("fields", Text, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("updated_at", Float, nullable=False),
+)
+
+pin = Table(
+    "pin",
+    metadata,
+    Column("golden_id", Text, nullable=False),
+    Column("field", Text, nullable=False),
+    Column("value", Text),
+    Column("person", Text, nullable=False),
+    Column("at", Float, nullable=False),
+    PrimaryKeyConstraint("golden_id", "field"),
+)
+
+match_key = Table(
+    "match_key",
+    metadata,
+    Column("key", BigInteger, nullable=False),
+    Column("record_id", BigInteger, nullable=False),
+    PrimaryKeyConstraint("key", "record_id"),
+    sqlite_with_rowid=False,
+)
+
+hot_key = Table("hot_key", metadata, Column("key", BigInteger, primary_key=True, autoincrement=False))
+
+verdict = Table(
+    "verdict",
+    metadata,
+    Column("record_a", BigInteger, nullable=False),
+    Column("record_b", BigInteger, nullable=False),
+    Column("answer", Text, nullable=False),  # same | different
+    Column("person", Text, nullable=False),
+    Column("at", Float, nullable=False),
+    PrimaryKeyConstraint("record_a", "record_b"),
+    Index("verdict_by_b", "record_b"),
+)
+
+ask = Table(
+    "ask",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("record_a", BigInteger, nullable=False),
+    Column("record_b", BigInteger, nullable=False),
+    Column("weight", Float, nullable=False),
+    Column("evidence", Text, nullable=False),
+    Column("at", Float, nullable=False),
+    Column("state", Text, nullable=False),  # open | same | different | settled
+    Column("run_id", Text),
+    UniqueConstraint("record_a", "record_b"),
+    Index("ask_open", "state"),
+)
+
+queue = Table(
+    "queue",
+    metadata,
+    Column("connection", Text, nullable=False),
+    Column("golden_id", Text, nullable=False),
+    Column("op", Text, nullable=False),  # sync | delete | archive
+    Column("queued_at", Float, nullable=False),
+    Column("optout_at", Float),  # an opt-out waits since then
+    Column("next_at", Float, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("run_id", Text),
+    PrimaryKeyConstraint("connection", "golden_id"),
+    Index("queue_by_golden", "golden_id"),
+)
+
+intent = Table(
+    "intent",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("connection", Text, nullable=False),
+    Column("golden_id", Text, nullable=False),
+    Column("record_id", BigInteger),
+    Column("op", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("payload", Text, nullable=False),  # canonical, in golden's terms
+    Column("hash", Text, nullable=False),  # of the source fields sent
+    Column("at", Float, nullable=False),
+    Column("run_id", Text),
+    Index("intent_by_golden", "connection", "golden_id"),
+)
+
+conflict = Table(
+    "conflict",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("run_id", Text),
+    Column("connection", Text, nullable=False),
+    Column("golden_id", Text, nullable=False),
+    Column("field", Text, nullable=False),
+    Column("at", Float, nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("claims", Text, nullable=False),
+    Column("winner", Text, nullable=False),
+    Column("diff", Text, nullable=False),
+    Column("told", Text, nullable=False),
+    Column("state", Text, nullable=False),  # open | overturned | accepted
+    Index("conflict_by_golden", "golden_id"),
+    Index("conflict_open", "state"),
+)
+
+parked = Table(
+    "parked",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("connection", Text, nullable=False),
+    Column("external_id", Text, nullable=False),
+    Column("stage", Text, nullable=False),  # read | map | write | unknown
+    Column("reason", Text, nullable=False),
+    Column("original", Text, nullable=False),
+    Column("at", Float, nullable=False),
+    Column("state", Text, nullable=False),  # open | retry | resolved | dropped
+    Column("run_id", Text),
+    UniqueConstraint("connection", "external_id", "stage"),
+    Index("parked_open", "state"),
+)
+
+change = Table(
+    "change",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("golden_id", Text, nullable=False),
+    Column("at", Float, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("connection", Text),
+    Column("detail", Text),
+    Column("run_id", Text),
+    Index("change_by_golden", "golden_id"),
+)
+
+hold = Table(
+    "hold",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("connection", Text, nullable=False),
+    Column("run_id", Text, nullable=False),
+    Column("gate", Text, nullable=False),  # first | intake | absence | deletes | push
+    Column("counts", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at", Float, nullable=False),
+    Column("state", Text, nullable=False),  # open | approved | refused
+    Column("person", Text),
+    Column("decided_at", Float),
+    Index("hold_open", "state"),
+)
+
+plan_row = Table(
+    "plan_row",
+    metadata,
+    Column("hold_id", BigInteger, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("connection", Text, nullable=False),
+    Column("op", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    PrimaryKeyConstraint("hold_id", "number"),
+)
+
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("connection", Text, nullable=False),
+    Column("delivery_id", Text, nullable=False),
+    Column("received_at", Float, nullable=False),
+    Column("payload", Text, nullable=False),
+    UniqueConstraint("connection", "delivery_id"),
+    sqlite_autoincrement=True,
+)

@@ -1,0 +1,428 @@
+"""Runs, leases, the push queue, intents, and the four work lists."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hub.store import schema
+from hub.store.db import Tx, dumps, insert_sql, loads
+
+# --- connections, leases and runs -------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class ConnectionRow:
+    """What the hub remembers of a connection between runs."""
+
+    name: str
+    cursor: str | None
+    started_at: float | None
+    full_at: float | None
+    ok_at: float | None
+    allowed: dict[str, int] | None
+    paused: str | None
+
+
+def acquire(tx: Tx, name: str, owner: str, now: float, seconds: float) -> int | None:
+    """A lease on a connection: its fencing token, or None while somebody else holds it."""
+    row = tx.one("SELECT lease_owner, lease_token, lease_until FROM connection_state WHERE name = :n", n=name)
+    if row is None:
+        tx.run(
+            "INSERT INTO connection_state (name, lease_owner, lease_token, lease_until) VALUES (:n, :o, 1, :u)",
+            n=name,
+            o=owner,
+            u=now + seconds,
+        )
+        return 1
+    holder, token, until = row
+    if holder != owner and holder is not None and until > now:
+        return None
+    tx.run(
+        "UPDATE connection_state SET lease_owner = :o, lease_token = :t, lease_until = :u WHERE name = :n",
+        n=name,
+        o=owner,
+        t=token + 1,
+        u=now + seconds,
+    )
+    return int(token) + 1
+
+
+def renew(tx: Tx, name: str, until: float) -> None:
+    tx.run("UPDATE connection_state SET lease_until = :u WHERE name = :n", n=name, u=until)
+
+
+def release(tx: Tx, name: str, token: int) -> None:
+    tx.run(
+        "UPDATE connection_state SET lease_owner = NULL, lease_until = 0 WHERE name = :n AND lease_token = :t",
+        n=name,
+        t=token,
+    )
+
+
+def connection(tx: Tx, name: str) -> ConnectionRow:
+    row = tx.one(
+        "SELECT name, cursor, started_at, full_at, ok_at, allowed, paused FROM connection_state WHERE name = :n",
+        n=name,
+    )
+    if row is None:
+        return ConnectionRow(name, None, None, None, None, None, None)
+    return ConnectionRow(*row[:5], loads(row[5]) if row[5] else None, row[6])
+
+
+def save_cursor(tx: Tx, name: str, cursor: str | None) -> None:
+    tx.run("UPDATE connection_state SET cursor = :c WHERE name = :n", n=name, c=cursor)
+
+
+def mark_connection(tx: Tx, name: str, **columns: Any) -> None:
+    """Set started_at, full_at, ok_at, allowed or paused."""
+    tx.run(
+        f"UPDATE connection_state SET {', '.join(f'{c} = :{c}' for c in columns)} WHERE name = :name",
+        name=name,
+        **columns,
+    )
+
+
+def start_run(tx: Tx, run_id: str, connection: str, at: float) -> None:
+    tx.run(
+        "UPDATE run SET status = 'interrupted', ended_at = :a WHERE connection = :c AND status = 'running'",
+        c=connection,
+        a=at,
+    )
+    tx.run(
+        "INSERT INTO run (id, connection, started_at, status) VALUES (:i, :c, :a, 'running')",
+        i=run_id,
+        c=connection,
+        a=at,
+    )
+
+
+def end_run(
+    tx: Tx, run_id: str, at: float, status: str, counts: Mapping[str, int], error: str | None
+) -> None:
+    tx.run(
+        "UPDATE run SET ended_at = :a, status = :s, counts = :c, error = :e WHERE id = :i",
+        i=run_id,
+        a=at,
+        s=status,
+        c=dumps(dict(counts)),
+        e=error,
+    )
+
+
+# --- the push queue ---------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class QueueRow:
+    """A golden record that a connection has yet to hear of."""
+
+    golden_id: str
+    op: str
+    attempts: int
+    optout_at: float | None
+
+
+_ENQUEUE = (
+    insert_sql(schema.queue, "connection golden_id op queued_at optout_at next_at attempts run_id".split())
+    + " ON CONFLICT (connection, golden_id) DO UPDATE SET op = excluded.op, next_at = excluded.next_at, attempts = 0,"
+    " run_id = excluded.run_id,"
+    " optout_at = coalesce(queue.optout_at, excluded.optout_at)"
+)
+
+
+def enqueue(
+    tx: Tx,
+    pairs: Iterable[tuple[str, str]],
+    at: float,
+    run_id: str,
+    *,
+    op: str = "sync",
+    optouts: frozenset[str] | set[str] = frozenset(),
+) -> None:
+    """(connection, golden id) pairs; a golden record in `optouts` carries an opt-out to be acknowledged."""
+    tx.many(
+        _ENQUEUE,
+        [
+            {
+                "connection": c,
+                "golden_id": g,
+                "op": op,
+                "queued_at": at,
+                "optout_at": at if g in optouts else None,
+                "next_at": at,
+                "attempts": 0,
+                "run_id": run_id,
+            }
+            for c, g in pairs
+        ],
+    )
+
+
+def ready(tx: Tx, connection: str, now: float, limit: int, held_ops: Sequence[str] = ()) -> list[QueueRow]:
+    """What may go out now: opt-outs first, then in order of waiting; nothing of a run whose intake is held."""
+    rows = tx.all(
+        "SELECT golden_id, op, attempts, optout_at FROM queue WHERE connection = :c AND next_at <= :now"
+        " AND NOT (op IN :*held)"
+        " AND (run_id IS NULL OR NOT EXISTS"
+        " (SELECT 1 FROM hold h WHERE h.run_id = queue.run_id AND h.state = 'open' AND h.gate = 'intake'))"
+        " ORDER BY optout_at IS NULL, queued_at, golden_id LIMIT :n",
+        c=connection,
+        now=now,
+        n=limit,
+        held=list(held_ops),
+    )
+    return [QueueRow(*r) for r in rows]
+
+
+def queue_counts(tx: Tx, connection: str) -> dict[str, int]:
+    """op → rows; `create` counts golden records that have no record in the connection yet."""
+    counts = {
+        r[0]: r[1]
+        for r in tx.all("SELECT op, count(*) FROM queue WHERE connection = :c GROUP BY op", c=connection)
+    }
+    row = tx.one(
+        "SELECT count(*) FROM queue q JOIN golden g ON g.id = q.golden_id AND g.state = 'live' WHERE q.connection = :c"
+        " AND q.op = 'sync' AND NOT EXISTS"
+        " (SELECT 1 FROM record r WHERE r.golden_id = q.golden_id AND r.connection = :c)",
+        c=connection,
+    )
+    counts["create"] = row[0] if row else 0
+    return counts
+
+
+def dequeue(tx: Tx, connection: str, golden_ids: Sequence[str]) -> None:
+    tx.run(
+        "DELETE FROM queue WHERE connection = :c AND golden_id IN :*ids", c=connection, ids=list(golden_ids)
+    )
+
+
+def dequeue_if_same(tx: Tx, connection: str, versions: Sequence[tuple[str, int]]) -> None:
+    """Close rows whose golden record is still the one that was sent; the others stay queued."""
+    tx.many(
+        "DELETE FROM queue WHERE connection = :c AND golden_id = :g"
+        " AND EXISTS (SELECT 1 FROM golden WHERE id = :g AND version = :v)",
+        [{"c": connection, "g": g, "v": v} for g, v in versions],
+    )
+
+
+def postpone(tx: Tx, connection: str, rows: Sequence[tuple[str, float]], *, failed: bool = False) -> None:
+    """(golden id, not before) pairs; `failed` counts an attempt."""
+    tx.many(
+        "UPDATE queue SET next_at = :at, attempts = attempts + :n WHERE connection = :c AND golden_id = :g",
+        [{"c": connection, "g": g, "at": at, "n": int(failed)} for g, at in rows],
+    )
+
+
+def hurry(tx: Tx, connection: str) -> None:
+    """Everything that waits for this connection may go out now."""
+    tx.run("UPDATE queue SET next_at = 0, attempts = 0 WHERE connection = :c", c=connection)
+
+
+# --- intents ----------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Intent:
+    """A write that was sent, or is about to be, with no acknowledged outcome. `payload` in golden's terms."""
+
+    connection: str
+    golden_id: str
+    record_id: int | None
+    op: str
+    key: str
+    payload: dict[str, Any]
+    hash: str
+    at: float
+    id: int = 0
+
+
+def add_intents(tx: Tx, intents: Sequence[Intent], run_id: str) -> list[int]:
+    """Their numbers, in order."""
+    text = insert_sql(schema.intent, "connection golden_id record_id op key payload hash at run_id".split())
+    numbers = []
+    for i in intents:
+        row = tx.one(
+            text + " RETURNING id",
+            connection=i.connection,
+            golden_id=i.golden_id,
+            record_id=i.record_id,
+            op=i.op,
+            key=i.key,
+            payload=dumps(i.payload),
+            hash=i.hash,
+            at=i.at,
+            run_id=run_id,
+        )
+        numbers.append(int(row[0]) if row else 0)
+    return numbers
+
+
+def intents(tx: Tx, connection: str, golden_ids: Iterable[str]) -> dict[str, list[Intent]]:
+    """Golden id → its unresolved writes in this connection, oldest first."""
+    found: dict[str, list[Intent]] = {}
+    for row in tx.all(
+        "SELECT connection, golden_id, record_id, op, key, payload, hash, at, id FROM intent"
+        " WHERE connection = :c AND golden_id IN :*ids ORDER BY id",
+        c=connection,
+        ids=list(golden_ids),
+    ):
+        found.setdefault(row[1], []).append(Intent(*row[:5], loads(row[5]), *row[6:]))
+    return found
+
+
+def has_intents(tx: Tx, connection: str) -> bool:
+    return tx.one("SELECT 1 FROM intent WHERE connection = :c LIMIT 1", c=connection) is not None
+
+
+def close_intents(tx: Tx, ids: Iterable[int]) -> None:
+    tx.run("DELETE FROM intent WHERE id IN :*ids", ids=list(ids))
+
+
+def close_record_intents(tx: Tx, record_ids: Sequence[int]) -> None:
+    tx.run("DELETE FROM intent WHERE record_id IN :*ids", ids=list(record_ids))
+
+
+def close_key_intents(tx: Tx, connection: str, key: str) -> None:
+    tx.run("DELETE FROM intent WHERE connection = :c AND key = :k AND op = 'create'", c=connection, k=key)
+
+
+def close_create_intents(tx: Tx, connection: str, golden_id: str) -> None:
+    tx.run(
+        "DELETE FROM intent WHERE connection = :c AND golden_id = :g AND op = 'create'",
+        c=connection,
+        g=golden_id,
+    )
+
+
+# --- work lists and log -----------------------------------------------------------------------------
+
+_PARK = (
+    insert_sql(schema.parked, "connection external_id stage reason original at state run_id".split())
+    + " ON CONFLICT (connection, external_id, stage) DO UPDATE SET reason = excluded.reason,"
+    " original = excluded.original, at = excluded.at, run_id = excluded.run_id,"
+    " state = CASE WHEN parked.state = 'dropped' AND parked.original = excluded.original THEN 'dropped' ELSE 'open' END"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """A record set aside, with the reason and the original."""
+
+    external_id: str
+    stage: str
+    reason: str
+    original: str
+
+
+def park(tx: Tx, connection: str, rows: Sequence[Parked], at: float, run_id: str) -> None:
+    tx.many(
+        _PARK,
+        [
+            {
+                "connection": connection,
+                "external_id": p.external_id,
+                "stage": p.stage,
+                "reason": p.reason,
+                "original": p.original,
+                "at": at,
+                "state": "open",
+                "run_id": run_id,
+            }
+            for p in rows
+        ],
+    )
+
+
+def unpark(tx: Tx, connection: str, ids: Sequence[str], stages: Sequence[str]) -> None:
+    """These came through now."""
+    tx.run(
+        "UPDATE parked SET state = 'resolved' WHERE connection = :c AND stage IN :*s AND state IN ('open', 'retry')"
+        " AND external_id IN :*ids",
+        c=connection,
+        s=list(stages),
+        ids=list(ids),
+    )
+
+
+def to_retry(tx: Tx, connection: str, limit: int = 500) -> list[tuple[int, str, str, str]]:
+    """(number, external id, stage, original) of parked records that a person sent back."""
+    rows = tx.all(
+        "SELECT id, external_id, stage, original FROM parked WHERE connection = :c AND state = 'retry' ORDER BY id LIMIT :n",
+        c=connection,
+        n=limit,
+    )
+    return [(r[0], r[1], r[2], r[3]) for r in rows]
+
+
+def mark_parked(tx: Tx, numbers: Sequence[int], state: str) -> None:
+    tx.run("UPDATE parked SET state = :s WHERE id IN :*ids", s=state, ids=list(numbers))
+
+
+def log_changes(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Rows of `change`: golden_id, at, kind, connection, detail, run_id."""
+    tx.many(insert_sql(schema.change, "golden_id at kind connection detail run_id".split()), rows)
+
+
+def log_conflicts(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
+    tx.many(
+        insert_sql(
+            schema.conflict, "run_id connection golden_id field at rule claims winner diff told state".split()
+        ),
+        rows,
+    )
+
+
+def add_asks(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Possible duplicates; one that was answered before is not asked again."""
+    tx.many(
+        insert_sql(schema.ask, "record_a record_b weight evidence at state run_id".split())
+        + " ON CONFLICT (record_a, record_b) DO UPDATE SET weight = excluded.weight, evidence = excluded.evidence"
+        " WHERE ask.state = 'open'",
+        rows,
+    )
+
+
+def open_hold(
+    tx: Tx, connection: str, run_id: str, gate: str, counts: Mapping[str, int], reason: str, at: float
+) -> int:
+    """One open hold a connection and gate: a newer one brings its counts up to date."""
+    row = tx.one(
+        "SELECT id FROM hold WHERE connection = :c AND gate = :g AND state = 'open'", c=connection, g=gate
+    )
+    if row:
+        tx.run(
+            "UPDATE hold SET counts = :n, reason = :r WHERE id = :i",
+            n=dumps(dict(counts)),
+            r=reason,
+            i=row[0],
+        )
+        return int(row[0])
+    tx.run(
+        "INSERT INTO hold (connection, run_id, gate, counts, reason, at, state) VALUES (:c, :i, :g, :n, :r, :a, 'open')",
+        c=connection,
+        i=run_id,
+        g=gate,
+        n=dumps(dict(counts)),
+        r=reason,
+        a=at,
+    )
+    row = tx.one(
+        "SELECT id FROM hold WHERE connection = :c AND gate = :g AND state = 'open'", c=connection, g=gate
+    )
+    return int(row[0]) if row else 0
+
+
+def open_gates(tx: Tx, connection: str) -> set[str]:
+    return {
+        r[0] for r in tx.all("SELECT gate FROM hold WHERE connection = :c AND state = 'open'", c=connection)
+    }
+
+
+def add_plan_rows(tx: Tx, hold_id: int, rows: Sequence[Mapping[str, Any]]) -> None:
+    tx.run("DELETE FROM plan_row WHERE hold_id = :h", h=hold_id)
+    tx.many(
+        insert_sql(schema.plan_row, "hold_id number connection op subject detail".split()),
+        [{"hold_id": hold_id, "number": n, **row} for n, row in enumerate(rows, 1)],
+    )

@@ -1,0 +1,226 @@
+"""What is no longer there: doubt first, then proof, then the limit, then the policy.
+
+A record counts as gone after two complete listings without it, confirmed by a read where the system has one,
+or by a tombstone. An empty or shrunken listing marks nothing. People who left a mailing list have opted out;
+they are not deleted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from hub.dedupe import consent
+from hub.model import LinkState
+from hub.store import links as db
+from hub.store import work
+from hub.store.db import Tx, dumps
+from hub.sync.clusters import Cluster, Clusters
+from hub.sync.engine import Held, Hub, Run, chunks
+from hub.sync.guard import held
+from hub.sync.intake import read_page, save_page
+from hub.sync.lacks import lacks
+from hub.sync.link import HOLDING, Link
+
+BATCH = 500  # links acted on in one transaction
+
+
+class Seen:
+    """Which records a listing showed: one bit a record."""
+
+    def __init__(self) -> None:
+        self._bits = bytearray()
+
+    def add(self, record_ids: Iterable[int]) -> None:
+        bits = self._bits
+        for number in record_ids:
+            byte = number >> 3
+            if byte >= len(bits):
+                bits.extend(bytes(byte + 1 - len(bits) + 4096))
+            bits[byte] |= 1 << (number & 7)
+
+    def __contains__(self, number: int) -> bool:
+        byte = number >> 3
+        return byte < len(self._bits) and bool(self._bits[byte] & (1 << (number & 7)))
+
+
+def mark_absent(hub: Hub, run: Run, seen: Seen) -> None:
+    """After one complete listing: who is missing is in doubt; who is missing again has gone.
+
+    Held when the listing shrank by more than the limit on deletions: then nobody is marked.
+    """
+    with hub.store.read() as tx:
+        there = missing = 0
+        for number, _ in _known(tx, run.name):
+            there, missing = (there + 1, missing) if number in seen else (there, missing + 1)
+    if not missing:
+        return
+    counts, population = {"deletes": missing}, there + missing
+    reason = held(run.route.limits, counts, population, run.allowed)
+    if reason is not None and "limits" not in hub.off:
+        raise Held(
+            "absence",
+            counts,
+            f"The listing shrank: {there} of {population} known records were in it. Nothing was marked as missing. "
+            "See whether the account still sees all records; approve if they are really gone",
+        )
+    with hub.store.read() as tx:
+        absent = [(n, state) for n, state in _known(tx, run.name) if n not in seen]
+    again = [n for n, state in absent if state == LinkState.ABSENT or "absence" in hub.off]
+    first = [n for n, state in absent if state != LinkState.ABSENT]
+    with hub.store.write(run.fence) as tx:
+        for part in chunks(first, 5000):
+            db.set_state(tx, part, LinkState.ABSENT)
+    run.count("absent", len(first))
+    for part in chunks(again, BATCH):
+        _confirm(hub, run, part)
+
+
+def _known(tx: Tx, connection: str) -> Iterator[tuple[int, str]]:
+    for row in tx.stream(
+        "SELECT id, state FROM record WHERE connection = :c AND state IN ('live', 'archived', 'absent')",
+        c=connection,
+    ):
+        yield row[0], row[1]
+
+
+def _confirm(hub: Hub, run: Run, record_ids: Sequence[int]) -> None:
+    """Missing twice: one more look by id, then either back or proven gone."""
+    with hub.store.read() as tx:
+        links = db.links_by_id(tx, record_ids)
+    gone = links
+    if run.route.can.read:
+        found = run.connector.read([x.external_id for x in links.values()])
+        gone = {n: x for n, x in links.items() if x.external_id not in found}
+        if found:
+            save_page(hub, run, read_page(hub, run, found.values()))
+    with hub.store.write(run.fence) as tx:
+        if run.route.can.opt_out_leaves:
+            _opt_out(hub, tx, run, gone.values())
+        else:
+            db.set_state(tx, list(gone), LinkState.DOOMED)
+    run.count("confirmed_gone", len(gone))
+
+
+def _opt_out(hub: Hub, tx: Tx, run: Run, links: Iterable[Link]) -> None:
+    """They left the list: what it granted is denied from now on, and every system has to hear it."""
+    now = hub.clock()
+    clusters = Clusters(hub, tx, run.id, now)
+    clusters.load({x.golden_id for x in links})
+    numbers = {x.id for x in links}
+    changed = []
+    for cluster in clusters:
+        for link in cluster.members:
+            if link.id not in numbers:
+                continue
+            deny(link, now, "left the list")
+            link.state, link.fingerprint = LinkState.LEFT, None
+            cluster.touched = True
+            cluster.told_by.add(run.name)
+            cluster.kind = "opted out"
+            changed.append(link)
+    settled = clusters.settle()
+    db.update_links(tx, changed, run.id)
+    run.count("consents", settled.consents)
+
+
+def deny(link: Link, now: float, basis: str) -> None:
+    """Turn every consent a link grants into a denial."""
+    at = datetime.fromtimestamp(now, UTC).isoformat(timespec="seconds")
+    for key, value in list(link.fields.items()):
+        if key.startswith(consent.PREFIX) and value and value.get("status") != consent.DENIED:
+            link.fields[key] = {"status": consent.DENIED, "at": at, "basis": basis}
+            link.echo.discard(key)
+            link.told.pop(key, None)
+            link.since[key] = now
+
+
+def carry_out_deletions(hub: Hub, run: Run) -> None:
+    """Act on what is proven gone, by the connection's policy; held as a whole above the limit."""
+    with hub.store.read() as tx:
+        count = db.count_in_state(tx, run.name, LinkState.DOOMED)
+        if not count:
+            return
+        subjects = [x.external_id for x in db.in_state(tx, run.name, LinkState.DOOMED, 1000)]
+    reason = held(run.route.limits, {"deletes": count}, max(run.population, count), run.allowed)
+    if reason is not None and "limits" not in hub.off:
+        raise Held("deletes", {"deletes": count}, f"{reason}. Nothing was deleted", subjects)
+    while True:
+        with hub.store.write(run.fence) as tx:
+            links = db.in_state(tx, run.name, LinkState.DOOMED, BATCH)
+            if not links:
+                return
+            _bury(hub, tx, run, links)
+        run.count("deletes", len(links))
+
+
+def _bury(hub: Hub, tx: Tx, run: Run, links: Sequence[Link]) -> None:
+    clusters = Clusters(hub, tx, run.id, hub.clock())
+    clusters.load({x.golden_id for x in links})
+    numbers = {x.id for x in links}
+    changed = []
+    for cluster in clusters:
+        gone = [m for m in cluster.members if m.id in numbers]
+        edited = any(_edited_elsewhere(run, cluster, link) for link in gone)
+        for link in gone:
+            link.state, link.fingerprint = LinkState.GONE, None
+            changed.append(link)
+        cluster.touched = True
+        cluster.kind = "deleted in " + run.name
+        _forget_waiting(hub, tx, run, cluster, gone)
+        if run.route.deletes != "keep":
+            if edited and "edit_beats_delete" not in hub.off:
+                _log_survivor(hub, tx, run, cluster)
+            else:
+                _spread(hub, tx, run, cluster)
+    clusters.settle()
+    db.update_links(tx, changed, run.id)
+
+
+def _edited_elsewhere(run: Run, cluster: Cluster, link: Link) -> bool:
+    """Whether somebody's edit was still on its way to the record that is gone: a lost edit cannot be had back."""
+    return run.route.writes and bool(lacks(run.route, cluster.golden.fields, link))
+
+
+def _forget_waiting(hub: Hub, tx: Tx, run: Run, cluster: Cluster, gone: Sequence[Link]) -> None:
+    """A deletion cancels what waited for the record: an update must never become a create."""
+    if "tomb" in hub.off:
+        return
+    work.close_record_intents(tx, [link.id for link in gone])
+    if not cluster.holding(run.name):
+        work.dequeue(tx, run.name, [cluster.id])
+        work.close_create_intents(tx, run.name, cluster.id)
+
+
+def _spread(hub: Hub, tx: Tx, run: Run, cluster: Cluster) -> None:
+    """Delete or archive the person's other records, where the systems can; the rest keep the golden record alive."""
+    op = "delete" if run.route.deletes == "propagate" else "archive"
+    left = [m for m in cluster.members if m.state in HOLDING]
+    able = {r.name for r in hub.routes.values() if r.push != "no" and getattr(r.can, op)}
+    others = sorted({m.connection for m in left})
+    tx.run("DELETE FROM queue WHERE golden_id = :g", g=cluster.id)
+    work.enqueue(tx, [(c, cluster.id) for c in others if c in able], hub.clock(), run.id, op=op)
+    if op == "archive":
+        cluster.golden.state = "archived"
+    elif all(c in able for c in others):
+        cluster.golden.state = "deleted"
+    cluster.joined = True  # saved even where no field changed
+
+
+def _log_survivor(hub: Hub, tx: Tx, run: Run, cluster: Cluster) -> None:
+    row: dict[str, Any] = {
+        "run_id": run.id,
+        "connection": run.name,
+        "golden_id": cluster.id,
+        "field": "(record)",
+        "at": hub.clock(),
+        "rule": "an edit outlives a deletion",
+        "claims": dumps([{"connection": run.name, "value": "deleted"}]),
+        "winner": dumps("kept"),
+        "diff": f"deleted in {run.name}, edited elsewhere since they last agreed",
+        "told": dumps([]),
+        "state": "open",
+    }
+    work.log_conflicts(tx, [row])
+    hub.meter.conflict(run.name, "(record)", "edit outlives deletion")

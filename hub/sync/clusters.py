@@ -1,0 +1,222 @@
+"""The golden records a transaction works on, with all their source records, from loading to saving.
+
+Whatever changes (an edit, a newcomer, a merge, a split, a deletion, a pin) ends in `settle`: the golden record
+is computed anew from its claims, logged, and queued for the systems that should know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from hub.dedupe import consent
+from hub.dedupe.survive import survive
+from hub.model import Fields, base_field
+from hub.store import links as db
+from hub.store import work
+from hub.store.db import Tx, dumps
+from hub.store.links import GoldenRow
+from hub.sync.engine import Hub
+from hub.sync.link import HOLDING, Link
+
+
+@dataclass(slots=True, eq=False)
+class Cluster:
+    """One golden record and its source records.
+
+    told_by  connections whose own record changed: they know already what they said
+    """
+
+    golden: GoldenRow
+    members: list[Link]
+    created: bool = False
+    touched: bool = False
+    joined: bool = False
+    told_by: set[str] = field(default_factory=set)
+    kind: str = "updated"
+
+    @property
+    def id(self) -> str:
+        return self.golden.id
+
+    def holding(self, connection: str) -> list[Link]:
+        return [m for m in self.members if m.connection == connection and m.state in HOLDING]
+
+
+class Clusters:
+    """A working set inside one transaction."""
+
+    def __init__(self, hub: Hub, tx: Tx, run_id: str, now: float) -> None:
+        self.hub, self.tx, self.run_id, self.now = hub, tx, run_id, now
+        self._by_id: dict[str, Cluster] = {}
+        self._lost: list[tuple[str, str]] = []
+
+    def __iter__(self) -> Iterator[Cluster]:
+        return iter(self._by_id.values())
+
+    def __getitem__(self, golden_id: str) -> Cluster:
+        return self._by_id[golden_id]
+
+    def __contains__(self, golden_id: object) -> bool:
+        return golden_id in self._by_id
+
+    def load(self, golden_ids: Iterable[str]) -> None:
+        wanted = sorted(set(golden_ids) - self._by_id.keys())
+        if not wanted:
+            return
+        rows = db.goldens(self.tx, wanted)
+        members = db.members(self.tx, wanted)
+        for golden_id, row in rows.items():
+            self._by_id[golden_id] = Cluster(row, members[golden_id])
+
+    def new(self, golden_id: str) -> Cluster:
+        row = GoldenRow(golden_id, "live", 1, {}, self.now)
+        cluster = Cluster(row, [], created=True, touched=True, kind="created")
+        self._by_id[golden_id] = cluster
+        return cluster
+
+    def merge(self, keep: str, lose: str) -> None:
+        """Two golden records turn out to be one: `lose` answers with `keep` from now on."""
+        kept, lost = self._by_id[keep], self._by_id.pop(lose)
+        for link in lost.members:
+            link.golden_id = keep
+        kept.members = sorted([*kept.members, *lost.members], key=lambda m: m.id)
+        kept.touched = kept.joined = True
+        kept.kind = "merged"
+        if not lost.created:
+            self._lost.append((keep, lose))
+
+    def settle(self) -> Settled:
+        """Compute, save, log and queue every touched golden record."""
+        self._save_merges()
+        touched = [c for c in self if c.touched]
+        pins = db.pins(self.tx, [c.id for c in touched if not c.created])
+        done = Settled()
+        created: list[GoldenRow] = []
+        updated: list[GoldenRow] = []
+        log: list[dict[str, Any]] = []
+        for cluster in touched:
+            before = cluster.golden.fields
+            after = survive(
+                [m.opinion() for m in cluster.members], self.hub.rules, pins.get(cluster.id, {})
+            ).fields
+            changed = _changed(before, after)
+            cluster.golden.fields = after
+            if cluster.created:
+                created.append(cluster.golden)
+            elif changed or cluster.joined:
+                cluster.golden.version += 1
+                updated.append(cluster.golden)
+            else:
+                continue
+            log.append(self._log(cluster, changed))
+            done.add(cluster, before, changed)
+        db.insert_goldens(self.tx, created, self.now)
+        db.update_goldens(self.tx, updated, self.now)
+        work.log_changes(self.tx, log)
+        self._queue(done)
+        return done
+
+    def _log(self, cluster: Cluster, changed: Mapping[str, Any]) -> dict[str, Any]:
+        # a creation is told by the claims themselves; only later changes need their old values kept
+        detail = None if cluster.created else dumps(changed)
+        said = sorted(cluster.told_by)
+        return {
+            "golden_id": cluster.id,
+            "at": self.now,
+            "kind": cluster.kind,
+            "connection": said[0] if said else None,
+            "detail": detail,
+            "run_id": self.run_id,
+        }
+
+    def _queue(self, done: Settled) -> None:
+        pairs = []
+        for route in self.hub.targets():
+            pairs.extend(
+                (route.name, c.id) for c, changed in done.clusters if self._concerns(route, c, changed)
+            )
+        work.enqueue(self.tx, pairs, self.now, self.run_id, optouts=done.optouts)
+
+    def _concerns(self, route: Any, cluster: Cluster, changed: Mapping[str, Any]) -> bool:
+        """Whether a connection may lack something now. Says yes in doubt: the push looks closely."""
+        if cluster.golden.state != "live":
+            return False
+        there = [m for m in cluster.members if m.connection == route.name]
+        if not there:
+            return bool(route.wants(cluster.golden.fields))
+        if (
+            len(cluster.members) == 1
+            and route.name in cluster.told_by
+            and not there[0].told
+            and not there[0].own
+        ):
+            return False
+        return cluster.joined or cluster.created or any(route.mapping.covers(key) for key in changed)
+
+    def _save_merges(self) -> None:
+        for keep, lose in self._lost:
+            tx = self.tx
+            tx.run("UPDATE record SET golden_id = :k WHERE golden_id = :l", k=keep, l=lose)
+            tx.run(
+                "UPDATE golden SET state = 'merged', merged_into = :k, version = version + 1, updated_at = :a WHERE id = :l",
+                k=keep,
+                l=lose,
+                a=self.now,
+            )
+            tx.run(
+                "UPDATE pin SET golden_id = :k WHERE golden_id = :l AND field NOT IN"
+                " (SELECT field FROM pin WHERE golden_id = :k)",
+                k=keep,
+                l=lose,
+            )
+            tx.run("UPDATE intent SET golden_id = :k WHERE golden_id = :l", k=keep, l=lose)
+            waiting = tx.all(
+                "SELECT connection, optout_at FROM queue WHERE golden_id = :l AND op = 'sync'", l=lose
+            )
+            tx.run("DELETE FROM queue WHERE golden_id = :l", l=lose)
+            for connection, optout_at in waiting:
+                optouts = {keep} if optout_at else set()
+                work.enqueue(tx, [(connection, keep)], self.now, self.run_id, optouts=optouts)
+            work.log_changes(
+                tx,
+                [
+                    {
+                        "golden_id": lose,
+                        "at": self.now,
+                        "kind": "merged away",
+                        "connection": None,
+                        "detail": dumps({"into": keep}),
+                        "run_id": self.run_id,
+                    }
+                ],
+            )
+        self._lost.clear()
+
+
+@dataclass(slots=True)
+class Settled:
+    """What came out: the golden records that changed, and how."""
+
+    clusters: list[tuple[Cluster, Mapping[str, Any]]] = field(default_factory=list)
+    optouts: set[str] = field(default_factory=set)
+    consents: int = 0
+    created: int = 0
+
+    def add(self, cluster: Cluster, before: Fields, changed: Mapping[str, Any]) -> None:
+        self.clusters.append((cluster, changed))
+        self.created += cluster.created
+        if any(base_field(key) == "consents" for key in changed):
+            if not cluster.created:
+                self.consents += 1
+            if consent.stricter(before, cluster.golden.fields):
+                self.optouts.add(cluster.id)
+
+
+def _changed(before: Fields, after: Fields) -> dict[str, list[Any]]:
+    """Key → [old, new] for what differs."""
+    if not before:
+        return {key: [None, value] for key, value in after.items()}
+    keys = before.keys() | after.keys()
+    return {k: [before.get(k), after.get(k)] for k in sorted(keys) if before.get(k) != after.get(k)}

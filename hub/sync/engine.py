@@ -1,0 +1,130 @@
+"""What the sync engine works with: the routes to every connection, and the ports to the world."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from hub.connectors.contract import Can, Connector
+from hub.dedupe.survive import Rules
+from hub.dedupe.weigh import DEFAULT, Model
+from hub.mapping.apply import ContactMapping
+from hub.model import Fields
+from hub.store.db import Fence, Store
+from hub.sync.guard import Limits
+
+DAY = 86_400.0
+
+
+class Meter(Protocol):
+    """What the engine counts with; `hub.metrics.Metrics` is one."""
+
+    def count(self, connection: str, outcome: str, n: int = 1) -> None: ...
+    def conflict(self, connection: str, field: str, rule: str) -> None: ...
+    def run(self, connection: str, status: str, seconds: float) -> None: ...
+
+
+class NoMeter:
+    """Counts nothing."""
+
+    def count(self, connection: str, outcome: str, n: int = 1) -> None: ...
+    def conflict(self, connection: str, field: str, rule: str) -> None: ...
+    def run(self, connection: str, status: str, seconds: float) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One connection as the engine sees it.
+
+    push      "yes": creates and updates there; "updates": only records that are there already; "no"
+    deletes   what a deletion there means elsewhere: "keep" | "archive" | "propagate"
+    """
+
+    name: str
+    mapping: ContactMapping
+    can: Can
+    push: str = "yes"
+    deletes: str = "keep"
+    limits: Limits = Limits()
+    full_every: float = DAY
+
+    @property
+    def writes(self) -> bool:
+        return self.push != "no" and self.mapping.outward and (self.can.update or self.can.create)
+
+    def wants(self, golden: Fields) -> bool:
+        """Whether a golden record without a record there may be created there."""
+        return (
+            self.push == "yes"
+            and self.can.create
+            and self.mapping.outward
+            and not self.mapping.missing(golden)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Hub:
+    """The world of one engine. `clock` in epoch seconds UTC, `new_id` makes golden and run ids."""
+
+    store: Store
+    routes: Mapping[str, Route]
+    clock: Callable[[], float]
+    new_id: Callable[[str], str]
+    rules: Rules = Rules()
+    model: Model = DEFAULT
+    meter: Meter = field(default_factory=NoMeter)
+    owner: str = "hub"
+    off: frozenset[str] = frozenset()
+    """Safety rules switched off: the simulation proves with it that each is needed. Empty in production."""
+
+    def targets(self, besides: str | None = None) -> list[Route]:
+        return [r for r in self.routes.values() if r.writes and r.name != besides]
+
+
+@dataclass(slots=True)
+class Run:
+    """One pass over one connection: its connector, lease, limits and counts."""
+
+    id: str
+    route: Route
+    connector: Connector
+    fence: Fence
+    lease_seconds: float = 120.0
+    population: int = 0
+    allowed: Mapping[str, int] | None = None
+    counts: dict[str, int] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    progress: Callable[[Run], None] | None = None
+
+    @property
+    def name(self) -> str:
+        return self.route.name
+
+    def count(self, outcome: str, n: int = 1) -> None:
+        if n:
+            self.counts[outcome] = self.counts.get(outcome, 0) + n
+
+
+class Held(Exception):  # noqa: N818  not an error: the run stops and waits for a person
+    """This run would touch too much: nothing of this step was done."""
+
+    def __init__(
+        self, gate: str, counts: Mapping[str, int], reason: str, subjects: Sequence[Any] = ()
+    ) -> None:
+        super().__init__(reason)
+        self.gate, self.counts, self.reason, self.subjects = gate, dict(counts), reason, list(subjects)
+
+
+def golden_key(golden_id: str) -> str:
+    """The hub's key for a golden record, as systems store it."""
+    return "hub:" + golden_id
+
+
+def golden_of(key: str | None) -> str | None:
+    return key[4:] if key and key.startswith("hub:") else None
+
+
+def chunks(items: Sequence[Any], size: int) -> Iterable[Sequence[Any]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]

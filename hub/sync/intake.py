@@ -1,0 +1,420 @@
+"""A page of source records enters the hub: one transaction with its cursor, or nothing.
+
+Compared by fingerprint first, so that an unchanged record costs one look-up. What changed is mapped before
+the transaction begins, then taken into its link, matched, merged into its golden record and queued for the
+systems that should know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any
+
+import orjson
+
+from hub.dedupe.keys import blocking_keys
+from hub.errors import RecordError
+from hub.model import Fields, LinkState, Mapped, Record, Tombstone, Unreadable, base_field
+from hub.store import links as db
+from hub.store import work
+from hub.store.db import Tx, dumps
+from hub.sync.clusters import Cluster, Clusters
+from hub.sync.conflicts import Fight, log_fights
+from hub.sync.engine import Held, Hub, Run, golden_of
+from hub.sync.guard import held, most
+from hub.sync.lacks import lacks
+from hub.sync.link import HOLDING, Edit, Link, date_edits, differs, take
+from hub.sync.place import Newcomer, place
+
+MATCHED = frozenset(
+    """given_name family_name additional_names suffix full_name nickname birth_date company tax_id kind
+    emails phones addresses""".split()
+)
+"""Fields that matching looks at: a change in them may bring golden records together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """A record that is new or changed, mapped."""
+
+    record: Record
+    fingerprint: bytes
+    fields: dict[str, Any]
+
+
+@dataclass(slots=True)
+class Reading:
+    """A page sorted out before its transaction.
+
+    seen     record ids of all that are there, for the proof of absence
+    touched  unchanged records that were in another state: (record id, state now)
+    settles  intents whose outcome this reading tells
+    """
+
+    total: int = 0
+    unchanged: int = 0
+    seen: list[int] = field(default_factory=list)
+    touched: list[tuple[int, LinkState]] = field(default_factory=list)
+    fresh: dict[str, Fresh] = field(default_factory=dict)
+    gone: dict[str, Tombstone] = field(default_factory=dict)
+    parked: list[work.Parked] = field(default_factory=list)
+    settles: list[int] = field(default_factory=list)
+
+    def is_quiet(self) -> bool:
+        return not (self.fresh or self.gone or self.parked or self.touched or self.settles)
+
+
+def fingerprint(record: Record, digest: bytes) -> bytes:
+    """16 bytes that change when the record's content or the mapping does."""
+    state = (record.fields, record.archived, record.key)
+    return blake2b(orjson.dumps(state, option=orjson.OPT_SORT_KEYS), digest_size=16, key=digest).digest()
+
+
+# --- before the transaction -------------------------------------------------------------------------
+
+
+def read_page(hub: Hub, run: Run, items: Collection[Record | Tombstone | Unreadable]) -> Reading:
+    """Sort a page into unchanged, changed, gone and not to be taken. Writes nothing."""
+    reading = Reading()
+    records = _collect(items, reading)
+    unread = [i.id for i in items if isinstance(i, Unreadable) and i.id]
+    with hub.store.read() as tx:
+        known = db.known(tx, run.name, [*records, *unread]) if records or unread else {}
+    reading.seen.extend(known[i][0] for i in unread if i in known and i not in records)
+    digest = run.route.mapping.digest
+    for record in records.values():
+        try:
+            mark = fingerprint(record, digest)
+        except (TypeError, ValueError) as err:
+            reading.parked.append(
+                work.Parked(record.id, "read", f"The record is not JSON: {err}", repr(record.fields))
+            )
+            continue
+        if (was := known.get(record.id)) is not None:
+            reading.seen.append(was[0])
+            if was[1] == mark:
+                reading.unchanged += 1
+                if was[2] != (state := _state(record)):
+                    reading.touched.append((was[0], state))
+                continue
+        _map(run, record, mark, reading)
+    return reading
+
+
+def _collect(items: Iterable[Record | Tombstone | Unreadable], reading: Reading) -> dict[str, Record]:
+    records: dict[str, Record] = {}
+    for item in items:
+        reading.total += 1
+        if isinstance(item, Record):
+            if item.id in records and records[item.id].fields != item.fields:
+                reading.parked.append(_came_twice(records[item.id]))
+            records[item.id] = item
+            reading.gone.pop(item.id, None)
+        elif isinstance(item, Tombstone):
+            reading.gone[item.id] = item
+            records.pop(item.id, None)
+        else:
+            reading.parked.append(work.Parked(item.id or item.where, "read", item.reason, item.original))
+    return records
+
+
+def _came_twice(record: Record) -> work.Parked:
+    reason = "The same key came twice with different values; the last one was taken. Make the key unique."
+    return work.Parked(f"{record.id} (earlier)", "read", reason, original(record))
+
+
+def _state(record: Record) -> LinkState:
+    return LinkState.ARCHIVED if record.archived else LinkState.LIVE
+
+
+def _map(run: Run, record: Record, mark: bytes, reading: Reading) -> None:
+    try:
+        mapped: Mapped = run.route.mapping.inward(record)
+    except RecordError as err:
+        reading.parked.append(work.Parked(record.id, "map", str(err), original(record)))
+        return
+    if mapped.problems:
+        reason = "; ".join(f"{p.field}: {p.reason}" for p in mapped.problems)
+        values = dumps({p.field: p.value for p in mapped.problems})
+        reading.parked.append(work.Parked(record.id, "value", reason, values))
+    reading.fresh[record.id] = Fresh(record, mark, mapped.fields)
+
+
+def original(record: Record) -> str:
+    """A record as JSON text, to be parked and tried again."""
+    state = {
+        "id": record.id,
+        "fields": record.fields,
+        "version": record.version,
+        "changed_at": record.changed_at,
+        "archived": record.archived,
+        "key": record.key,
+    }
+    return orjson.dumps(state, default=str).decode("utf-8", "backslashreplace")
+
+
+# --- the transaction --------------------------------------------------------------------------------
+
+
+def save_page(hub: Hub, run: Run, reading: Reading, save_cursor: Sequence[str | None] = ()) -> None:
+    """Take a page in, with its cursor: `save_cursor` is empty, or holds the one to save.
+
+    Held when the run would touch more than its limits: then nothing of this page was done.
+    """
+    counts = dict(run.counts)
+    if not reading.is_quiet() or save_cursor:
+        with hub.store.write(run.fence) as tx:
+            _take_in(hub, tx, run, reading, counts)
+            for cursor in save_cursor:
+                work.save_cursor(tx, run.name, cursor)
+                work.renew(tx, run.name, hub.clock() + run.lease_seconds)
+    for outcome, n in (
+        ("pulled", reading.total),
+        ("unchanged", reading.unchanged),
+        ("set_aside", sum(p.stage != "value" for p in reading.parked)),
+        ("tombstones", len(reading.gone)),
+    ):
+        if n:
+            counts[outcome] = counts.get(outcome, 0) + n
+    run.counts = counts
+
+
+def _take_in(hub: Hub, tx: Tx, run: Run, reading: Reading, counts: dict[str, int]) -> None:
+    now = hub.clock()
+    clusters = Clusters(hub, tx, run.id, now)
+    if reading.touched:
+        _touch(tx, run, reading, now)
+    if reading.gone:
+        doom(tx, run.name, reading.gone.values(), now, run.id)
+    if reading.fresh:
+        _absorb(hub, tx, run, reading, clusters, counts)
+    if reading.parked:
+        work.park(tx, run.name, reading.parked, now, run.id)
+    if reading.settles:
+        work.close_intents(tx, reading.settles)
+    reason = held(run.route.limits, counts, run.population, run.allowed)
+    if reason is not None:
+        raise Held("intake", {k: counts.get(k, 0) for k in ("creates", "updates", "consents")}, reason)
+
+
+def _touch(tx: Tx, run: Run, reading: Reading, now: float) -> None:
+    """Seen again after an absence, archived or taken out of the archive: what waited for it goes on."""
+    for state in (LinkState.LIVE, LinkState.ARCHIVED):
+        db.set_state(tx, [i for i, s in reading.touched if s is state], state)
+    links = db.links_by_id(tx, [i for i, _ in reading.touched])
+    if run.route.writes:
+        work.enqueue(tx, sorted({(run.name, x.golden_id) for x in links.values()}), now, run.id)
+
+
+def doom(tx: Tx, connection: str, tombstones: Iterable[Tombstone], now: float, run_id: str) -> None:
+    """Word that records are gone: they wait for the limit on deletions; merged ones are asked about."""
+    stones = {t.id: t for t in tombstones}
+    links = db.links_of(tx, connection, list(stones))
+    doomed = [x.id for x in links.values() if x.state in HOLDING and not stones[x.external_id].merged_into]
+    db.set_state(tx, doomed, LinkState.DOOMED)
+    merged = [x for x in links.values() if stones[x.external_id].merged_into]
+    db.set_state(tx, [x.id for x in merged], LinkState.MERGED)
+    heirs = db.links_of(tx, connection, [str(stones[x.external_id].merged_into) for x in merged])
+    asks = []
+    for link in merged:
+        heir = heirs.get(str(stones[link.external_id].merged_into))
+        if heir is not None and heir.golden_id != link.golden_id:
+            first, second = sorted((heir.id, link.id))
+            evidence = dumps([{"field": "record", "level": "merged in the source", "bits": 20.0}])
+            asks.append(
+                {"record_a": first, "record_b": second, "weight": 20.0, "evidence": evidence, "at": now}
+            )
+    work.add_asks(tx, [{**a, "state": "open", "run_id": run_id} for a in asks])
+
+
+# --- changed and new records ------------------------------------------------------------------------
+
+
+def _absorb(hub: Hub, tx: Tx, run: Run, reading: Reading, clusters: Clusters, counts: dict[str, int]) -> None:
+    homes = db.golden_ids(tx, run.name, list(reading.fresh))
+    adopted = _adoptions(tx, reading, homes)
+    clusters.load([*homes.values(), *adopted.values()])
+    pending = work.intents(tx, run.name, {*homes.values(), *adopted.values()}) if run.route.writes else {}
+    links = _links(run, clusters, homes)
+    changed: list[Link] = []
+    moved: list[Newcomer] = []
+    fights: list[Fight] = []
+    dropped: list[tuple[int, int]] = []
+    for external_id, link in links.items():
+        fresh = reading.fresh[external_id]
+        cluster = clusters[link.golden_id]
+        payloads = [i.payload for i in pending.get(cluster.id, ())]
+        before = _matching_keys(link, fresh.fields)
+        edits, fought = _edit(hub, run, cluster, link, fresh, payloads)
+        fights.extend(fought)
+        changed.append(link)
+        if edits:
+            counts["updates"] = counts.get("updates", 0) + 1
+        if before is not None:
+            newcomer = Newcomer(link, link.opinion().fields)
+            dropped.extend((k, link.id) for k in before if k not in newcomer.keys)
+            moved.append(newcomer)
+    newcomers, adoptees = _newcomers(tx, run, reading, homes, adopted)
+    # the merges that a person would have to approve are asked instead, one by one
+    room = most(run.route.limits.merges, run.population, counts.get("merges", 0))
+    placement = place(clusters, [*newcomers, *moved], most_merges=None if run.allowed is not None else room)
+    if newcomers and run.route.writes:
+        late = {n.link.golden_id for n in newcomers} - pending.keys()
+        pending |= work.intents(tx, run.name, {g for g in late if not clusters[g].created})
+    for link, fresh in [*((n.link, reading.fresh[n.link.external_id]) for n in newcomers), *adoptees]:
+        _attach(
+            hub,
+            run,
+            clusters[link.golden_id],
+            link,
+            fresh,
+            [i.payload for i in pending.get(link.golden_id, ())],
+        )
+    settled = clusters.settle()
+    fresh_links = [n.link for n in newcomers] + [link for link, _ in adoptees]
+    db.insert_links(tx, fresh_links, run.id)
+    db.update_links(tx, changed, run.id)
+    db.drop_keys(tx, dropped)
+    db.add_keys(tx, [(k, n.link.id) for n in [*newcomers, *moved] for k in n.keys])
+    db.add_keys(tx, [(k, x.id) for x, _ in adoptees for k in blocking_keys(x.opinion().fields)])
+    if run.route.writes:
+        # an edit that did not win (a pin, a rule, an emptied value) is put right again where it was made
+        lacking = {x.golden_id for x in changed if lacks(run.route, clusters[x.golden_id].golden.fields, x)}
+        work.enqueue(tx, sorted((run.name, g) for g in lacking), hub.clock(), run.id)
+    log_fights(hub, tx, run, clusters, fights)
+    # parked before, through now
+    work.unpark(tx, run.name, list(reading.fresh), ["read", "map", "value"])
+    for outcome, n in (
+        ("creates", len(newcomers)),
+        ("mapped", len(reading.fresh)),
+        ("linked", placement.matched + len(adoptees)),
+        ("created", settled.created),
+        ("merges", placement.merges),
+        ("asked", placement.asks),
+        ("consents", settled.consents),
+        ("conflicts", len(fights)),
+    ):
+        if n:
+            counts[outcome] = counts.get(outcome, 0) + n
+
+
+def _adoptions(tx: Tx, reading: Reading, homes: Mapping[str, str]) -> dict[str, str]:
+    """External id → golden id of records that carry our key: made by us, their acknowledgement was lost."""
+    found = {}
+    for external_id, fresh in reading.fresh.items():
+        golden_id = golden_of(fresh.record.key)
+        if golden_id is not None and external_id not in homes and (home := db.resolve_golden(tx, golden_id)):
+            found[external_id] = home
+    return found
+
+
+def _links(run: Run, clusters: Clusters, homes: Mapping[str, str]) -> dict[str, Link]:
+    found = {}
+    for golden_id in sorted(set(homes.values())):
+        for link in clusters[golden_id].members:
+            if link.connection == run.name and link.external_id in homes:
+                found[link.external_id] = link
+    return found
+
+
+def _matching_keys(link: Link, pulled: Fields) -> tuple[int, ...] | None:
+    """The blocking keys a link has now, if this reading changes what matching looks at."""
+    keys = link.fields.keys() | pulled.keys()
+    if not any(base_field(k) in MATCHED and differs(k, link.fields.get(k), pulled.get(k)) for k in keys):
+        return None
+    return blocking_keys(link.opinion().fields)
+
+
+def _edit(
+    hub: Hub, run: Run, cluster: Cluster, link: Link, fresh: Fresh, payloads: Sequence[Fields]
+) -> tuple[list[Edit], list[Fight]]:
+    """Take a reading into a known link; returns what is news, and which of it is a conflict."""
+    differing = [
+        k
+        for k in link.fields.keys() | fresh.fields.keys()
+        if differs(k, link.fields.get(k), fresh.fields.get(k))
+    ]
+    floor = {
+        k: max(t) for k in differing if (t := [m.claimed_since(k) for m in cluster.members if m.claims(k)])
+    }
+    base = dict(link.agreed())
+    if "echo" in hub.off:
+        payloads = ()
+    edits = take(link, fresh.fields, payloads, run.route.mapping.stored)
+    record = fresh.record
+    at = record.changed_at.timestamp() if record.changed_at else hub.clock()
+    fights = [f for e in edits if (f := _fight(run, cluster, link, e, base))]
+    date_edits(link, edits, at, floor, {f.edit.key for f in fights})
+    link.fingerprint, link.version = fresh.fingerprint, record.version
+    if link.state not in HOLDING or (edits and cluster.golden.state != "live"):
+        _revive(cluster)
+    link.state = _state(record)
+    cluster.touched = True
+    cluster.told_by.add(run.name)
+    return edits, fights
+
+
+def _revive(cluster: Cluster) -> None:
+    """A person made it anew, or edited it while its deletion was under way: an edit outlives a deletion."""
+    cluster.golden.state = "live"
+    cluster.joined = True
+
+
+def _fight(run: Run, cluster: Cluster, link: Link, edit: Edit, base: Fields) -> Fight | None:
+    """A conflict: the field changed there and here since the last agreed value, to different ones."""
+    if not (run.route.writes and run.route.mapping.covers(edit.key)):
+        return None
+    ours = cluster.golden.fields.get(edit.key)
+    if base_field(edit.key) == "addresses":
+        mine = {k for k in cluster.golden.fields if k.startswith("addresses/")}
+        if edit.theirs is None or not mine or edit.key in mine or mine <= base.keys():
+            return None
+        return Fight(edit, sorted(mine)[0], cluster.golden.fields[sorted(mine)[0]], link.ref)
+    if differs(edit.key, ours, base.get(edit.key)) and differs(edit.key, ours, edit.theirs):
+        return Fight(edit, edit.key, ours, link.ref)
+    return None
+
+
+def _newcomers(
+    tx: Tx, run: Run, reading: Reading, homes: Mapping[str, str], adopted: Mapping[str, str]
+) -> tuple[list[Newcomer], list[tuple[Link, Fresh]]]:
+    """Links for records seen for the first time: those to be placed, and those that carry our key."""
+    new = [x for x in reading.fresh if x not in homes]
+    numbers = iter(db.next_record_ids(tx, len(new))) if new else iter(())
+    newcomers, adoptees = [], []
+    for external_id in new:
+        fresh = reading.fresh[external_id]
+        link = Link(run.name, external_id, id=next(numbers), state=_state(fresh.record))
+        reading.seen.append(link.id)
+        if external_id in adopted:
+            link.golden_id = adopted[external_id]
+            adoptees.append((link, fresh))
+        else:
+            newcomers.append(Newcomer(link, fresh.fields))
+    return newcomers, adoptees
+
+
+def _attach(
+    hub: Hub, run: Run, cluster: Cluster, link: Link, fresh: Fresh, payloads: Sequence[Fields]
+) -> None:
+    """Give a new link its content. What an unacknowledged create of ours had sent is our own echo."""
+    record = fresh.record
+    now = hub.clock()
+    link.changed = record.changed_at.timestamp() if record.changed_at else now
+    link.fingerprint, link.version = fresh.fingerprint, record.version
+    if payloads and "multi" in hub.off:
+        payloads = payloads[-1:]
+    if payloads and "echo" not in hub.off:
+        edits = take(link, fresh.fields, payloads, run.route.mapping.stored)
+        date_edits(link, edits, now, {}, set())
+    else:
+        link.fields = dict(fresh.fields)
+    cluster.members.append(link)
+    cluster.touched = cluster.joined = True
+    cluster.told_by.add(run.name)
+    if cluster.golden.state != "live":
+        _revive(cluster)
+    if not cluster.created:
+        cluster.kind = "linked"

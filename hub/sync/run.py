@@ -1,0 +1,297 @@
+"""One run over one connection: lease, pull, proof of absence, deletions, push.
+
+Every step is resumable: a run that is killed anywhere is taken up by the next from what was last committed.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from hub.connectors.contract import Connector
+from hub.errors import AccountError, CursorExpired, HubError, LeaseLost, TransientError
+from hub.model import LinkState, Page, Record
+from hub.store import links as db
+from hub.store import work
+from hub.store.db import Fence, loads
+from hub.sync.absence import Seen, carry_out_deletions, mark_absent
+from hub.sync.engine import Held, Hub, Run
+from hub.sync.intake import read_page, save_page
+from hub.sync.push import push
+
+log = logging.getLogger(__name__)
+
+ALL = 10**12
+EVERYTHING = dict.fromkeys(("creates", "updates", "deletes", "merges", "consents"), ALL)
+PULL_GATES = frozenset({"first", "intake", "absence"})
+
+Preview = Callable[[Hub, Connector, str], tuple[dict[str, int], list[dict[str, Any]]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a run ended: done | held | failed | busy | paused | interrupted."""
+
+    connection: str
+    run_id: str
+    status: str
+    counts: dict[str, int] = field(default_factory=dict)
+    message: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """How a run is to be made.
+
+    approve   a person has agreed to whatever it would touch: the first sync does not stop at a plan
+    full      list everything, whatever the cursor
+    manual    a person started it: a paused connection is tried again
+    preview   makes the plan that a first sync stops at
+    """
+
+    approve: bool = False
+    full: bool = False
+    manual: bool = False
+    stop: Callable[[], bool] = lambda: False
+    progress: Callable[[Run], None] | None = None
+    preview: Preview | None = None
+    lease_seconds: float = 120.0
+
+
+def sync(hub: Hub, connector: Connector, name: str, orders: Orders = Orders()) -> Result:  # noqa: B008  frozen
+    """One cycle of a connection. Errors of the other side end in the result; bugs are raised."""
+    route = hub.routes[name]
+    run_id = hub.new_id("r")
+    started = hub.clock()
+    with _lease(hub, name, orders.lease_seconds) as token:
+        if token is None:
+            return Result(name, run_id, "busy", message="Another process is running this connection.")
+        run = Run(run_id, route, connector, Fence(name, token), orders.lease_seconds, progress=orders.progress)
+        result = _run(hub, run, orders)
+    hub.meter.run(name, result.status, hub.clock() - started)
+    for outcome, n in result.counts.items():
+        hub.meter.count(name, outcome, n)
+    return result
+
+
+@contextmanager
+def _lease(hub: Hub, name: str, seconds: float) -> Iterator[int | None]:
+    with hub.store.write() as tx:
+        token = work.acquire(tx, name, hub.owner, hub.clock(), seconds)
+    yield token
+    # not in a `finally`: after a crash the lease runs out, since nobody knows what is still on its way
+    if token is not None:
+        with hub.store.write() as tx:
+            work.release(tx, name, token)
+
+
+def _run(hub: Hub, run: Run, orders: Orders) -> Result:
+    try:
+        state = _begin(hub, run, orders)
+        if isinstance(state, Result):
+            return state
+        status, message = _outcome(hub, run, state, orders)
+        _end(hub, run, status, message)
+    except LeaseLost as err:
+        return Result(run.name, run.id, "failed", run.counts, str(err))
+    return Result(run.name, run.id, status, run.counts, message)
+
+
+def _outcome(hub: Hub, run: Run, state: work.ConnectionRow, orders: Orders) -> tuple[str, str | None]:
+    """Status and message of a run that was made."""
+    try:
+        if state.started_at is None and not orders.approve:
+            _plan_first(hub, run, orders)
+        holds = _steps(hub, run, state, orders)
+    except Held as hold:
+        _hold(hub, run, hold)
+        return "held", str(hold)
+    except LeaseLost:
+        raise
+    except AccountError as err:
+        with hub.store.write(run.fence) as tx:
+            work.mark_connection(tx, run.name, paused=str(err))
+        return "failed", str(err)
+    except HubError as err:
+        return "failed", str(err)
+    except Exception:
+        _end(hub, run, "failed", "An unexpected error: see the log. Nothing of the step it happened in was saved.")
+        raise
+    if holds:
+        return "held", "; ".join(str(h) for h in holds)
+    if orders.stop():
+        return "interrupted", "Stopped on request; the next run goes on from here."
+    return "done", None
+
+
+def _begin(hub: Hub, run: Run, orders: Orders) -> work.ConnectionRow | Result:
+    with hub.store.write(run.fence) as tx:
+        if orders.approve:
+            approve_open(tx, run.name, "--yes", hub.clock())
+        state = work.connection(tx, run.name)
+        waiting = work.open_gates(tx, run.name) & PULL_GATES
+        if state.paused and not orders.manual:
+            return Result(run.name, run.id, "paused", message=state.paused)
+        if waiting - {"first"}:
+            return Result(run.name, run.id, "held", message=f"Waits for a person: {', '.join(sorted(waiting))}.")
+        if state.paused:
+            work.mark_connection(tx, run.name, paused=None)
+        if state.started_at is None and orders.approve:
+            work.mark_connection(tx, run.name, started_at=hub.clock())
+        work.start_run(tx, run.id, run.name, hub.clock())
+        run.population = db.count_in_state(
+            tx, run.name, LinkState.LIVE, LinkState.ARCHIVED, LinkState.ABSENT, LinkState.DOOMED
+        )
+    run.allowed = EVERYTHING if orders.approve else state.allowed
+    return state
+
+
+def _plan_first(hub: Hub, run: Run, orders: Orders) -> None:
+    counts: dict[str, int] = {}
+    rows: Sequence[Any] = ()
+    if orders.preview is not None:
+        counts, rows = orders.preview(hub, run.connector, run.name)
+    raise Held("first", counts, "The first sync stops at its plan: look at it and approve it", rows)
+
+
+def _steps(hub: Hub, run: Run, state: work.ConnectionRow, orders: Orders) -> list[Held]:
+    """All phases; a hold of one does not keep the others from running."""
+    holds: list[Held] = []
+    _retry_parked(hub, run)
+    for step in (
+        lambda: _pull(hub, run, state, orders),
+        lambda: carry_out_deletions(hub, run),
+        lambda: push(hub, run, orders.stop),
+    ):
+        if orders.stop():
+            break
+        try:
+            step()
+        except Held as hold:
+            _hold(hub, run, hold)
+            holds.append(hold)
+    return holds
+
+
+def _hold(hub: Hub, run: Run, hold: Held) -> None:
+    with hub.store.write(run.fence) as tx:
+        number = work.open_hold(tx, run.name, run.id, hold.gate, hold.counts, hold.reason, hub.clock())
+        rows = [x if isinstance(x, dict) else _subject(run, hold, x) for x in hold.subjects]
+        work.add_plan_rows(tx, number, rows)
+    run.count("held", max(1, sum(hold.counts.values())))
+
+
+def _subject(run: Run, hold: Held, subject: Any) -> dict[str, Any]:
+    return {"connection": run.name, "op": hold.gate, "subject": str(subject), "detail": "{}"}
+
+
+def _end(hub: Hub, run: Run, status: str, message: str | None) -> None:
+    now = hub.clock()
+    with hub.store.write(run.fence) as tx:
+        work.end_run(tx, run.id, now, status, run.counts, message)
+        if status == "done":
+            work.mark_connection(tx, run.name, ok_at=now, allowed=None)
+
+
+# --- pulling ----------------------------------------------------------------------------------------
+
+
+def _pull(hub: Hub, run: Run, state: work.ConnectionRow, orders: Orders) -> None:
+    since = state.cursor
+    can = run.route.can
+    due = state.full_at is None or hub.clock() - state.full_at >= run.route.full_every
+    if orders.full or (can.complete and due):
+        since = None
+    try:
+        complete = _read_all(hub, run, since, state.cursor, orders)
+    except CursorExpired:
+        since = None
+        complete = _read_all(hub, run, None, state.cursor, orders)
+    if complete and since is None and can.complete:
+        seen = complete
+        # before anything is concluded from absence, the listing is on record as complete
+        mark_absent(hub, run, seen)
+        with hub.store.write(run.fence) as tx:
+            work.mark_connection(tx, run.name, full_at=hub.clock())
+
+
+def _read_all(hub: Hub, run: Run, since: str | None, saved: str | None, orders: Orders) -> Seen | None:
+    """Every page; what was seen if the pull came to its end, None if it was stopped."""
+    seen = Seen()
+    for page in run.connector.pull(since):
+        reading = read_page(hub, run, page.items)
+        saved = _save(hub, run, page, reading, saved)
+        seen.add(reading.seen)
+        if run.progress:
+            run.progress(run)
+        if orders.stop():
+            return None
+    return seen
+
+
+def _save(hub: Hub, run: Run, page: Page, reading: Any, saved: str | None) -> str | None:
+    save_page(hub, run, reading, () if page.cursor == saved else (page.cursor,))
+    return page.cursor
+
+
+def _retry_parked(hub: Hub, run: Run) -> None:
+    """Records that a person sent back: taken in again from their original, writes queued again."""
+    with hub.store.read() as tx:
+        rows = work.to_retry(tx, run.name)
+    if not rows:
+        return
+    records: dict[str, Record] = {}
+    golden: set[str] = set()
+    again = []
+    for _, external_id, stage, original in rows:
+        if stage in ("write", "unknown"):
+            again.append(external_id)
+        elif stage == "map":
+            record = _from_original(original)
+            records[record.id] = record
+    with hub.store.write(run.fence) as tx:
+        work.mark_parked(tx, [r[0] for r in rows], "open")
+        links = db.links_of(tx, run.name, again)
+        golden = {x.golden_id for x in links.values()}
+        golden |= {x.removeprefix("golden:") for x in again if x.startswith("golden:")}
+        homes = {home for g in golden if (home := db.resolve_golden(tx, g))}
+        work.enqueue(tx, sorted((run.name, g) for g in homes), hub.clock(), run.id)
+        work.mark_parked(tx, [r[0] for r in rows if r[2] in ("write", "unknown")], "resolved")
+    if run.route.can.read and records:
+        records.update(run.connector.read(sorted(records)))
+    reading = read_page(hub, run, list(records.values()))
+    reading.total = 0
+    save_page(hub, run, reading)
+
+
+def _from_original(text: str) -> Record:
+    state = loads(text)
+    if state["changed_at"]:
+        state["changed_at"] = datetime.fromisoformat(state["changed_at"])
+    return Record(**state)
+
+
+# --- what people decide -----------------------------------------------------------------------------
+
+
+def approve_open(tx: Any, name: str, person: str, now: float, hold_id: int | None = None) -> int:
+    """Approve the open holds of a connection (or one): the next run may touch as much as they counted."""
+    rows = tx.all("SELECT id, gate, counts FROM hold WHERE connection = :c AND state = 'open'", c=name)
+    rows = [r for r in rows if hold_id is None or r[0] == hold_id]
+    allowed = dict(work.connection(tx, name).allowed or {})
+    for number, gate, counts in rows:
+        tx.run(
+            "UPDATE hold SET state = 'approved', person = :p, decided_at = :a WHERE id = :i", p=person, a=now, i=number
+        )
+        for key, n in loads(counts).items():
+            allowed[key] = max(allowed.get(key, 0), n)
+        if gate == "first":
+            work.mark_connection(tx, name, started_at=now)
+    if rows:
+        work.mark_connection(tx, name, allowed=work.dumps(allowed))
+        work.hurry(tx, name)
+    return len(rows)

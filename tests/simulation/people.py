@@ -1,0 +1,140 @@
+"""What people do, and what is therefore true: nothing in here knows what the hub did."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from tests.simulation.systems import NAMES, SHARED, System
+from tests.simulation.world import World
+
+GIVEN = "Ada Bela Caio Dora Enzo Flora Gil Helga Ivo Jana Kasper Livia Maximiliana".split()
+FAMILY = "Abreu Brandao Castanheira Dombrowski Esteves Fagundes Goncalves Hohenstein Iglesias Jankowska Kowalczyk".split()
+MOST_PEOPLE = 8
+
+
+@dataclass
+class Person:
+    """number, the systems people typed this person into, and the last edit of every field."""
+
+    number: int
+    typed: dict[str, str]  # system → row id of the record a person made
+    truth: dict[str, Any]  # canonical single field → value of the last edit
+    opted_out: float | None = None
+    deleted_in: set[str] = field(default_factory=set)
+    erased: bool = False  # deleted where deletion means everywhere
+
+    @property
+    def mail(self) -> str:
+        return f"p{self.number}@example.org"
+
+
+class People:
+    """Everybody who touches the systems, and the oracle."""
+
+    def __init__(self, world: World, systems: dict[str, System], propagates: set[str]) -> None:
+        self.world, self.systems, self.propagates = world, systems, propagates
+        self.everybody: list[Person] = []
+        names = sorted(systems)
+        fields = [f for f in NAMES if f != SHARED]
+        # one writer a field, so that the last edit is what must be seen in the end
+        self.writer = {f: names[i % len(names)] for i, f in enumerate(fields)}
+        self.shared_edits: dict[int, set[str]] = {}
+        self.word = 0
+
+    def act(self) -> None:
+        roll = self.world.rng.random()
+        if not self.everybody or (roll < 0.25 and len(self.everybody) < MOST_PEOPLE):
+            self._type_in()
+        elif roll < 0.80:
+            self._edit()
+        elif roll < 0.92:
+            self._edit_shared()
+        else:
+            self._opt_out()
+
+    def row_of(self, person: Person, system: System) -> str | None:
+        """The person's record there, the oldest if there are several."""
+        rows = [i for i, row in system.rows.items() if row.fields["mail"] == person.mail]
+        return min(rows, key=lambda i: int(i[1:])) if rows else None
+
+    def _new_word(self, what: str) -> str:
+        self.word += 1
+        return f"{what} {self.word} lengthy"
+
+    def _type_in(self) -> None:
+        rng = self.world.rng
+        number = len(self.everybody) + 1
+        names = {
+            "given_name": GIVEN[number % len(GIVEN)],
+            "family_name": FAMILY[number % len(FAMILY)],
+        }
+        person = Person(number, {}, {})
+        for name in rng.sample(sorted(self.systems), rng.choice([1, 1, 1, 2])):
+            system = self.systems[name]
+            fields: dict[str, Any] = {"mail": person.mail, "tel": f"91{number:07d}"}
+            for canonical, column in NAMES.items():
+                value = names.get(canonical)
+                if self.writer.get(canonical) == name:
+                    value = value or self._new_word(canonical)
+                    person.truth[canonical] = system.keep({column: value})[column]
+                    fields[column] = value
+                elif value is not None:
+                    fields[column] = value
+            person.typed[name] = system.person_creates(fields)
+        for canonical, value in names.items():
+            person.truth.setdefault(canonical, value)
+        self.everybody.append(person)
+        self.world.say(f"person {number} typed into {sorted(person.typed)}")
+
+    def _someone(self) -> Person | None:
+        alive = [p for p in self.everybody if not p.erased]
+        return self.world.rng.choice(alive) if alive else None
+
+    def _edit(self) -> None:
+        person = self._someone()
+        if person is None:
+            return
+        canonical = self.world.rng.choice(sorted(self.writer))
+        system = self.systems[self.writer[canonical]]
+        row = self.row_of(person, system)
+        if row is None or canonical in ("given_name", "family_name"):
+            return
+        value = self._new_word(canonical)
+        system.person_edits(row, {NAMES[canonical]: value})
+        person.truth[canonical] = system.keep({NAMES[canonical]: value})[NAMES[canonical]]
+        self.world.say(f"person {person.number}: {canonical} = {value!r} in {system.name}")
+
+    def _edit_shared(self) -> None:
+        person = self._someone()
+        if person is None:
+            return
+        system = self.systems[self.world.rng.choice(sorted(self.systems))]
+        row = self.row_of(person, system)
+        if row is not None:
+            value = self._new_word("n")
+            system.person_edits(row, {NAMES[SHARED]: value})
+            self.shared_edits.setdefault(person.number, set()).add(value)
+            self.world.say(f"person {person.number}: {SHARED} = {value!r} in {system.name}")
+
+    def _opt_out(self) -> None:
+        person = self._someone()
+        if person is None:
+            return
+        system = self.systems[self.world.rng.choice(sorted(self.systems))]
+        row = self.row_of(person, system)
+        if row is not None:
+            at = datetime.fromtimestamp(self.world.now, UTC).isoformat()
+            system.person_edits(row, {"news": "N", "news_at": at})
+            person.opted_out = self.world.now
+            self.world.say(f"person {person.number}: opts out in {system.name}")
+
+    def delete(self, person: Person, system: System) -> None:
+        row = self.row_of(person, system)
+        if row is None:
+            return
+        system.person_deletes(row)
+        person.deleted_in.add(system.name)
+        person.erased = person.erased or system.name in self.propagates
+        self.world.say(f"person {person.number}: deleted in {system.name}")

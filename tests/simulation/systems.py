@@ -1,0 +1,340 @@
+"""Lossy systems of the four classes: what a vendor's service does to a hub, without the network."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from hub.connectors.contract import Can, Connector, Context, Promise, Report, Settings
+from hub.errors import CursorExpired, TransientError
+from hub.mapping.apply import ContactMapping
+from hub.mapping.spec import load_mapping
+from hub.model import Done, Missing, NotSent, Op, Outcome, Page, Record, Stale, Tombstone, Unknown, Write
+from tests.simulation.world import World
+
+PAGE = 3
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How one system behaves. `cut`: field → longest value it keeps."""
+
+    name: str
+    can: Can
+    paging: str  # offset | key
+    cut: Mapping[str, int] = field(default_factory=dict)
+    upper: tuple[str, ...] = ()
+
+
+NAMES = {
+    "given_name": "first",
+    "family_name": "last",
+    "job_title": "job",
+    "department": "dept",
+    "nickname": "nick",
+    "note": "note",
+}
+SHARED = "nickname"  # the field that everybody edits
+
+KINDS = {
+    "R": Kind(
+        "R",
+        Can(changes=True, read=True, create=True, update=True, delete=True, promise=Promise.READBACK, batch=1),
+        "offset",
+        cut={"job": 8},
+    ),
+    "E": Kind(
+        "E",
+        Can(read=True, create=True, update=True, delete=True, promise=Promise.EVENTUAL, settle_seconds=60, batch=2),
+        "offset",
+        cut={"note": 6, "last": 10},
+    ),
+    "K": Kind(
+        "K",
+        Can(
+            changes=True,
+            tombstones=True,
+            read=True,
+            create=True,
+            update=True,
+            delete=True,
+            stale=True,
+            promise=Promise.KEYED,
+            batch=3,
+        ),
+        "key",
+        upper=("dept",),
+    ),
+    "W": Kind(
+        "W",
+        Can(read=True, create=True, update=True, delete=True, promise=Promise.WRITE_ONLY, batch=1),
+        "key",
+        cut={"first": 7},
+    ),
+}
+
+
+def mapping_of(kind: Kind) -> ContactMapping:
+    fields: dict[str, Any] = {}
+    for canonical, column in NAMES.items():
+        row: dict[str, Any] = {"from": column}
+        if column in kind.cut:
+            row["max_length"] = kind.cut[column]
+        if column in kind.upper:
+            row["case"] = "upper"
+        fields[canonical] = row
+    fields["emails"] = {"from": "mail"}
+    fields["phones"] = {"from": "tel", "format": "national"}
+    consent = {
+        "from": "news",
+        "values": {"Y": "granted", "N": "denied"},
+        "channel": "email",
+        "purpose": "newsletter",
+        "at": "news_at",
+        "basis": "explicit",
+        "whole_person": True,
+    }
+    table = {"kind": "person", "fields": fields, "consents": [consent]}
+    return load_mapping(table, where=f"system {kind.name}", default_region="PT")
+
+
+@dataclass
+class Row:
+    fields: dict[str, Any]
+    stamp: float  # whole seconds, as the system shows it
+    key: str | None
+    made_by: str  # "hub" or "person"
+    born: float
+    revision: int = 1
+
+
+class System:
+    """A table with an API in front of it. People edit the table; the hub has only the API."""
+
+    def __init__(self, world: World, kind: Kind, skew: float) -> None:
+        self.world, self.kind, self.skew = world, kind, skew
+        self.rows: dict[str, Row] = {}
+        self.removed: list[tuple[float, str]] = []
+        self.next_id = 1
+        self.creates: list[tuple[str | None, str]] = []
+        self.deletions = 0
+        self.writes = 0
+
+    @property
+    def name(self) -> str:
+        return self.kind.name
+
+    def clock(self) -> float:
+        return float(int(self.world.now + self.skew))
+
+    def keep(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """Values as this system stores them."""
+        kept: dict[str, Any] = {}
+        for column, value in fields.items():
+            if isinstance(value, str) and column in self.kind.cut:
+                value = value[: self.kind.cut[column]]
+            if isinstance(value, str) and column in self.kind.upper:
+                value = value.upper()
+            kept[column] = value
+        return kept
+
+    # what people do ----------------------------------------------------------------------------
+
+    def person_creates(self, fields: Mapping[str, Any]) -> str:
+        return self._insert(fields, None, "person")
+
+    def person_edits(self, row_id: str, fields: Mapping[str, Any]) -> None:
+        self._update(row_id, fields)
+
+    def person_deletes(self, row_id: str) -> None:
+        self._delete(row_id)
+
+    # the table ---------------------------------------------------------------------------------
+
+    def _insert(self, fields: Mapping[str, Any], key: str | None, made_by: str) -> str:
+        row_id = f"{self.name}{self.next_id}"
+        self.next_id += 1
+        blank = dict.fromkeys([*NAMES.values(), "mail", "tel", "news", "news_at"])
+        self.rows[row_id] = Row({**blank, **self.keep(fields)}, self._stamp(), key, made_by, self.world.now)
+        return row_id
+
+    def _update(self, row_id: str, fields: Mapping[str, Any]) -> None:
+        row = self.rows[row_id]
+        row.fields.update(self.keep(fields))
+        row.stamp = self._stamp()
+        row.revision += 1
+
+    def _delete(self, row_id: str) -> None:
+        del self.rows[row_id]
+        self.removed.append((self.clock(), row_id))
+
+    def _stamp(self) -> float:
+        """Now and then a transaction commits late: its stamp lies before what others have read already."""
+        return self.clock() - (self.world.rng.randrange(1, 4) if self.world.chance("late_commit") else 0)
+
+    def record(self, row_id: str) -> Record:
+        row = self.rows[row_id]
+        return Record(
+            row_id,
+            dict(row.fields),
+            version=str(row.revision),
+            changed_at=datetime.fromtimestamp(row.stamp, UTC),
+            key=row.key if self.kind.can.promise is Promise.READBACK else None,
+        )
+
+
+class SimConnector(Connector):
+    """The hub's side of a `System`, with everything that can go wrong on the way."""
+
+    Settings = Settings
+    default_mapping = ""
+
+    def __init__(self, system: System, world: World, check_intent: Any) -> None:
+        super().__init__(None, Context(system.name))
+        self.system, self.world, self.check_intent = system, world, check_intent
+
+    @property
+    def can(self) -> Can:
+        return self.system.kind.can
+
+    def check(self) -> Report:
+        return Report(self.system.name)
+
+    # reading -----------------------------------------------------------------------------------
+
+    def _before(self) -> None:
+        self.world.tick()
+        self.world.boundary("call before")
+        self.world.between()
+        if self.world.chance("refused"):
+            raise TransientError("connection refused")
+
+    def _reading(self) -> None:
+        self._before()
+        if self.world.chance("html"):
+            raise TransientError("HTML where JSON was expected")
+        if self.world.chance("timeout"):
+            raise TransientError("timed out")
+
+    def pull(self, since: str | None) -> Iterator[Page]:
+        place = json.loads(since) if since else {"mark": self.system.clock(), "at": None}
+        if since and self.world.chance("expired"):
+            raise CursorExpired("the cursor is no longer known")
+        if "list" in place or since is None:
+            yield from self._listing(place)
+        else:
+            yield from self._changes(place)
+
+    def _listing(self, place: dict[str, Any]) -> Iterator[Page]:
+        if self.world.chance("empty"):
+            self._reading()
+            yield Page((), self._after_listing(place))
+            return
+        position: Any = place.get("list")
+        while True:
+            self._reading()
+            ids = sorted(self.system.rows, key=lambda i: int(i[1:]))
+            if self.system.kind.paging == "offset":
+                start = int(position or 0)
+                part, more = ids[start : start + PAGE], start + PAGE < len(ids)
+                position = start + PAGE
+            else:
+                rest = [i for i in ids if int(i[1:]) > int(position or 0)]
+                part, more = rest[:PAGE], len(rest) > PAGE
+                position = int(part[-1][1:]) if part else position
+            records = tuple(self.system.record(i) for i in part)
+            self.world.boundary("call after")
+            if not more:
+                yield Page(records, self._after_listing(place))
+                return
+            yield Page(records, json.dumps({**place, "list": position}))
+
+    def _after_listing(self, place: dict[str, Any]) -> str | None:
+        return json.dumps({"mark": place["mark"]}) if self.can.changes else None
+
+    def _changes(self, place: dict[str, Any]) -> Iterator[Page]:
+        """Inclusive, whole seconds, with an overlap as long as the longest transaction."""
+        self._reading()
+        mark = place["mark"]
+        system = self.system
+        changed = sorted(
+            (row.stamp, i) for i, row in system.rows.items() if row.stamp >= mark - 5
+        )
+        gone = [(at, i) for at, i in system.removed if at >= mark - 5] if self.can.tombstones else []
+        items: list[Record | Tombstone] = [system.record(i) for _, i in changed]
+        items += [Tombstone(i) for _, i in gone if i not in system.rows]
+        latest = max([mark, *(at for at, _ in changed), *(at for at, _ in gone)])
+        self.world.boundary("call after")
+        for start in range(0, len(items), PAGE):
+            part = tuple(items[start : start + PAGE])
+            last = start + PAGE >= len(items)
+            yield Page(part, json.dumps({"mark": latest if last else mark}))
+
+    def read(self, ids: Sequence[str]) -> dict[str, Record]:
+        self._reading()
+        found = {i: self.system.record(i) for i in ids if i in self.system.rows}
+        self.world.boundary("call after")
+        return found
+
+    def find(self, key: str) -> Record | None:
+        assert self.can.promise in (Promise.READBACK, Promise.EVENTUAL), "find was not declared"
+        self._reading()
+        settled = self.world.now - self.can.settle_seconds
+        found = None
+        for row_id, row in self.system.rows.items():
+            if row.key == key and (self.can.promise is Promise.READBACK or row.born <= settled):
+                found = self.system.record(row_id)
+        self.world.boundary("call after")
+        return found
+
+    # writing -----------------------------------------------------------------------------------
+
+    def write(self, writes: Sequence[Write]) -> list[Outcome]:
+        assert 0 < len(writes) <= self.can.batch
+        for write in writes:
+            self.check_intent(self.system.name, write)
+        self._before()
+        if self.world.chance("timeout"):
+            raise TransientError("timed out", maybe_done=True)
+        outcomes = [self._one(write) for write in writes]
+        if self.world.chance("lost_reply"):
+            raise TransientError("reply lost", maybe_done=True)
+        self.world.boundary("call after")
+        if len(writes) > 1 and self.world.chance("lost_reply"):
+            outcomes[self.world.rng.randrange(len(outcomes))] = Unknown("one answer is missing")
+        return outcomes
+
+    def _one(self, write: Write) -> Outcome:
+        if self.world.chance("refused"):
+            return NotSent("too many requests", 1.0)
+        system = self.system
+        system.writes += 1
+        self.world.say(f"  {system.name} {write.op} {write.id or write.key} {dict(write.fields)}")
+        if write.op is Op.CREATE:
+            return self._create(write)
+        if write.id not in system.rows:
+            return Missing()
+        if write.op is Op.DELETE:
+            system._delete(write.id)
+            system.deletions += 1
+            return Done(None)
+        row = system.rows[write.id]
+        if self.can.stale and (write.version != str(row.revision) or self.world.chance("stale")):
+            return Stale()
+        system._update(write.id, write.fields)
+        return Done(system.record(write.id))
+
+    def _create(self, write: Write) -> Outcome:
+        system = self.system
+        if self.can.promise is Promise.KEYED:
+            for row_id, row in system.rows.items():
+                if row.key == write.key:
+                    system._update(row_id, write.fields)
+                    return Done(system.record(row_id))
+        keeps_key = self.can.promise is not Promise.WRITE_ONLY
+        row_id = system._insert(write.fields, write.key if keeps_key else None, "hub")
+        system.creates.append((write.key, row_id))
+        return Done(system.record(row_id))

@@ -1,0 +1,117 @@
+"""One history's only source of time and chance, and the count of what went wrong in it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from random import Random
+
+START = 1_780_000_000.0  # some day in 2026
+
+
+class Crash(BaseException):
+    """The process is gone. A BaseException, so that no `except Exception` of the product may eat it."""
+
+
+class Violation(AssertionError):
+    """An invariant does not hold."""
+
+
+@dataclass
+class Rates:
+    """Chances per opportunity; a profile of a seed switches a random half of the kinds off."""
+
+    crash_commit: float = 0.0
+    crash_call: float = 0.0
+    refused: float = 0.0  # surely before the effect
+    lost_reply: float = 0.0  # applied, outcome unknown
+    timeout: float = 0.0  # not applied, outcome unknown
+    html: float = 0.0
+    empty: float = 0.0
+    expired: float = 0.0
+    late_commit: float = 0.0
+    stale: float = 0.0
+    interleave: float = 0.0
+    takeover: float = 0.0
+
+
+FULL = Rates(
+    crash_commit=0.035,
+    crash_call=0.03,
+    refused=0.06,
+    lost_reply=0.10,
+    timeout=0.06,
+    html=0.03,
+    empty=0.03,
+    expired=0.05,
+    late_commit=0.15,
+    stale=0.05,
+    interleave=0.12,
+    takeover=0.01,
+)
+ALWAYS = ("crash_commit", "crash_call", "lost_reply", "interleave")
+
+
+def profile(rng: Random) -> Rates:
+    """Swarm: a random half of the fault kinds, at rates of this seed."""
+    rates = Rates()
+    for name, value in vars(FULL).items():
+        if name in ALWAYS or rng.random() < 0.6:
+            setattr(rates, name, value * rng.uniform(0.6, 1.6))
+    return rates
+
+
+@dataclass
+class World:
+    """Clock, chance, faults and the trace."""
+
+    seed: int
+    trace: bool = False
+    rng: Random = field(init=False)
+    now: float = START
+    rates: Rates = field(init=False)
+    hits: Counter[str] = field(default_factory=Counter)
+    quiet: bool = False
+    between: Callable[[], None] = lambda: None
+    crash_at: int | None = None  # the exhaustive loop: crash at this boundary and no other
+    boundaries: int = 0
+    depth: int = 0
+
+    def __post_init__(self) -> None:
+        self.rng = Random(self.seed)
+        self.rates = profile(self.rng)
+
+    def say(self, text: str) -> None:
+        if self.trace:
+            print(f"{self.now - START:9.1f} {'  ' * self.depth}{text}")
+
+    def tick(self, low: float = 0.2, high: float = 20.0) -> None:
+        self.now += self.rng.uniform(low, high)
+
+    def chance(self, kind: str) -> bool:
+        if self.quiet or self.rng.random() >= getattr(self.rates, kind):
+            return False
+        self.hits[kind] += 1
+        self.say(f"! {kind}")
+        return True
+
+    def boundary(self, where: str) -> None:
+        """A point at which the process may die: around every commit and every remote call."""
+        self.boundaries += 1
+        if self.crash_at is not None:
+            if self.boundaries == self.crash_at:
+                self.hits["crash_exact"] += 1
+                self.say(f"! crash at boundary {self.boundaries} ({where})")
+                raise Crash(where)
+            return
+        if self.chance("crash_call" if where.startswith("call") else "crash_commit"):
+            raise Crash(where)
+
+    @property
+    def crashes(self) -> int:
+        return sum(n for k, n in self.hits.items() if k.startswith("crash"))
+
+    @property
+    def faults(self) -> int:
+        return sum(n for k, n in self.hits.items() if not k.startswith(("crash", "interleave")))
