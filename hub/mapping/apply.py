@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from hub.mapping.consent import ConsentField
-from hub.mapping.fields import Field, KindField
+from hub.mapping.fields import Field, KindField, NameField
 from hub.mapping.table import WriteMode
 from hub.mapping.text import check_id, inspect, shown
 from hub.model import KIND, Fields, Mapped, Problem, Record, base_field
@@ -149,16 +149,16 @@ class ContactMapping:
         payload: dict[str, Any] = {}
         out: dict[str, Any] = {}
         told = self._told(fields)
-        plain = [field for field in told if not field.one_way and not isinstance(field, ConsentField)]
+        plain = [f for f in told if not f.one_way and not isinstance(f, ConsentField | NameField)]
         for field in plain:
             field.write(fields, payload)
         for field in plain:
             field.read(payload, out, [])
         for field in told:
-            if isinstance(field, ConsentField):
-                out.update(field.stored(fields))
-            elif field.one_way:
+            if field.one_way:
                 out.update((key, value) for key, value in fields.items() if field.covers(key))
+            elif isinstance(field, ConsentField | NameField):
+                out.update(field.stored(fields))
         return out
 
 

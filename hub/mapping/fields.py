@@ -200,11 +200,30 @@ class NameField:
         return not (golden.get("given_name") or golden.get("family_name"))
 
     def write(self, desired: Fields, payload: dict[str, Any]) -> None:
-        given, family = (desired.get(key) or "" for key in ("given_name", "family_name"))
-        name = f"{given} {family}".strip()
-        if family and " " in given:
-            name = f"{family}, {given}"  # so that it is taken apart again at the same place
+        parts = (desired.get(key) for key in ("given_name", "family_name"))
+        given, family = (part if isinstance(part, str) else "" for part in parts)
+        name = joined_name(given, family)
         place(payload, self.path.steps, self.write_whole(name) if name else None)
+
+    def stored(self, fields: Fields) -> dict[str, Any]:
+        """As it comes back. A part that is asked for alone is stored beside some other part."""
+        asked = [key for key in self.bases if key in fields]
+        payload: dict[str, Any] = {}
+        out: dict[str, Any] = {}
+        self.write(dict.fromkeys(self.bases, SOME_NAME) | dict(fields), payload)
+        self.read(payload, out, [])
+        return {key: out[key] for key in asked if key in out}
+
+
+SOME_NAME = "X"
+
+
+def joined_name(given: str, family: str) -> str:
+    """A full name that `split_name` takes apart at the same place: "Lee, Ann Mary" for two given names."""
+    family = " ".join(family.replace(",", " ").split())
+    if given and " " not in given and "," not in given:
+        return f"{given} {family}".strip()
+    return f"{family}, {given}".strip() if given or family else ""
 
 
 @dataclass(frozen=True, slots=True)

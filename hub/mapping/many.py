@@ -340,9 +340,12 @@ class ManyField:
                 out.setdefault(f"{self.base}/{key}", value)
 
     def elements(self, fields: Fields) -> dict[str, dict[str, Any]]:
+        """Key after the slash → value. None is an element that is not there any more."""
         prefix = f"{self.base}/"
         cut = len(prefix)
-        return {key[cut:]: value or {} for key, value in fields.items() if key.startswith(prefix)}
+        return {
+            key[cut:]: value for key, value in fields.items() if key.startswith(prefix) and value is not None
+        }
 
     def project(self, golden: Fields, held: Fields, creating: bool, out: dict[str, Any]) -> None:
         mine = self.elements(held)

@@ -203,6 +203,15 @@ def test_an_element_that_is_gone_leaves_the_list() -> None:
     assert table.payload({}, {"phones/+34912345678"}) == {"phones": []}
 
 
+def test_an_element_of_none_is_one_that_is_not_there() -> None:
+    table = mapping(ERP)
+    gone = {"phones/+34912345678": None}
+
+    assert table.payload(gone, gone) == {"phones": []}
+    assert table.stored(gone) == {}
+    assert table.project(gone, gone, creating=False) == {}
+
+
 def test_the_parts_of_one_nested_object_are_sent_together() -> None:
     desired = {"language": "pt", "timezone": "Europe/Lisbon", "full_name": "Ann"}
 
@@ -230,6 +239,30 @@ def test_a_name_taken_apart_is_put_together_again_so_that_it_comes_apart_at_the_
         "N": "Lee, Ann Mary"
     }
     assert table.scope() == {"given_name", "family_name"}
+
+
+@pytest.mark.parametrize("given", ["Ann", "Ann Mary", None])
+@pytest.mark.parametrize("family", ["Lee", "de la Cruz", None])
+def test_both_parts_of_a_name_come_back_as_they_were(given: str | None, family: str | None) -> None:
+    table = fields(
+        given_name={"from": "N", "with": [{"split_name": "given"}]},
+        family_name={"from": "N", "with": [{"split_name": "family"}]},
+    )
+    name = {"given_name": given, "family_name": family}
+
+    assert table.stored(name) == name
+    assert table.stored({"family_name": family}) == {"family_name": family}
+    assert table.stored({"given_name": given}) == {"given_name": given}
+
+
+@pytest.mark.parametrize(
+    "key", ["given_name", "emails/ann.lee@example.org", "phones/+34612345678", "birth_date"]
+)
+def test_a_field_is_stored_alone_as_it_is_beside_others(key: str) -> None:
+    table = mapping(LEGACY)
+    found = inward(table, ANN)
+
+    assert table.stored({key: found[key]}).keys() == {key}
 
 
 @pytest.mark.parametrize(

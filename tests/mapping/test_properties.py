@@ -148,6 +148,19 @@ def test_once_the_system_holds_what_it_should_nothing_is_left_to_write(
 
 
 @settings(max_examples=200, deadline=None)
+@given(any_table, any_table, plain_source)
+def test_values_are_stored_alone_under_the_keys_they_have_together(
+    name: str, other: str, source: dict[str, Any]
+) -> None:
+    table = TABLES[name]
+    wanted = table.project(read(other, source), {}, creating=True)
+
+    alone = {found for key, value in wanted.items() for found in table.stored({key: value})}
+
+    assert alone == table.stored(wanted).keys()
+
+
+@settings(max_examples=200, deadline=None)
 @given(any_table, any_table, plain_source, st.booleans())
 def test_a_projection_holds_only_what_the_mapping_covers(
     name: str, other: str, source: dict[str, Any], creating: bool
