@@ -25,8 +25,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 from sqlalchemy.types import NULLTYPE
 
 from hub.connectors.contract import PAGE_SIZE, Can, Connector, Context, Promise, Report
-from hub.connectors.sql_errors import Meaning, meaning
-from hub.connectors.sql_rows import (
+from hub.connectors.rows import (
     Item,
     Layout,
     earlier,
@@ -37,6 +36,7 @@ from hub.connectors.sql_rows import (
     row_reader,
     unpack,
 )
+from hub.connectors.sql_errors import Meaning, meaning
 from hub.connectors.sql_settings import SqlSettings
 from hub.connectors.sql_source import Column, Database, Shape, key_values
 from hub.errors import AccountError, CursorExpired

@@ -2,27 +2,12 @@
 
 from __future__ import annotations
 
-import codecs
-import re
 from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BeforeValidator, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from hub.connectors.contract import Settings
-
-_UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
-_SPAN = re.compile(r"(\d+(?:\.\d+)?) *(second|minute|hour|day)s?")
-
-
-def seconds(value: Any) -> Any:
-    """`5 minutes` as a number of seconds; numbers as they are."""
-    if not isinstance(value, str):
-        return value
-    found = _SPAN.fullmatch(value.strip())
-    if found is None:
-        raise ValueError("write a span of time as seconds or like `5 minutes`")
-    return float(found[1]) * _UNITS[found[2]]
+from hub.connectors.settings import known_encoding, known_zone, seconds
 
 
 class Changed(Settings):
@@ -36,14 +21,7 @@ class Changed(Settings):
     )
     zone: str = Field("UTC", description="time zone of times that name none")
 
-    @field_validator("zone")
-    @classmethod
-    def _known_zone(cls, zone: str) -> str:
-        try:
-            ZoneInfo(zone)
-        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-            raise ValueError(f"there is no time zone {zone!r}; one is `Europe/Lisbon`") from error
-        return zone
+    _zone = field_validator("zone")(known_zone)
 
 
 class Deleted(Settings):
@@ -84,15 +62,7 @@ class SqlSettings(Settings):
     def _only_a_column(cls, value: Any) -> Any:
         return {"column": value} if isinstance(value, str) else value
 
-    @field_validator("encoding", "labelled")
-    @classmethod
-    def _known_encoding(cls, name: str | None) -> str | None:
-        if name is not None:
-            try:
-                codecs.lookup(name)
-            except LookupError as error:
-                raise ValueError(f"there is no encoding {name!r}; some are utf-8, latin1, cp850") from error
-        return name
+    _encodings = field_validator("encoding", "labelled")(known_encoding)
 
     @model_validator(mode="after")
     def _hangs_together(self) -> SqlSettings:

@@ -32,8 +32,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.types import NULLTYPE
 
 from hub.connectors.contract import Context
+from hub.connectors.rows import MYSQL_LATIN1, Layout
 from hub.connectors.sql_errors import Meaning, meaning
-from hub.connectors.sql_rows import MYSQL_LATIN1, Layout
 from hub.connectors.sql_settings import SqlSettings
 from hub.errors import AccountError, ConfigError, HubError, TransientError
 

@@ -1,9 +1,10 @@
-"""Rows of a database as records: padding, encodings, types that JSON does not know. Pure."""
+"""Rows of tables and files as records: padding, encodings, types that JSON does not know. Pure."""
 
 from __future__ import annotations
 
 import codecs
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
@@ -23,6 +24,7 @@ MAX_ORIGINAL = 10_000  # characters kept of a row that is set aside
 MAX_ID = 512
 
 Item = Record | Tombstone | Unreadable
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")  # escaped in JSON, and not the text of an escape
 _AS_IS = frozenset({int, bool, NoneType})
 
 
@@ -65,22 +67,34 @@ def row_reader(layout: Layout) -> Callable[[Sequence[Any]], Item]:
             data = orjson.dumps(values[:width])
         except (UnicodeError, TypeError) as error:
             return _unreadable(layout, row, f"holds text that cannot be decoded ({_why(error)})")
-        if len(data) > MAX_ROW:
-            return _unreadable(layout, row, f"is longer than {MAX_ROW} bytes")
-        if b"\\u0000" in data and "\x00" in "".join(_texts(values)):
-            return _unreadable(layout, row, "holds a NUL character")
         record_id = identity(values[key])
-        if not record_id:
-            return _unreadable(layout, row, "has no key")
-        if len(record_id) > MAX_ID:
-            return _unreadable(layout, row, f"has a key of more than {MAX_ID} characters")
+        problem = unfit(record_id, data)
+        if problem is not None:
+            return _unreadable(layout, row, problem)
         at = None if layout.changed is None else moment(row[layout.changed], layout.zone)
         if layout.deleted is not None and _is_gone(values[layout.deleted], layout.gone):
             return Tombstone(record_id, at)
-        version = blake2b(data, digest_size=12).hexdigest()
-        return Record(record_id, dict(zip(layout.fields, values, strict=False)), version, at)
+        return Record(record_id, dict(zip(layout.fields, values, strict=False)), fingerprint(data), at)
 
     return read
+
+
+def fingerprint(data: bytes) -> str:
+    """A version for sources that have none: two states of a record differ in it."""
+    return blake2b(data, digest_size=12).hexdigest()
+
+
+def unfit(record_id: str, data: bytes) -> str | None:
+    """Why this cannot be a record, if so; `data` is its values as JSON."""
+    if not record_id:
+        return "has no key"
+    if len(record_id) > MAX_ID:
+        return f"has a key of more than {MAX_ID} characters"
+    if len(data) > MAX_ROW:
+        return f"is longer than {MAX_ROW} bytes"
+    if b"\\u0000" in data and _NUL.search(data):
+        return "holds a NUL character"
+    return None
 
 
 def text_converter(layout: Layout) -> Callable[[Any], Any]:
@@ -220,7 +234,7 @@ def repeated(layout: Layout, row: Sequence[Any], record_id: str) -> Unreadable:
 
 
 def _unreadable(layout: Layout, row: Sequence[Any], reason: str) -> Unreadable:
-    record_id = _escaped(identity(row[layout.key]))[:MAX_ID]
+    record_id = escaped(identity(row[layout.key]))[:MAX_ID]
     original = _original(layout, row)
     if not record_id:
         mark = blake2b(original.encode(), digest_size=6).hexdigest()
@@ -233,23 +247,19 @@ def _original(layout: Layout, row: Sequence[Any]) -> str:
         name: value[:MAX_ORIGINAL] if isinstance(value, str | bytes) else value
         for name, value in zip(layout.fields, row, strict=False)
     }
-    return _escaped(json.dumps(shown, ensure_ascii=False, default=_shown))[:MAX_ORIGINAL]
+    return escaped(json.dumps(shown, ensure_ascii=False, default=_shown))[:MAX_ORIGINAL]
 
 
 def _shown(value: Any) -> str:
     return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     """Undecodable bytes as backslash and hex."""
     try:
         return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     except UnicodeEncodeError:
         return text.encode("utf-8", "backslashreplace").decode()
-
-
-def _texts(values: Sequence[Any]) -> list[str]:
-    return [value if isinstance(value, str) else str(value) for value in values]
 
 
 def _is_gone(value: Any, gone: frozenset[Any]) -> bool:

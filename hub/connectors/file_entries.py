@@ -1,0 +1,182 @@
+"""Entries of a CSV, JSONL or fixed width file, one at a time, each with its line and the offset after it.
+
+What cannot be read costs its own line: reading goes on with the next one. A quote that is never closed
+would swallow the lines after it, so they are read again on their own.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+import orjson
+
+MAX_LINE = 1024 * 1024  # bytes; more is no contact
+BOM = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry. `fields`, or the `problem` it has; `end` is the offset and `last` the line it ends at.
+
+    whole  ends with a line break: nobody is still writing it
+    """
+
+    line: int
+    last: int
+    end: int
+    fields: Mapping[str, Any] | None
+    problem: str | None = None
+    original: str = ""
+    whole: bool = True
+
+
+class Lines:
+    """Lines of an open file as text; bytes that cannot be decoded come as lone surrogates.
+
+    number, offset  of the line handed out last, and where the next one begins
+    first_end       where the first line since `begin` ended; `first` is its text
+    """
+
+    def __init__(self, file: BinaryIO, encoding: str, offset: int = 0, number: int = 0) -> None:
+        self._file, self._encoding = file, encoding
+        self.go_to(offset, number)
+
+    def go_to(self, offset: int, number: int) -> None:
+        self._file.seek(offset)
+        self.offset, self.number = offset, number
+        self.begin()
+
+    def begin(self) -> None:
+        self.first, self.first_end = "", -1
+        self.too_long, self.whole = False, True
+
+    def __iter__(self) -> Lines:
+        return self
+
+    def __next__(self) -> str:
+        raw = self._file.readline(MAX_LINE)
+        if not raw:
+            raise StopIteration
+        size, ended = len(raw), raw.endswith(b"\n")
+        while not ended and (rest := self._file.readline(MAX_LINE)):
+            self.too_long = True
+            size, ended = size + len(rest), rest.endswith(b"\n")
+        if self.offset == 0:
+            raw = raw.removeprefix(BOM)
+        text = raw.decode(self._encoding, "surrogateescape")
+        self.number += 1
+        self.offset += size
+        self.whole = ended
+        if self.first_end < 0:
+            self.first, self.first_end = text, self.offset
+        return "\n" if self.too_long else text
+
+
+def csv_header(lines: Lines, delimiter: str) -> list[str] | None:
+    """The names in the first line; None for an empty file. ValueError says what is wrong with them."""
+    try:
+        header = next(csv.reader(lines, delimiter=delimiter, strict=True), None)
+    except csv.Error as error:
+        raise ValueError(f"its header is broken: {error}") from error
+    if header is None:
+        return None
+    names = [name.strip() for name in header]
+    if any(not name.isprintable() for name in names) or lines.too_long:
+        raise ValueError("its header is not text in the declared encoding")
+    if "" in names:
+        raise ValueError(f"column {names.index('') + 1} of its header has no name")
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"its header names {', '.join(twice)} twice")
+    return names
+
+
+def csv_entries(lines: Lines, names: Sequence[str], delimiter: str) -> Iterator[Entry]:
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    while True:
+        line = lines.number + 1
+        lines.begin()
+        problem: str | None
+        try:
+            row = next(reader, None)
+        except csv.Error as error:
+            row, problem = [], _quoted(error)
+        else:
+            if row is None:
+                return
+            problem = _row_problem(lines, row, names)
+        if problem == "":
+            continue
+        if problem is None:
+            fields = dict(zip(names, row, strict=True))
+            yield Entry(line, lines.number, lines.offset, fields, whole=lines.whole)
+            continue
+        if lines.number > line:  # a quote swallowed what follows: only its own line is lost
+            first = lines.first
+            lines.go_to(lines.first_end, line)
+            reader = csv.reader(lines, delimiter=delimiter, strict=True)
+            yield Entry(line, line, lines.offset, None, problem, first)
+            continue
+        yield Entry(line, line, lines.offset, None, problem, lines.first, lines.whole)
+
+
+def _quoted(error: csv.Error) -> str:
+    return f"is no valid CSV ({error})"
+
+
+def _row_problem(lines: Lines, row: Sequence[str], names: Sequence[str]) -> str | None:
+    """What is wrong with a row; None: nothing; empty: it is a blank line."""
+    if lines.too_long:
+        return f"is longer than {MAX_LINE} bytes"
+    if not row:
+        return ""
+    if len(row) != len(names):
+        return f"has {len(row)} fields where the header has {len(names)}"
+    return None
+
+
+def jsonl_entries(lines: Lines) -> Iterator[Entry]:
+    while True:
+        lines.begin()
+        text = next(lines, None)
+        if text is None:
+            return
+        if lines.too_long:
+            problem: str | None = f"is longer than {MAX_LINE} bytes"
+        elif not text.strip():
+            continue
+        else:
+            fields, problem = _json_object(text)
+            if fields is not None:
+                yield Entry(lines.number, lines.number, lines.offset, fields, whole=lines.whole)
+                continue
+        yield Entry(lines.number, lines.number, lines.offset, None, problem, lines.first, lines.whole)
+
+
+def _json_object(text: str) -> tuple[dict[str, Any] | None, str | None]:
+    try:
+        value = orjson.loads(text)
+    except ValueError:
+        broken = any("\ud800" <= character <= "\udfff" for character in text)
+        return None, "is not text in the declared encoding" if broken else "is broken or truncated JSON"
+    return (value, None) if isinstance(value, dict) else (None, "is JSON, but no object")
+
+
+def fixed_entries(lines: Lines, columns: Mapping[str, tuple[int, int]]) -> Iterator[Entry]:
+    """Columns by (first character, counted from 1, and length); a line may end early, at its padding."""
+    cuts = {name: slice(start - 1, start - 1 + length) for name, (start, length) in columns.items()}
+    while True:
+        lines.begin()
+        text = next(lines, None)
+        if text is None:
+            return
+        if lines.too_long:
+            problem = f"is longer than {MAX_LINE} bytes"
+            yield Entry(lines.number, lines.number, lines.offset, None, problem, lines.first, lines.whole)
+        elif text.strip():
+            line = text.rstrip("\r\n")
+            fields = {name: line[cut].strip(" ") for name, cut in cuts.items()}
+            yield Entry(lines.number, lines.number, lines.offset, fields, whole=lines.whole)
