@@ -6,6 +6,7 @@ is the model's affair (`hub.dedupe.weigh`).
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import Final, NamedTuple, cast
 
@@ -198,11 +199,20 @@ def _word_level(one: str, other: str) -> int:
         return _FORM
     if forms and other_forms:
         return _OTHER
+    if _is_diminutive(one, other) or _is_diminutive(other, one):
+        return _FORM
     if min(len(one), len(other)) >= 4 and (one.startswith(other) or other.startswith(one)):
         return _FORM
     return _SLIP if is_slip(one, other) else _OTHER
 
 
+def _is_diminutive(short: str, name: str) -> bool:
+    """Gabi or Gabinho for any name that begins with Gab."""
+    stem = _DIMINUTIVE.sub("", short)
+    return len(stem) >= 3 and stem != short and name.startswith(stem)
+
+
+_DIMINUTIVE: Final = re.compile("(inh[oa]|it[oa]|ie|y|i)$")
 _NONE: Final[frozenset[int]] = frozenset()
 
 

@@ -22,7 +22,6 @@ CACHED: Final = 65_536  # distinct values kept a cache: about 10 MB
 _NOT_ALNUM: Final = re.compile(r"[^a-z0-9]+")
 _NOT_LETTER: Final = re.compile(r"[^a-z]+")
 WORK_LETTERS: Final = 10  # domains cut the company's name short
-_UMLAUT: Final = re.compile("([aou])e")
 _NUMBER: Final = re.compile(r"\d+")
 _TAX_PREFIXES: Final = frozenset(MEMBER_STATES) | {"el", "br", "us", "gb", "ch", "no"}
 
@@ -73,7 +72,7 @@ def words(text: str) -> tuple[str, ...]:
     if "Ã" in text or "Å" in text or "Ä" in text:
         text = _repaired(text)
     plain = anyascii(text).lower().replace("'", "").replace("`", "")
-    return tuple(_UMLAUT.sub(r"\1", word) for word in _NOT_ALNUM.split(plain) if word)
+    return tuple(map(known.fold, filter(None, _NOT_ALNUM.split(plain))))
 
 
 def _repaired(text: str) -> str:

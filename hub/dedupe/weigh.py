@@ -61,9 +61,9 @@ class Model:
 
     persons: Table = field(default_factory=lambda: PERSONS)
     organisations: Table = field(default_factory=lambda: ORGANISATIONS)
-    prior: float = -13.0
+    prior: float = -12.5
     join: float = 0.0
-    ask: float = -3.0
+    ask: float = -2.0
     frequency: Mapping[str, float] = field(default_factory=dict)
     apart: frozenset[str] = frozenset()
     rows: tuple[tuple[Bits, ...], tuple[Bits, ...]] = field(init=False, repr=False, compare=False)

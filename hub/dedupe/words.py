@@ -1,10 +1,12 @@
 """Words that matching knows: names that are one name, and words that say nothing about who somebody is.
 
-All in the form that `hub.dedupe.features.words` gives: lower case, no accents, ae oe ue as a o u.
+Written in lower case without accents; the sets of words of names and addresses are folded as
+`hub.dedupe.features.words` folds what it reads.
 """
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 # Forms of one given name, a line each (an indented line goes on): short forms and the same name in other
@@ -50,12 +52,12 @@ manuel manny manolo manel manu emanuel emmanuel lolo
 ferdinand fernando nando fernand ferdi ferdynand fernandinho
 frederick fred freddy frederico federico fryderyk friedrich frederic fritz fede fredi frida
 gregory greg gregorio grzegorz gregor gregoire grzesiek goyo
-gabriel gabe gabi gabrielito gabo
+gabriel gabe gabi gaby gabrielito gabo gabriela gabrielle
 hugo hugh ugo hugues hugon
 ignatius inacio ignacio nacho ignacy ignaz ignace
 benjamin ben benny benji benjamim beniamin
-bernard bernie bernardo bernhard bernd berni bernat
-dominic dominik domingos domingo dominique nick mingo
+bernard nanard bernie bernardo bernhard bernd berni bernat
+dominic domi dominik domingos domingo dominique nick mingo
 eugene gene eugenio eugeniusz eugen genek
 gerald gerry jerry geraldo gerardo gerhard gerard gerd gert
 leonard leo len lenny leonardo leonhard leon leonek leandro
@@ -90,7 +92,8 @@ rodolfo rudolf rudolph rudy rodolphe rolf fito
 roger rogerio rogelio rudiger rog
 sebastian seb bas sebastiao sebastien bastian seba bastien tiao
 victor vic vitor wiktor viktor vitinho
-elizabeth liz lizzie beth betty eliza bess lisa elsa isabel isabella isabelle elisabeth elzbieta ela
+elizabeth babette bel liz lizzie beth betty eliza bess lisa elsa isabel isabella isabelle elisabeth
+    elzbieta ela
     elisabete ilse lise bella isa liesel elise izabela bete belinha libby betsy lisbeth
 catherine kate katie kathy cathy katherine kathryn catarina catalina katarzyna kasia katharina kathe
     kati cat katrin catia karina cata kathrin karin trini kitty kay
@@ -207,18 +210,40 @@ ulrich uli ulrico
 dietrich dieter dirk
 detlef detlev
 mechthild mechthilde mathilde
+isabel bel belinha isa isabella
+filipe lipe pipo
+leonor nono lena
+joao joca juca jota
+alexandra xana xanda sasha lexi
+alejandro jandro ale
+benoit ben benito benedikt benedict bento
+sebastian basti bastien
+steve steven stefan stephen
+susan su sue susana
 """.strip()
+
+
+_UMLAUT: Final = re.compile("([aou])e")
+
+
+def fold(word: str) -> str:
+    """ae, oe, ue as a, o, u, so that Mueller is Müller is Muller."""
+    return _UMLAUT.sub(r"\1", word)
 
 
 def _set(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
+def _folded(text: str) -> frozenset[str]:
+    return frozenset(map(fold, text.split()))
+
+
 def _name_classes(table: str) -> dict[str, frozenset[int]]:
     classes: dict[str, set[int]] = {}
     for number, line in enumerate(table.replace("\n    ", " ").splitlines()):
         for name in line.split():
-            classes.setdefault(name, set()).add(number)
+            classes.setdefault(fold(name), set()).add(number)
     return {name: frozenset(numbers) for name, numbers in classes.items()}
 
 
@@ -226,7 +251,7 @@ SAME_NAME: Final = _name_classes(_SAME_NAME)
 """Given name → the lines it stands in: two names that share one may be one person's."""
 
 # Names borne by more than about one in 200 people of a country: agreeing on them says less.
-COMMON_NAMES: Final = _set("""
+COMMON_NAMES: Final = _folded("""
     silva santos ferreira pereira oliveira costa rodrigues martins sousa souza fernandes goncalves gomes
     lopes marques alves almeida ribeiro pinto carvalho teixeira moreira correia mendes nunes lima araujo
     barbosa rocha garcia rodriguez gonzalez fernandez lopez martinez sanchez perez gomez martin jimenez
@@ -244,11 +269,11 @@ COMMON_NAMES: Final = _set("""
     isabelle catherine sofia daniel
 """)
 
-PARTICLES: Final = _set("""
+PARTICLES: Final = _folded("""
     de da do dos das del della di du des la las los le les van von vom der den dem ten ter zu zum zur af
     al el
 """)
-TITLES: Final = _set("""
+TITLES: Final = _folded("""
     mr mrs ms miss dr dra drs prof profa eng enga sra sr srta don dona herr frau mme mlle pan pani
     doutor doutora dipl ing arq lic
 """)
@@ -259,9 +284,9 @@ GENERATIONS: Final = {
     "iv": "4",
 }
 
-ALSO_SURNAMES: Final = _set("filho hijo fils neto nieto pai pere")
+ALSO_SURNAMES: Final = _folded("filho hijo fils neto nieto pai pere")
 
-PLACEHOLDERS: Final = _set("""
+PLACEHOLDERS: Final = _folded("""
     na nan nd none null nil unknown test teste tests tbd tba xxx xx xxxx abc asdf qwerty nao
     desconhecido desconhecida desconocido desconocida unbekannt keine kein inconnu inconnue brak
     nieznany nieznana anonymous anonimo anonym sem nome ninguem nobody noname dummy example sample
@@ -290,16 +315,16 @@ FREE_DOMAINS: Final = _set("""
     comcast verizon att sbcglobal bellsouth protonmail proton mail posteo
 """)
 
-LEGAL_FORMS: Final = _set("""
+LEGAL_FORMS: Final = _folded("""
     lda ltda limitada ltd limited unipessoal sa sas sarl sasu eurl sci snc scop sl slu slne sll scl coop
     sociedad sociedade anonima spolka spoo sp zoo oo o akcyjna jawna komandytowa sj sk spk gmbh ag kg
     kgaa ohg gbr ug eg ev mbh co cia inc incorporated corp corporation company llc llp lp plc pty eireli
     epp me mei srl spa nv bv societe responsabilite limitee gesellschaft haftung
 """)
 
-SURE_LEGAL_FORMS: Final = _set("lda ltda limitada ltd gmbh sarl sas eirl inc llc eireli srl zoo plc")
+SURE_LEGAL_FORMS: Final = _folded("lda ltda limitada ltd gmbh sarl sas eirl inc llc eireli srl zoo plc")
 
-STREET_WORDS: Final = _set("""
+STREET_WORDS: Final = _folded("""
     rua r ru avenida av avda ave avenue travessa tv trav largo lg praca pca praceta pct estrada est
     rodovia rod alameda al calle c cl plaza pl pza paseo pso ps carretera ctra camino cno ronda ulica ul
     aleja aleje os osiedle plac strasse str weg wg platz allee gasse street st road rd drive dr lane ln
