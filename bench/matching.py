@@ -64,6 +64,7 @@ class Hub:
     cap: int
     fields: dict[Ref, Fields] = field(default_factory=dict)
     golden: dict[Ref, str] = field(default_factory=dict)
+    asked: set[tuple[Ref, Ref]] = field(default_factory=set)
     members: dict[str, list[Ref]] = field(default_factory=dict)
     index: dict[int, list[Ref]] = field(default_factory=lambda: defaultdict(list))
     seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
@@ -82,10 +83,10 @@ class Hub:
         start = self._took("resolve", start)
         self.counts.update(
             pairs=len(pairs),
-            asks=len(found.asks),
             merges=len(found.merges),
             keys=sum(len(k) for _, k in keys),
         )
+        self.asked.update((ask.ref_a, ask.ref_b) for ask in found.asks)
         self._save(page, found.joins, [(merge.kept, merge.lost) for merge in found.merges])
         self._took("save", start)
 
@@ -162,13 +163,16 @@ def read_part(text: str) -> tuple[int, int]:
     return int(number), int(of or 1)
 
 
-def report(hub: Hub, figures: dict[str, float]) -> None:
+def report(hub: Hub, truth: dict[Ref, str]) -> None:
     n, counts = len(hub.golden), hub.counts
-    print("  ".join(f"{name} {value:.4f}" for name, value in figures.items()))
+    asked = [(a, b) for a, b in hub.asked if hub.golden[a] != hub.golden[b]]
+    right = sum(truth[a] == truth[b] for a, b in asked)
+    print("  ".join(f"{name} {value:.4f}" for name, value in score(truth, hub.golden).items()))
     print(
         f"records {n}  golden {len(hub.members)}  largest {max(map(len, hub.members.values()))}  "
-        f"asked {counts['asks']} ({counts['asks'] / n:.2%})  merges {counts['merges']}"
+        f"merges {counts['merges']}"
     )
+    print(f"asked {len(asked)} ({len(asked) / n:.2%} of records), {right} of them one person")
     print(f"a record: {counts['keys'] / n:.1f} keys, {counts['pairs'] / n:.2f} pairs")
     print("CPU s  " + "  ".join(f"{step} {took:.2f}" for step, took in hub.seconds.items()))
 
@@ -186,7 +190,7 @@ def main() -> None:
     options = parser.parse_args()
     truth = {(row["system"], row["source_id"]): row["person_id"] for row in rows(options.truth)}
     hub = run(options.contacts, truth, options.page, options.cap, options.part)
-    report(hub, score(truth, hub.golden))
+    report(hub, truth)
     if options.out:
         with options.out.open("w", encoding="utf-8", newline="") as out:
             writer = csv.writer(out)
