@@ -85,7 +85,7 @@ def read_party(raw: Raw) -> Record:
     fields = {
         "name": raw["name"] or None,
         "code": raw["code"],
-        "lang": _code(raw["lang."], "code"),
+        "lang": _language_of(raw),
         "active": bool(raw["active"]),
         "emails": [show_email(each) for each in mechanisms if each["type"] == "email"],
         "phones": [show_phone(each) for each in mechanisms if each["type"] in PHONE_TYPES],
@@ -139,6 +139,12 @@ def _others(raw: Raw, tax: Raw | None) -> list[Raw]:
 
 def _code(related: Raw | None, name: str) -> str | None:
     return None if related is None else str(related[name])
+
+
+def _language_of(raw: Raw) -> str | None:
+    """As others write it: es-419 for Tryton's es_419."""
+    code = _code(raw["lang."], "code")
+    return None if code is None else code.replace("_", "-")
 
 
 def show_email(mechanism: Raw) -> dict[str, Any]:
@@ -311,7 +317,7 @@ def _country(code: str | None, places: Places) -> int | None:
 def _language(wanted: str | None, raw: Raw | None, places: Places) -> dict[str, int | None]:
     """The language, or its parent when Tryton has no such variant; unknown ones are not written."""
     text = (wanted or "").replace("-", "_")
-    if raw is not None and (_code(raw["lang."], "code") or "") == text:
+    if raw is not None and (_language_of(raw) or "") == (wanted or ""):
         return {}
     if not text:
         return {"lang": None}

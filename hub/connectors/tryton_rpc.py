@@ -113,16 +113,31 @@ class Rpc:
         parameters = {"password": self._secret.get_secret_value()}
         try:
             answer = self._call(
-                self._path, "common.db.login", [self._user, parameters, "en"], {}, idempotent=True
+                self._path, "common.db.login", [self._user, parameters, "en"], {}, idempotent=True, own=(503,)
             )
-        except (HttpStatusError, RecordError) as error:
+        except (HttpStatusError, RecordError) as error:  # 503: also of a database that is not there
+            if self._database not in self._databases():
+                raise AccountError(
+                    f"{self._name}: there is no database {self._database!r} on this Tryton server; nothing "
+                    "was done. Next: check `database`."
+                ) from error
+            if isinstance(error, HttpStatusError) and error.status == 503:
+                raise TransientError(f"{self._name}: Tryton answered 503; nothing was done.") from error
             raise AccountError(
                 f"{self._name}: Tryton does not let this user in with this password; nothing was done. "
-                "Next: check `user`, `secret` and `database`, and that the account needs no second factor."
+                "Next: check `user` and `secret`, and that the account needs no second factor."
             ) from error
         user, token = answer[0], answer[1]
         key = base64.b64encode(f"{self._user}:{user}:{token}".encode()).decode()
         return f"Session {key}"
+
+    def _databases(self) -> Sequence[str]:
+        """Names of those on the server; ours alone when it does not tell."""
+        try:
+            names: list[str] = self._call("/rpc/", "common.db.list", [], {}, idempotent=True)
+        except HubError:
+            return [self._database]
+        return names
 
     def _refused(self, status: int) -> HubError:
         return AccountError(
@@ -131,13 +146,20 @@ class Rpc:
         )
 
     def _call(
-        self, path: str, method: str, params: Sequence[Any], headers: Mapping[str, str], *, idempotent: bool
+        self,
+        path: str,
+        method: str,
+        params: Sequence[Any],
+        headers: Mapping[str, str],
+        *,
+        idempotent: bool,
+        own: Sequence[int] = (),
     ) -> Any:
         answer = self._api.post(
             path,
             json={"id": 0, "method": method, "params": list(params)},
             headers=headers,
-            own=(401, 403, 404),
+            own=(401, 403, 404, *own),
             idempotent=idempotent,
         ).body
         if isinstance(answer, Mapping) and "error" in answer:

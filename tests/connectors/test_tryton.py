@@ -435,6 +435,13 @@ def test_a_session_that_ended_is_opened_again(system: Tryton, connector: TrytonC
     assert connector._rpc._session != session
 
 
+def test_a_database_that_is_not_there_is_told_to_the_owner(system: Tryton) -> None:
+    connector = system.connect(database="nowhere")
+
+    with pytest.raises(AccountError, match="no database 'nowhere'"):
+        connector.check()
+
+
 @pytest.fixture
 def clerk(desk: TrytonDesk) -> Iterator[dict[str, str]]:
     """Login of a user without administration."""

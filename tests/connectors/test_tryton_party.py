@@ -100,6 +100,10 @@ def test_a_party_becomes_a_record() -> None:
     )
 
 
+def test_a_language_is_written_as_others_write_it() -> None:
+    assert read_party(with_(**{"lang.": {"code": "es_419", "id": 21}})).fields["lang"] == "es-419"
+
+
 def test_a_party_that_was_put_away_is_archived() -> None:
     assert read_party(with_(active=0)).archived
 
