@@ -37,7 +37,7 @@ def acquire(tx: Tx, name: str, owner: str, now: float, seconds: float) -> int | 
         )
         return 1
     holder, token, until = row
-    if holder != owner and holder is not None and until > now:
+    if holder is not None and until > now:
         return None
     tx.run(
         "UPDATE connection_state SET lease_owner = :o, lease_token = :t, lease_until = :u WHERE name = :n",

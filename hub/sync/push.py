@@ -107,12 +107,14 @@ def _resolve(hub: Hub, run: Run, rows: Sequence[QueueRow]) -> frozenset[str]:
     with hub.store.read() as tx:
         open_intents = work.intents(tx, run.name, ids)
         links = db.links_by_id(tx, [i.record_id for xs in open_intents.values() for i in xs if i.record_id])
+        members = db.members(tx, open_intents)
     if not open_intents:
         return frozenset()
     everything = [i for xs in open_intents.values() for i in xs]
     if "readfirst" not in hub.off:
         _read_again(hub, run, [i for i in everything if i.record_id], links)
-    return _look_for_creates(hub, run, [i for i in everything if not i.record_id])
+    there = {g for g, found in members.items() if any(m.connection == run.name for m in found)}
+    return _look_for_creates(hub, run, [i for i in everything if not i.record_id], there)
 
 
 def _read_again(hub: Hub, run: Run, intents: Sequence[Intent], links: Mapping[int, Link]) -> None:
@@ -137,7 +139,8 @@ def _not_there(tx: Tx, run: Run, links: Sequence[Link]) -> None:
     work.dequeue(tx, run.name, sorted({x.golden_id for x in links}))
 
 
-def _look_for_creates(hub: Hub, run: Run, intents: Sequence[Intent]) -> frozenset[str]:
+def _look_for_creates(hub: Hub, run: Run, intents: Sequence[Intent], there: set[str]) -> frozenset[str]:
+    """`there`: golden ids that have a record in the connection by now."""
     looked: set[str] = set()
     promise = run.route.can.promise
     now = hub.clock()
@@ -147,6 +150,11 @@ def _look_for_creates(hub: Hub, run: Run, intents: Sequence[Intent]) -> frozense
     for key, tries in keys.items():
         golden_id = tries[-1].golden_id
         if promise is Promise.KEYED:
+            looked.add(golden_id)
+        elif promise is Promise.WRITE_ONLY and golden_id in there:
+            # a listing showed it, or another record of the same person: either way nothing is to be created
+            with hub.store.write(run.fence) as tx:
+                work.close_intents(tx, [i.id for i in tries])
             looked.add(golden_id)
         elif promise is Promise.WRITE_ONLY:
             _ask_about(hub, run, golden_id, tries)

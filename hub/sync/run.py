@@ -82,8 +82,16 @@ def sync(hub: Hub, connector: Connector, name: str, orders: Orders = Orders()) -
 def _lease(hub: Hub, name: str, seconds: float) -> Iterator[int | None]:
     with hub.store.write() as tx:
         token = work.acquire(tx, name, hub.owner, hub.clock(), seconds)
-    yield token
-    # not in a `finally`: after a crash the lease runs out, since nobody knows what is still on its way
+    try:
+        yield token
+    except Exception:
+        _release(hub, name, token)
+        raise
+    # not after a crash: then the lease runs out, since nobody knows what is still on its way
+    _release(hub, name, token)
+
+
+def _release(hub: Hub, name: str, token: int | None) -> None:
     if token is not None:
         with hub.store.write() as tx:
             work.release(tx, name, token)

@@ -108,7 +108,7 @@ class History:
         finally:
             world.depth -= 1
 
-    def _meanwhile(self) -> None:
+    def _meanwhile(self, reading: bool) -> None:
         """While a call is on its way: people act, another worker runs, or takes an expired lease over."""
         if self.world.quiet or self.world.depth > 1 or not self.world.chance("interleave"):
             return
@@ -116,7 +116,7 @@ class History:
         self.people.act()
         if rng.random() < 0.25:
             self.cycle(rng.choice(self.names))
-        elif self.world.chance("takeover"):
+        elif reading and self.world.chance("takeover"):
             self.world.now += 31.0
             self.cycle(rng.choice(self.names), replace(self.hub, owner="another worker"))
 
@@ -201,6 +201,9 @@ class History:
         if not rows:
             return
         golden_id = self.world.rng.choice(rows)[0]
+        erased = {self._golden_of(p) and self._golden_of(p)[0] for p in self.people.everybody if p.erased}
+        if golden_id in erased:
+            return  # an edit outlives a deletion: whether it came in time is a race
         value = f"pinned {self.world.boundaries}"
         self.world.say(f"pin {golden_id}: department = {value!r}")
         self._guarded(lambda: pin(self.hub, golden_id, "department", value, "somebody"))

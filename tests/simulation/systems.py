@@ -205,15 +205,16 @@ class SimConnector(Connector):
 
     # reading -----------------------------------------------------------------------------------
 
-    def _before(self) -> None:
+    def _before(self, *, reading: bool = False) -> None:
         self.world.tick()
         self.world.boundary("call before")
-        self.world.between()
+        # a write has a deadline shorter than the lease, so nobody takes over while it is on its way
+        self.world.between(reading)
         if self.world.chance("refused"):
             raise TransientError("connection refused")
 
     def _reading(self) -> None:
-        self._before()
+        self._before(reading=True)
         if self.world.chance("html"):
             raise TransientError("HTML where JSON was expected")
         if self.world.chance("timeout"):

@@ -37,20 +37,20 @@ class Rates:
 
 
 FULL = Rates(
-    crash_commit=0.035,
-    crash_call=0.03,
-    refused=0.06,
-    lost_reply=0.10,
-    timeout=0.06,
-    html=0.03,
-    empty=0.03,
-    expired=0.05,
-    late_commit=0.15,
-    stale=0.05,
+    crash_commit=0.022,
+    crash_call=0.02,
+    refused=0.07,
+    lost_reply=0.15,
+    timeout=0.08,
+    html=0.06,
+    empty=0.05,
+    expired=0.08,
+    late_commit=0.25,
+    stale=0.10,
     interleave=0.12,
-    takeover=0.01,
+    takeover=0.10,
 )
-ALWAYS = ("crash_commit", "crash_call", "lost_reply", "interleave")
+ALWAYS = ("crash_commit", "crash_call", "lost_reply", "timeout", "refused", "late_commit", "interleave")
 
 
 def profile(rng: Random) -> Rates:
@@ -73,7 +73,7 @@ class World:
     rates: Rates = field(init=False)
     hits: Counter[str] = field(default_factory=Counter)
     quiet: bool = False
-    between: Callable[[], None] = lambda: None
+    between: Callable[[bool], None] = lambda reading: None
     crash_at: int | None = None  # the exhaustive loop: crash at this boundary and no other
     boundaries: int = 0
     depth: int = 0
