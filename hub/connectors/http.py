@@ -30,6 +30,7 @@ import tenacity
 from hub.connectors.bodies import Unpacker, load_json
 from hub.connectors.contract import Context
 from hub.connectors.limits import Limit, RateLimit, Ticker, retry_after
+from hub.connectors.transport import DeadlineTransport
 from hub.errors import AccountError, ConfigError, HubError, RecordError, TransientError
 
 __all__ = ["Api", "HttpStatusError", "RateLimit", "Response"]
@@ -37,7 +38,6 @@ __all__ = ["Api", "HttpStatusError", "RateLimit", "Response"]
 MAX_BYTES = 32 * 1024 * 1024  # of one answer, as sent and unpacked
 JSON = "application/json"
 TRANSIENT_STATUSES = frozenset({408, 425, 429})
-LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 class HttpStatusError(HubError):
@@ -113,14 +113,14 @@ class Api:
         self._time = Ticker(context)
         self._limit = Limit(self._time, rate)
         self._backoff = tenacity.wait_random_exponential(multiplier=0.5, max=30)
+        trust = _trust(self._base, ca_file, context)
         self._client = httpx.Client(
             base_url=self._base,
             headers=_headers({"accept": ", ".join(self._accept), **(headers or {})}, context.name),
             auth=auth,
-            transport=context.transport,
+            transport=context.transport or DeadlineTransport(self._base, trust),
             follow_redirects=False,
-            trust_env=self._base.host not in LOOPBACK,
-            verify=_trust(self._base, ca_file, context),
+            trust_env=False,
         )
         context.closing.callback(self._client.close)
 
@@ -210,6 +210,7 @@ class Api:
                 data=call.form,
                 headers={"accept-encoding": "gzip", **call.headers},
                 timeout=min(self._timeout, left),
+                extensions={"deadline_seconds": left},
             ) as response:
                 raw = self._receive(response, call)
         except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError) as error:
@@ -414,10 +415,10 @@ def _headers(headers: Mapping[str, str], name: str) -> dict[str, str]:
     return dict(headers)
 
 
-def _trust(base: httpx.URL, ca_file: Path | None, context: Context) -> ssl.SSLContext | bool:
+def _trust(base: httpx.URL, ca_file: Path | None, context: Context) -> ssl.SSLContext | None:
     """Whose certificates we believe: the public authorities, and `ca_file`."""
-    if base.scheme != "https" or context.transport is not None:
-        return True
+    if base.scheme != "https":
+        return None
     trust = httpx.create_ssl_context()
     if ca_file is not None:
         try:

@@ -7,9 +7,15 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
 
 import httpx
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,6 +23,7 @@ from hub.connectors.bodies import load_json
 from hub.connectors.contract import Context
 from hub.connectors.http import Api, HttpStatusError, RateLimit
 from hub.connectors.limits import Limit, Ticker, retry_after
+from hub.connectors.transport import proxy_for
 from hub.errors import AccountError, ConfigError, RecordError, TransientError
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -522,9 +529,16 @@ def listening(talk: Callable[[socket.socket], None], wrap: ssl.SSLContext | None
                 with peer:
                     peer.settimeout(5)
                     try:
-                        talk(wrap.wrap_socket(peer, server_side=True) if wrap else peer)
+                        serve_one(peer)
                     except OSError:
                         continue  # the hub hung up, as the test wants
+
+        def serve_one(peer: socket.socket) -> None:
+            if wrap is None:
+                talk(peer)
+                return
+            with wrap.wrap_socket(peer, server_side=True) as secured:
+                talk(secured)
 
         thread = threading.Thread(target=serve)
         thread.start()
@@ -560,7 +574,7 @@ def drip_head(peer: socket.socket) -> None:
         threading.Event().wait(0.05)
 
 
-@pytest.mark.parametrize("drip", [drip_body])
+@pytest.mark.parametrize("drip", [drip_body, drip_head])
 def test_a_slow_drip_ends_at_the_deadline(drip: Callable[[socket.socket], None]) -> None:
     with listening(drip) as port, real_api(port, deadline_seconds=0.4, timeout_seconds=0.3) as api:
         began = datetime.now(UTC)
@@ -593,3 +607,99 @@ def test_a_name_that_does_not_resolve_is_named() -> None:
         api = Api("http://nobody.invalid", Context("shop", closing=closing), attempts=1)
         with pytest.raises(TransientError, match="cannot be resolved"):
             api.get("/people")
+
+
+def certificate(folder: Path) -> tuple[Path, ssl.SSLContext]:
+    """A certificate for 127.0.0.1 that nobody signed, and a server's side that shows it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "shop")])
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(datetime(2020, 1, 1))
+        .not_valid_after(datetime(2120, 1, 1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    path = folder / "ca.pem"
+    path.write_bytes(made.public_bytes(pem))
+    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    (folder / "both.pem").write_bytes(private + made.public_bytes(pem))
+    server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    server.load_cert_chain(folder / "both.pem")
+    return path, server
+
+
+def answer_empty_list(peer: socket.socket) -> None:
+    peer.recv(4096)
+    peer.sendall(HEAD + b"Content-Length: 2\r\nConnection: close\r\n\r\n[]")
+
+
+def test_a_certificate_that_is_not_trusted_stops_the_connection_and_says_what_to_do(tmp_path: Path) -> None:
+    _, server = certificate(tmp_path)
+
+    with (
+        listening(answer_empty_list, server) as port,
+        real_api(port, "https") as api,
+        pytest.raises(AccountError, match=r"not trusted.*`ca_file`"),
+    ):
+        api.get("/people")
+
+
+def test_a_certificate_of_the_named_authority_is_trusted(tmp_path: Path) -> None:
+    ca_file, server = certificate(tmp_path)
+
+    with listening(answer_empty_list, server) as port, real_api(port, "https", ca_file=ca_file) as api:
+        assert api.get("/people").body == []
+
+
+def test_a_plain_port_called_by_https_is_named(tmp_path: Path) -> None:
+    with (
+        listening(lambda peer: peer.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")) as port,
+        real_api(port, "https") as api,
+        pytest.raises(AccountError, match="does not speak TLS"),
+    ):
+        api.get("/people")
+
+
+def test_a_file_that_holds_no_certificates_is_a_configuration_error(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text("nothing")
+
+    with pytest.raises(ConfigError, match="ca_file"):
+        Api("https://x.example", Context("shop"), ca_file=tmp_path / "ca.pem")
+
+
+def test_a_connection_is_kept_for_the_next_call() -> None:
+    peers: list[socket.socket] = []
+
+    def talk(peer: socket.socket) -> None:
+        peers.append(peer)
+        while peer.recv(4096):
+            peer.sendall(HEAD + b"Content-Length: 2\r\n\r\n[]")
+
+    with listening(talk) as port:
+        with real_api(port) as api:
+            assert [api.get("/people").body for _ in range(3)] == [[], [], []]
+
+        assert len(peers) == 1
+
+
+@pytest.mark.parametrize("address", ["socks5://10.0.0.1", "http://x:port"])
+def test_a_proxy_that_cannot_be_used_is_a_configuration_error(address: str) -> None:
+    with pytest.raises(ConfigError, match="proxy of the environment"):
+        proxy_for(httpx.URL("https://x.example"), {"https": address})
+
+
+def test_the_proxy_of_the_environment_is_used_but_not_for_this_machine() -> None:
+    proxies = {"http": "proxy.example:3128"}
+
+    found = proxy_for(httpx.URL("http://x.example"), proxies)
+
+    assert found is not None
+    assert (found.url.host, found.url.port) == (b"proxy.example", 3128)
+    assert proxy_for(httpx.URL("http://127.0.0.1:1"), proxies) is None
