@@ -162,6 +162,7 @@ class _Table:
         self.bits: dict[tuple[int, int], Bits] = {}
         self.links: dict[str, tuple[float, int, int]] = {}
         self.unused = len(self.refs)
+        self.weights: dict[tuple[int, int], float] = {}
         self.parts: dict[int, _Part] = {}
         self.part_of: list[int] = [0] * len(self.refs)
         self._found_parts([by_ref[ref].golden_id for ref in self.refs])
@@ -258,6 +259,13 @@ class _Table:
     # --- weighing ---
 
     def _weight(self, p: int, q: int) -> float:
+        """As `_weigh`, once for each two parts: a part that grows gets another number."""
+        pair = (p, q) if p < q else (q, p)
+        if pair not in self.weights:
+            self.weights[pair] = self._weigh(*pair)
+        return self.weights[pair]
+
+    def _weigh(self, p: int, q: int) -> float:
         """Bits that speak for two parts being one, prior included; minus infinity where it is forbidden."""
         one, other = self.parts[p], self.parts[q]
         if self._forbidden(one, other):

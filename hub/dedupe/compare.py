@@ -64,7 +64,7 @@ class Comparison(NamedTuple):
 def compare(a: Features, b: Features) -> Comparison:
     """Levels of every field. compare(a, b) == compare(b, a)."""
     kind = 0 if not a.kind or not b.kind else 1 if a.kind == b.kind else 2
-    given, family, given_word, family_word = _names(a, b) if a.name and b.name else _NO_NAMES
+    given, family, given_word, family_word = _names(a.splits, b.splits) if a.name and b.name else _NO_NAMES
     return Comparison(
         given,
         family,
@@ -92,18 +92,20 @@ _FAMILY_RANK: Final = (4, 10, 8, 6, 0)
 Reading = tuple[int, int, str, str]
 
 
-def _names(a: Features, b: Features) -> Reading:
+@lru_cache(maxsize=65_536)
+def _names(a: tuple[Split, ...], b: tuple[Split, ...]) -> Reading:
     """The most favourable reading of two names, whose parts may be unknown or swapped."""
-    if len(a.splits) == 1 and len(b.splits) == 1:
-        return _known_parts(a.splits[0], b.splits[0])
-    if a.name == b.name:
-        return _alike_whole(a)
-    if len(a.splits) > 1 and len(b.splits) > 1 and _ends_differ(a.name, b.name):
-        common = sorted(set(a.name) & set(b.name), key=lambda word: (len(word), word))
+    if len(a) == 1 and len(b) == 1:
+        return _known_parts(a[0], b[0])
+    name, other_name = a[0][0] + a[0][1], b[0][0] + b[0][1]
+    if name == other_name:
+        return _EQUAL, 1, name[0], name[-1]
+    if len(a) > 1 and len(b) > 1 and _ends_differ(name, other_name):
+        common = sorted(set(name) & set(other_name), key=lambda word: (len(word), word))
         return (_OTHER, 1, "", common[-1]) if common else (_OTHER, 4, "", "")
     best, best_rank = _NO_NAMES, (-1, -1, 0, "", "")
-    for one in a.splits:
-        for other in b.splits:
+    for one in a:
+        for other in b:
             reading = _read(*one, *other)
             if reading[0] <= _FORM and reading[1] == 1 and reading[0]:
                 return reading
@@ -150,13 +152,6 @@ def _favour(reading: Reading) -> tuple[int, int, int, str, str]:
     given, family, given_word, family_word = reading
     one, other = _GIVEN_RANK[given], _FAMILY_RANK[family]
     return (one if one < other else other), one + other, given, given_word, family_word
-
-
-def _alike_whole(a: Features) -> Reading:
-    """Two equal names whose parts are unknown."""
-    if len(a.name) == 1:
-        return _EQUAL, 0, a.name[0], ""
-    return _EQUAL, 1, a.name[0], a.name[-1]
 
 
 def _read(
