@@ -46,6 +46,12 @@ class TrytonDesk:
     def call(self, model: str, method: str, *params: Any) -> Any:
         return self._call(f"model.{model}.{method}", [*params, {}])
 
+    def merge(self, source: int, *, into: int) -> None:
+        """Replaces one party by another, by the wizard that Tryton has for it."""
+        session = self._call("wizard.party.replace.create", [{}])[0]
+        ask = {"ask": {"source": source, "destination": into}}
+        self._call("wizard.party.replace.execute", [session, ask, "replace", {}])
+
     def _call(self, method: str, params: Sequence[Any]) -> Any:
         answer = self._http.post("/rpc/", json={"id": 0, "method": method, "params": list(params)})
         body = answer.raise_for_status().json()

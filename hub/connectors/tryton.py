@@ -14,9 +14,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -34,6 +34,7 @@ from hub.model import Cursor, Op, Outcome, Page, Record, Tombstone, Write
 
 LOG = "ir.model.log"
 ID_PAGE = 20_000  # ids in one answer, some 160 KB
+MOST_A_PAGE = 2000  # items, by the contract
 ASKED_AT_ONCE = 400  # references in one question to the log: SQLite takes about 1,000 parameters
 ANY = ["active", "in", [True, False]]  # else Tryton leaves out what was put away
 NONE = ["active", "not in", [True, False]]  # true of nothing; without it, it does so inside an OR
@@ -71,22 +72,23 @@ class TrytonSettings(Settings):
 class Place:
     """Where a pull goes on.
 
-    at     newest write date known when this reading began
-    first  epoch seconds (the hub's clock) when `at` was first seen
-    begun  changes from here on are being read; None: everything is
-    after  id of the last party read; None: that reading is over
+    at       newest date known when this reading began
+    first    epoch seconds (the hub's clock) when `at` was first seen
+    settled  nothing that is not newer than `at` can come any more: it was read again after the overlap
+    begun    changes from here on are being read; None: everything is
+    after    id of the last party read; None: that reading is over
     """
 
     at: datetime
     first: float
+    settled: bool = False
     begun: datetime | None = None
     after: int | None = None
 
     def text(self) -> Cursor:
         begun = self.begun.isoformat() if self.begun else None
-        return json.dumps(
-            {"at": self.at.isoformat(), "first": self.first, "begun": begun, "after": self.after}
-        )
+        fields = {"at": self.at.isoformat(), "first": self.first, "settled": self.settled}
+        return json.dumps({**fields, "begun": begun, "after": self.after})
 
 
 def read_place(cursor: Cursor) -> Place:
@@ -95,7 +97,8 @@ def read_place(cursor: Cursor) -> Place:
         found = json.loads(cursor)
         begun = datetime.fromisoformat(found["begun"]) if found["begun"] else None
         after = None if found["after"] is None else int(found["after"])
-        return Place(datetime.fromisoformat(found["at"]), float(found["first"]), begun, after)
+        at, first = datetime.fromisoformat(found["at"]), float(found["first"])
+        return Place(at, first, bool(found["settled"]), begun, after)
     except (ValueError, TypeError, KeyError) as error:
         raise CursorExpired("The cursor is not one of Tryton's: everything is listed again.") from error
 
@@ -120,7 +123,7 @@ class TrytonConnector(Connector):
     def can(self) -> Can:
         return Can(
             changes=True,
-            tombstones=self.settings.deletions == "log",
+            tombstones=self._asks_the_log,
             read=True,
             create=True,
             update=True,
@@ -130,6 +133,10 @@ class TrytonConnector(Connector):
             batch=self.settings.batch,
             promise=Promise.READBACK,
         )
+
+    @property
+    def _asks_the_log(self) -> bool:
+        return bool(self.settings.deletions == "log")
 
     def check(self) -> Report:
         version = self._rpc.version()
@@ -142,7 +149,7 @@ class TrytonConnector(Connector):
             )
         if not self._rpc.read("country.country", "search_count", [], 0, None):
             warnings.append("Tryton's table of countries is empty: run trytond_import_countries there.")
-        if self.settings.deletions == "log":
+        if self._asks_the_log:
             try:
                 self._count_deleted(LONG_AGO)
             except AccountError as error:
@@ -151,19 +158,21 @@ class TrytonConnector(Connector):
 
     def pull(self, since: Cursor | None) -> Iterator[Page]:
         place = self._start() if since is None else self._resume(read_place(since))
+        count: int | None = None
+        if self._asks_the_log and place.begun is not None and place.after == 0:
+            count, latest = self._count_deleted(place.begun)
+            place = self._seen(place, latest)
         size = self.settings.page_size
-        while place.after is not None:
+        while True:
             raws = self._rpc.search_read(PARTY, _page_domain(place), party.READ_FIELDS, size)
             if place.begun is not None and place.after == 0:
                 place = self._seen(place, party.newest(raws))
-            last = len(raws) < size
             items = tuple(map(party.read_change, raws))
-            if not last:
-                place = Place(place.at, place.first, place.begun, raws[-1]["id"])
-                yield Page(items, place.text())
-                continue
-            yield from self._last_pages(items, place)
-            return
+            if len(raws) < size:
+                break
+            place = replace(place, after=raws[-1]["id"])
+            yield Page(items, place.text())
+        yield from self._last_pages(items, place, count)
 
     def read(self, ids: Sequence[str]) -> dict[str, Record]:
         found = (party.read_change(raw) for raw in self._raws(ids).values())
@@ -189,42 +198,50 @@ class TrytonConnector(Connector):
         for model in (PARTY, *CHILDREN.values()):
             found = self._rpc.search_read(model, [ANY], ["last_modified_at"], 1, latest)
             at = max(at, *(read_time(each["last_modified_at"]) for each in found), LONG_AGO)
-        if self.settings.deletions == "log":
+        if self._asks_the_log:
             at = max(at, self._count_deleted(LONG_AGO)[1])
         return Place(at, self.context.clock().timestamp(), after=0)
 
     def _resume(self, place: Place) -> Place:
         """Goes on inside a reading, or begins one of all changes since the last.
 
-        The overlap serves what was committed late. Once that time has passed since `at` was first seen,
-        nothing can come late any more, and only what is newer is asked for.
+        The overlap serves what is committed late. Once the same `at` has been read again after all that
+        time, only what is newer is asked for.
         """
         if place.after is not None:
-            return place
-        overlap = timedelta(seconds=self.settings.overlap_seconds)
-        settled = self.context.clock().timestamp() - place.first >= overlap.total_seconds()
-        begun = place.at + timedelta(microseconds=1) if settled else max(place.at - overlap, LONG_AGO)
-        return Place(place.at, place.first, begun, after=0)
+            return replace(place, settled=False)
+        overlap = self.settings.overlap_seconds
+        if place.settled:
+            return replace(place, begun=place.at + timedelta(microseconds=1), after=0)
+        waited = self.context.clock().timestamp() - place.first >= overlap
+        begun = max(place.at - timedelta(seconds=overlap), LONG_AGO)
+        return replace(place, settled=waited, begun=begun, after=0)
 
     def _seen(self, place: Place, at: datetime) -> Place:
-        """`at` is the newest date of the first page: later pages may be newer than what they leave behind."""
+        """With `at`, if that is newer: a date known by the time the first page was read.
+
+        Those of later pages do not count: a party read before may have changed by then.
+        """
         if at <= place.at:
             return place
-        return Place(at, self.context.clock().timestamp(), place.begun, place.after)
+        return replace(place, at=at, first=self.context.clock().timestamp(), settled=False)
 
-    def _last_pages(self, items: tuple[Record | Tombstone, ...], place: Place) -> Iterator[Page]:
-        """The rest of the records, then the parties deleted since; the last page begins a new reading."""
+    def _last_pages(
+        self, items: tuple[Record | Tombstone, ...], place: Place, count: int | None
+    ) -> Iterator[Page]:
+        """The rest of the records, then the parties deleted since; the last page ends the reading.
+
+        count  how many were deleted; None: not asked yet
+        """
         gone: list[Tombstone] = []
-        if place.begun is not None and self.settings.deletions == "log":
-            count, latest = self._count_deleted(place.begun)
-            gone = self._deleted(place.begun, count) if count else []
-            place = self._seen(place, latest)
-        done = Place(place.at, place.first).text()
-        here = place.text()
-        rest = [tuple(gone[at : at + 2000]) for at in range(0, len(gone), 2000)]
-        pages = [items, *rest]
-        for number, each in enumerate(pages):
-            yield Page(each, done if number == len(pages) - 1 else here)
+        if place.begun is not None and self._asks_the_log:
+            known = self._count_deleted(place.begun)[0] if count is None else count
+            gone = self._deleted(place.begun, known) if known else []
+        pages = [items, *map(tuple, _chunks(gone, MOST_A_PAGE))]
+        done = replace(place, begun=None, after=None)
+        for each in pages[:-1]:
+            yield Page(each, place.text())
+        yield Page(pages[-1], done.text())
 
     def _raws(self, ids: Sequence[str]) -> dict[str, Raw]:
         numbers = sorted({int(each) for each in ids if each.isascii() and each.isdigit()})
@@ -275,7 +292,7 @@ class TrytonConnector(Connector):
         found: list[Tombstone] = []
         gaps = (each for each in range(top, 0, -1) if each not in there)
         above = range(top + 1, top + 1 + ID_PAGE)  # made and deleted after all that are there
-        for some in (*_chunks(gaps, ASKED_AT_ONCE), *_chunks(above, ASKED_AT_ONCE)):
+        for some in chain(_chunks(gaps, ASKED_AT_ONCE), _chunks(above, ASKED_AT_ONCE)):
             if len(found) >= count:
                 break
             found += self._narrowed(some, self._logged(some, begun), begun)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,10 @@ class Tryton(System):
         self.connector = self.connect(transport=self.meddler)
         self.made = 0
 
-    def connect(self, *, transport: Meddler | None = None, **changed: Any) -> TrytonConnector:
+    def connect(
+        self, *, transport: Meddler | None = None, later: timedelta = timedelta(), **changed: Any
+    ) -> TrytonConnector:
+        """later  how far the hub's clock is ahead"""
         settings = {
             "url": self.server.url,
             "database": DATABASE,
@@ -57,7 +61,11 @@ class Tryton(System):
             **changed,
         }
         context = Context(
-            "erp", sleep=lambda seconds: None, transport=transport, closing=self.context.closing
+            "erp",
+            clock=lambda: datetime.now(UTC) + later,
+            sleep=lambda seconds: None,
+            transport=transport,
+            closing=self.context.closing,
         )
         return TrytonConnector(TrytonSettings.model_validate(settings), context)
 
@@ -90,19 +98,25 @@ class Tryton(System):
         self.desk.call(PARTY, "delete", [int(record_id)])
 
     def twin(self, record_id: str) -> str:
+        return self.late(record_id, 0)
+
+    def late(self, record_id: str, seconds: float) -> str:
+        """A new party that bears a date so long before that of another: its transaction took that long."""
         new = self.seed(1)[0]
-        with (
-            closing(sqlite3.connect(Path(self.server.folder, "db", f"{DATABASE}.sqlite"), timeout=30)) as db,
-            db,
-        ):
-            dates = "select max(coalesce(write_date, create_date)) from {} where {} = ?"
-            keys = [(table, "id" if table == "party_party" else "party") for table in TABLES]
-            at = max(db.execute(dates.format(*key), [int(record_id)]).fetchone()[0] for key in keys)
-            for table, key in keys:
+        seen = self.connect().read([record_id])[record_id].changed_at
+        assert seen is not None
+        at = (seen - timedelta(seconds=seconds)).replace(tzinfo=None).isoformat(" ", "microseconds")
+        with closing(sqlite3.connect(self.database, timeout=30)) as db, db:
+            for table in TABLES:
+                key = "id" if table == "party_party" else "party"
                 db.execute(
                     f"update {table} set create_date=?, write_date=? where {key}=?", [at, at, int(new)]
                 )
         return new
+
+    @property
+    def database(self) -> Path:
+        return Path(self.server.folder, "db", f"{DATABASE}.sqlite")
 
     def new_fields(self) -> dict[str, Any]:
         self.made += 1
@@ -214,10 +228,8 @@ def test_a_party_merged_in_tryton_names_the_one_that_took_its_place(
     }
     gone, kept = system.desk.call(PARTY, "create", [party, party])
     _, cursor = listing(connector)
-    session = system.desk._call("wizard.party.replace.create", [{}])[0]
 
-    ask = {"ask": {"source": gone, "destination": kept}}
-    system.desk._call("wizard.party.replace.execute", [session, ask, "replace", {}])
+    system.desk.merge(gone, into=kept)
 
     merged = {item.id: item for item in items(connector.pull(cursor))}[str(gone)]
     assert isinstance(merged, Tombstone)
@@ -240,23 +252,49 @@ def test_deleted_parties_are_told_by_the_log_wherever_their_ids_were(
     assert all(item.at is not None for item in told)
 
 
-def test_a_deletion_is_told_once_the_overlap_has_passed_no_more(system: Tryton) -> None:
-    connector = system.connect(overlap_seconds=0)
-    _, gone = system.seed(2)
-    _, cursor = listing(connector)
+def test_a_party_committed_late_is_seen_however_late_the_next_pull_is(system: Tryton) -> None:
+    record_id = system.seed(1)[0]
+    _, cursor = listing(system.connector)
+
+    late = system.late(record_id, 200)
+
+    assert late in records(system.connect(later=timedelta(hours=1)).pull(cursor))
+
+
+def test_a_pull_after_the_overlap_is_the_last_that_reads_it_again(system: Tryton) -> None:
+    seeded, gone = system.seed(2)
     system.remove(gone)
-    told = list(connector.pull(cursor))
+    _, cursor = listing(system.connector)
+    after = system.connect(later=timedelta(hours=1))
 
-    quiet = list(connector.pull(told[-1].cursor))
+    again = list(after.pull(cursor))
+    quiet = list(after.pull(again[-1].cursor))
 
-    assert [item.id for item in items(told)] == [gone]
+    assert {item.id for item in items(again)} >= {seeded, gone}
     assert items(quiet) == []
+    assert system.seed(1)[0] in records(after.pull(quiet[-1].cursor))
+
+
+def test_a_deletion_while_pages_are_read_hides_no_change_before_it(system: Tryton) -> None:
+    connector = system.connect(overlap_seconds=0)
+    first, *others, gone = system.seed(25)
+    _, cursor = listing(connector)
+    system.desk.call(PARTY, "write", [int(each) for each in (first, *others, gone)], {"active": True})
+    pages = connector.pull(cursor)
+    next(pages)
+    system.edit(first)
+    system.remove(gone)
+
+    last = list(pages)[-1]
+
+    assert first in records(connector.pull(last.cursor))
 
 
 def test_a_quiet_cycle_takes_two_calls(system: Tryton) -> None:
     connector = system.connect(transport=system.meddler, overlap_seconds=0)
     system.seed(3)
     _, cursor = listing(connector)
+    cursor = list(connector.pull(cursor))[-1].cursor
     system.meddler.requests.clear()
 
     list(connector.pull(cursor))
@@ -421,18 +459,14 @@ def test_a_country_that_tryton_does_not_have_is_refused_with_the_way_out(
 def test_a_session_that_ended_is_opened_again(system: Tryton, connector: TrytonConnector) -> None:
     system.seed(1)
     before = records(connector.pull(None))
-    with (
-        closing(sqlite3.connect(Path(system.server.folder, "db", f"{DATABASE}.sqlite"), timeout=30)) as db,
-        db,
-    ):
-        session = connector._rpc._session
-        assert session is not None
+    system.meddler.requests.clear()
+    with closing(sqlite3.connect(system.database, timeout=30)) as db, db:
         db.execute("delete from ir_session where id = (select max(id) from ir_session)")
 
     after = records(connector.pull(None))
 
     assert after == before
-    assert connector._rpc._session != session
+    assert sum(b"common.db.login" in each for each in system.meddler.requests) == 1
 
 
 def test_a_database_that_is_not_there_is_told_to_the_owner(system: Tryton) -> None:
