@@ -92,7 +92,7 @@ _FAMILY_RANK: Final = (4, 10, 8, 6, 0)
 Reading = tuple[int, int, str, str]
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=8_192)
 def _names(a: tuple[Split, ...], b: tuple[Split, ...]) -> Reading:
     """The most favourable reading of two names, whose parts may be unknown or swapped."""
     if len(a) == 1 and len(b) == 1:
@@ -184,7 +184,7 @@ def _other_second(a: tuple[str, ...], b: tuple[str, ...]) -> bool:
     return all(_word_level(*sorted((one, other))) == _OTHER for one in a[1:] for other in b[1:])
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=8_192)
 def _word_level(one: str, other: str) -> int:
     """How alike two given names are; the arguments in alphabetical order."""
     if len(one) == 1 or len(other) == 1:
@@ -211,7 +211,7 @@ _DIMINUTIVE: Final = re.compile("(inh[oa]|it[oa]|ie|y|i)$")
 _NONE: Final[frozenset[int]] = frozenset()
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=8_192)
 def is_slip(one: str, other: str) -> bool:
     """One letter wrong, missing, doubled or swapped, or more in a long word."""
     shorter = min(len(one), len(other))
@@ -239,7 +239,7 @@ def _family(a: tuple[str, ...], b: tuple[str, ...]) -> tuple[int, str]:
     return 4, ""
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=8_192)
 def _family_slip(one: str, other: str) -> bool:
     """A slip, a field too narrow, or a Polish ending: Kowalsk-i, Kowalsk-a."""
     if is_slip(one, other):
@@ -261,7 +261,7 @@ def _emails(a: Features, b: Features) -> int:
     return 0
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=8_192)
 def _email(one: str, other: str) -> int:
     """3 a letter wrong, 4 the same local part elsewhere, 5 different; other digits are another address."""
     local, _, domain = one.partition("@")
@@ -297,7 +297,7 @@ def _places(a: tuple[Place, ...], b: tuple[Place, ...]) -> int:
     return min((level for one in a for other in b if (level := _place(one, other))), default=0)
 
 
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=8_192)
 def _streets_alike(one: str, other: str) -> bool:
     if one == other:
         return True
@@ -352,7 +352,7 @@ def _companies(a: Features, b: Features) -> int:
     return 5 if one and other else 0
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=8_192)
 def _company_level(one: str, other: str) -> int:
     if one.replace(" ", "") == other.replace(" ", ""):
         return 1

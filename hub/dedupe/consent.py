@@ -27,7 +27,7 @@ EVERYBODY = "*"  # in place of an address: the whole person; of a purpose: every
 PREFIX = "consents/"
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=8_192)
 def _seconds(at: str) -> float | None:
     try:
         moment = datetime.fromisoformat(at)

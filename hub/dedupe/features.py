@@ -18,7 +18,7 @@ from hub.model import Fields
 
 PERSON, ORGANISATION, UNKNOWN = "person", "organisation", ""
 PHONE_DIGITS: Final = 9  # the last ones are the same with and without country and trunk prefix
-CACHED: Final = 65_536  # distinct values kept a cache: about 10 MB
+CACHED: Final = 8_192  # distinct values kept a cache: all caches together stay under 60 MB
 _NOT_ALNUM: Final = re.compile(r"[^a-z0-9]+")
 _NOT_LETTER: Final = re.compile(r"[^a-z]+")
 WORK_LETTERS: Final = 10  # domains cut the company's name short
@@ -247,7 +247,7 @@ def features(fields: Fields) -> Features:
     if held is not None and held[0] is fields:
         return held[1]
     found = _extract(fields)
-    if len(_seen) >= 8192:
+    if len(_seen) >= 4096:
         _seen.clear()
     _seen[id(fields)] = (fields, found)
     return found

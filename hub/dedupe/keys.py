@@ -95,7 +95,7 @@ def _name_pairs(record: Features, names: list[str]) -> Iterator[str]:
         yield f"name:{first} {second}"
 
 
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=8_192)
 def _one_form(name: str) -> str:
     """A name and its short and foreign forms become one; letters doubled by a slip become single."""
     lines = SAME_NAME.get(name)
