@@ -176,6 +176,7 @@ def _side(link: Link) -> str | None:
         "own": link.own,
         "since": link.since,
         "echo": sorted(link.echo),
+        "odd": sorted(link.odd),
     }
     kept = {name: part for name, part in parts.items() if part}
     return dumps(kept) if kept else None
@@ -197,6 +198,7 @@ def _link(row: Sequence[Any]) -> Link:
         own=side.get("own", {}),
         since=side.get("since", {}),
         echo=set(side.get("echo", ())),
+        odd=set(side.get("odd", ())),
     )
 
 

@@ -42,6 +42,7 @@ class Fresh:
     record: Record
     fingerprint: bytes
     fields: dict[str, Any]
+    odd: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -139,7 +140,7 @@ def _map(run: Run, record: Record, mark: bytes, reading: Reading) -> None:
         reason = "; ".join(f"{p.field}: {p.reason}" for p in mapped.problems)
         values = dumps({p.field: p.value for p in mapped.problems})
         reading.parked.append(work.Parked(record.id, "value", reason, values))
-    reading.fresh[record.id] = Fresh(record, mark, mapped.fields)
+    reading.fresh[record.id] = Fresh(record, mark, mapped.fields, frozenset(base_field(p.field) for p in mapped.problems))
 
 
 def original(record: Record) -> str:
@@ -347,7 +348,7 @@ def _edit(
     at = record.changed_at.timestamp() if record.changed_at else hub.clock()
     fights = [f for e in edits if (f := _fight(run, cluster, link, e, base))]
     date_edits(link, edits, at, floor, {f.edit.key for f in fights})
-    link.fingerprint, link.version = fresh.fingerprint, record.version
+    link.fingerprint, link.version, link.odd = fresh.fingerprint, record.version, set(fresh.odd)
     if link.state not in HOLDING or (edits and cluster.golden.state != "live"):
         _revive(cluster)
     link.state = _state(record)
@@ -403,7 +404,7 @@ def _attach(
     record = fresh.record
     now = hub.clock()
     link.changed = record.changed_at.timestamp() if record.changed_at else now
-    link.fingerprint, link.version = fresh.fingerprint, record.version
+    link.fingerprint, link.version, link.odd = fresh.fingerprint, record.version, set(fresh.odd)
     if payloads and "multi" in hub.off:
         payloads = payloads[-1:]
     if payloads and "echo" not in hub.off:

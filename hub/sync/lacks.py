@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hub.dedupe import consent
-from hub.model import Fields
+from hub.model import Fields, base_field
 from hub.sync.engine import Route
 from hub.sync.link import Link, differs
 
@@ -22,6 +22,8 @@ def lacks(route: Route, golden: Fields, link: Link) -> dict[str, Any]:
     for key, value in held.items():
         if key not in desired and value is not None and route.mapping.covers(key):
             wanted[key] = None
+    if link.odd:
+        return {k: v for k, v in wanted.items() if base_field(k) not in link.odd}
     return wanted
 
 

@@ -10,6 +10,7 @@ differ from it:
             so that a split gives it back.
     since   key → epoch seconds since when the system says so; keys not in it: `changed`
     echo    keys that are there because we wrote them: no opinion of the system
+    odd     fields whose value there nobody understood: kept, reported, and never overwritten
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ class Link:
     own: dict[str, list[Any]] = field(default_factory=dict)
     since: dict[str, float] = field(default_factory=dict)
     echo: set[str] = field(default_factory=set)
+    odd: set[str] = field(default_factory=set)
 
     @property
     def ref(self) -> tuple[str, str]:

@@ -6,6 +6,7 @@ create), what was read is taken in as any reading, and only then is it decided a
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -20,7 +21,7 @@ from hub.store import links as db
 from hub.store import work
 from hub.store.db import Tx, dumps
 from hub.store.work import Intent, QueueRow
-from hub.sync.engine import Hub, Run, golden_key
+from hub.sync.engine import Hub, Run, chunks, golden_key
 from hub.sync.guard import held
 from hub.sync.intake import fingerprint, read_page, save_page
 from hub.sync.lacks import first_fields, lacks, may_create
@@ -55,6 +56,22 @@ class Prepared:
     later: list[tuple[str, float]] = field(default_factory=list)
 
 
+class Window:
+    """How far the golden records of a window have come: a queue row is closed after its last record's answer."""
+
+    def __init__(self, rows: Sequence[QueueRow], jobs: Sequence[Job]) -> None:
+        self.attempts = {r.golden_id: r.attempts for r in rows}
+        self._open = Counter(job.golden_id for job in jobs)
+        self._unfinished: set[str] = set()
+
+    def answered(self, job: Job, *, finished: bool) -> bool:
+        """Whether this was the last answer of its golden record, and all of them were good."""
+        self._open[job.golden_id] -= 1
+        if not finished:
+            self._unfinished.add(job.golden_id)
+        return not self._open[job.golden_id] and job.golden_id not in self._unfinished
+
+
 def push(hub: Hub, run: Run, stop: Callable[[], bool] = lambda: False) -> None:
     """Empty the queue of this connection as far as it goes. TransientError when the system is down."""
     if not run.route.writes and not run.route.can.delete:
@@ -73,10 +90,11 @@ def push(hub: Hub, run: Run, stop: Callable[[], bool] = lambda: False) -> None:
         looked = _resolve(hub, run, rows)
         prepared = prepare(hub, run, rows, looked, creates="creates" not in waiting)
         _close(hub, run, prepared)
-        for start in range(0, len(prepared.jobs), max(1, run.route.can.batch)):
+        window = Window(rows, prepared.jobs)
+        for batch in chunks(prepared.jobs, max(1, run.route.can.batch)):
             if stop():
                 return
-            _send(hub, run, prepared.jobs[start : start + max(1, run.route.can.batch)], rows)
+            _send(hub, run, batch, window)
 
 
 def _gate(hub: Hub, run: Run) -> frozenset[str]:
@@ -297,7 +315,7 @@ def _close(hub: Hub, run: Run, prepared: Prepared) -> None:
 # --- sending ----------------------------------------------------------------------------------------
 
 
-def _send(hub: Hub, run: Run, jobs: Sequence[Job], rows: Sequence[QueueRow]) -> None:
+def _send(hub: Hub, run: Run, jobs: Sequence[Job], window: Window) -> None:
     now = hub.clock()
     if "intent" not in hub.off:
         with hub.store.write(run.fence) as tx:
@@ -314,8 +332,7 @@ def _send(hub: Hub, run: Run, jobs: Sequence[Job], rows: Sequence[QueueRow]) -> 
         outcomes = [lost] * len(jobs)
     if len(outcomes) != len(jobs):
         raise AssertionError(f"{len(outcomes)} outcomes for {len(jobs)} writes")
-    attempts = {r.golden_id: r.attempts for r in rows}
-    stale = _record_outcomes(hub, run, list(zip(jobs, outcomes, strict=True)), attempts)
+    stale = _record_outcomes(hub, run, list(zip(jobs, outcomes, strict=True)), window)
     if failure is not None:
         raise failure
     if stale:
@@ -348,41 +365,34 @@ def intent_hash(write: Write) -> str:
     return blake2b(state, digest_size=16).hexdigest()
 
 
-def _record_outcomes(
-    hub: Hub, run: Run, results: Sequence[tuple[Job, Outcome]], attempts: Mapping[str, int]
-) -> list[Job]:
-    """One transaction for a batch: shadows, links, queue and intents as the answers say."""
+def _record_outcomes(hub: Hub, run: Run, results: Sequence[tuple[Job, Outcome]], window: Window) -> list[Job]:
+    """One transaction for a batch: shadows, links, queue and intents as the answers say. Returns stale jobs."""
     now = hub.clock()
     stale: list[Job] = []
+    done: list[tuple[str, int]] = []
     with hub.store.write(run.fence) as tx:
         links = db.links_by_id(tx, [job.link.id for job, _ in results if job.link])
         homes = {g: db.resolve_golden(tx, g) for g in {job.golden_id for job, _ in results}}
-        finished: dict[str, int] = {}
-        unfinished: set[str] = set()
         for job, outcome in results:
+            finished = False
             match outcome:
                 case Done():
-                    if _acknowledged(hub, tx, run, job, outcome, links, homes, now):
-                        finished[job.golden_id] = job.version
-                    else:
-                        unfinished.add(job.golden_id)
+                    finished = _acknowledged(hub, tx, run, job, outcome, links, homes, now)
+                case Missing() if job.write.op is Op.DELETE:
+                    finished = _acknowledged(hub, tx, run, job, Done(None), links, homes, now)
                 case Stale():
                     work.close_intents(tx, [job.intent_id])
-                    unfinished.add(job.golden_id)
                     stale.append(job)
-                case Missing():
-                    if job.write.op is Op.DELETE and job.link:
-                        _acknowledged(hub, tx, run, job, Done(None), links, homes, now)
-                        finished[job.golden_id] = job.version
-                    elif job.link:
-                        work.close_record_intents(tx, [job.link.id])
-                        _not_there(tx, run, [links[job.link.id]])
-                case Refused():
-                    _park_write(tx, run, job, outcome.reason, now)
+                case Missing() if job.link:
+                    work.close_record_intents(tx, [job.link.id])
+                    _not_there(tx, run, [links[job.link.id]])
+                case Missing() | Refused():
+                    reason = outcome.reason if isinstance(outcome, Refused) else "It says there is no such record."
+                    _park_write(tx, run, job, reason, now)
                 case NotSent() | Unknown():
-                    unfinished.add(job.golden_id)
-                    _try_later(tx, run, job, outcome, attempts.get(job.golden_id, 0), now)
-        done = [(g, v) for g, v in finished.items() if g not in unfinished]
+                    _try_later(tx, run, job, outcome, window.attempts.get(job.golden_id, 0), now)
+            if window.answered(job, finished=finished):
+                done.append((job.golden_id, job.version))
         if "requeue" in hub.off:
             work.dequeue(tx, run.name, [g for g, _ in done])
         else:

@@ -131,10 +131,9 @@ class People:
             self.world.say(f"person {person.number}: opts out in {system.name}")
 
     def delete(self, person: Person, system: System) -> None:
-        row = self.row_of(person, system)
-        if row is None:
-            return
-        system.person_deletes(row)
+        rows = [i for i, row in system.rows.items() if row.fields["mail"] == person.mail]
+        for row in rows:
+            system.person_deletes(row)
         person.deleted_in.add(system.name)
         person.erased = person.erased or system.name in self.propagates
         self.world.say(f"person {person.number}: deleted in {system.name}")

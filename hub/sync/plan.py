@@ -1,0 +1,311 @@
+"""What a sync would do, row by row, found out on a copy of the store that is thrown away.
+
+The connections are read as in a sync, with everything approved; what each system would be sent is decided by
+the same functions that send it. Nothing is written to any system, nor to the store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from hub.connectors.contract import Can, Connector, Report
+from hub.errors import CursorExpired
+from hub.model import Cursor, Fields, LinkState, Op, Outcome, Page, Record, Write, base_field, element
+from hub.store import links as db
+from hub.store import work
+from hub.store.db import Fence, Store, Tx, dumps, loads
+from hub.sync.absence import Seen, carry_out_deletions, mark_absent
+from hub.sync.engine import Hub, NoMeter, Run
+from hub.sync.guard import held
+from hub.sync.intake import read_page, save_page
+from hub.sync.push import Job, prepare
+
+MOST_ROWS = 10_000  # kept of a plan; all are counted
+WINDOW = 200  # queue rows decided together
+BATCH = 500  # decisions described together
+EVERYTHING = dict.fromkeys(("creates", "updates", "deletes", "merges", "consents"), 10**12)
+LIMITED = ("creates", "updates", "deletes", "merges", "consents")
+
+Row = dict[str, Any]
+"""A row of `plan_row`: connection, op, subject, detail (JSON)."""
+
+
+@dataclass(slots=True)
+class Plan:
+    """What a sync of some connections would do.
+
+    counts  by connection: what would be read, made, changed, and written there
+    holds   (connection, gate, reason) of what would wait for a person
+    rows    the first `MOST_ROWS` of `total`
+    """
+
+    counts: dict[str, dict[str, int]] = field(default_factory=dict)
+    holds: list[tuple[str, str, str]] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
+    total: int = 0
+
+    def count(self, connection: str, outcome: str, n: int = 1) -> None:
+        counts = self.counts.setdefault(connection, {})
+        counts[outcome] = counts.get(outcome, 0) + n
+
+    def add(self, connection: str, op: str, subject: str, detail: Mapping[str, Any]) -> None:
+        self.total += 1
+        if not self.is_full:
+            row = {"connection": connection, "op": op, "subject": subject, "detail": dumps(dict(detail))}
+            self.rows.append(row)
+
+    @property
+    def is_full(self) -> bool:
+        return len(self.rows) >= MOST_ROWS
+
+
+class Reader(Connector):
+    """A connector that may be asked but never told anything."""
+
+    def __init__(self, inner: Connector) -> None:
+        super().__init__(inner.settings, inner.context)
+        self._inner = inner
+
+    @property
+    def can(self) -> Can:
+        return self._inner.can
+
+    def check(self) -> Report:
+        return self._inner.check()
+
+    def pull(self, since: Cursor | None) -> Iterator[Page]:
+        return self._inner.pull(since)
+
+    def read(self, ids: Sequence[str]) -> dict[str, Record]:
+        return self._inner.read(ids)
+
+    def find(self, key: str) -> Record | None:
+        return self._inner.find(key)
+
+    def write(self, writes: Sequence[Write]) -> list[Outcome]:
+        raise AssertionError(f"a plan writes nothing, and {len(writes)} writes were made")
+
+
+def preview(hub: Hub, connector: Connector, name: str) -> tuple[dict[str, int], list[Row]]:
+    """Counts and rows of one connection's sync: the plan that its first sync stops at."""
+    plan = make_plan(hub, {name: connector})
+    counts = dict(plan.counts.get(name, {}))
+    for limited, there in (
+        ("creates", "create there"),
+        ("updates", "update there"),
+        ("deletes", "delete there"),
+    ):
+        # an approval is for both directions: what comes from the system and what is written there
+        counts[limited] = max(counts.get(limited, 0), counts.get(there, 0))
+    return {k: n for k, n in counts.items() if n}, plan.rows
+
+
+def make_plan(hub: Hub, connectors: Mapping[str, Connector], *, full: bool = False) -> Plan:
+    """What a sync of these connections, one after the other, would do.
+
+    full  list everything, whatever the cursors
+    Errors of a connection are raised: a plan that leaves one out would be wrong about the others too.
+    """
+    plan = Plan()
+    with hub.store.scratch() as store:
+        try:
+            trial = replace(hub, store=store, meter=NoMeter())
+            runs = [_open(trial, Reader(connector), name) for name, connector in connectors.items()]
+            for run in runs:
+                _read(trial, run, plan, full=full)
+            ids = frozenset(run.id for run in runs)
+            for route in trial.routes.values():
+                writer = next((run for run in runs if run.name == route.name), None)
+                if route.writes or route.can.delete:
+                    _write(trial, writer or replace(runs[0], route=route), plan, None if writer else ids)
+        finally:
+            if store.dialect != "sqlite":
+                store.close()
+    return plan
+
+
+# --- what would be read -----------------------------------------------------------------------------
+
+
+def _open(hub: Hub, connector: Reader, name: str) -> Run:
+    with hub.store.write() as tx:
+        row = tx.one("SELECT lease_token FROM connection_state WHERE name = :n", n=name)
+        if row is None:
+            work.acquire(tx, name, hub.owner, hub.clock(), 1.0)
+        fence = Fence(name, row[0] if row else 1)
+        run = Run(hub.new_id("r"), hub.routes[name], connector, fence, allowed=EVERYTHING)
+        run.population = db.count_in_state(
+            tx, name, LinkState.LIVE, LinkState.ARCHIVED, LinkState.ABSENT, LinkState.DOOMED
+        )
+    return run
+
+
+def _read(hub: Hub, run: Run, plan: Plan, *, full: bool) -> None:
+    with hub.store.read() as tx:
+        state = work.connection(tx, run.name)
+        asked = tx.one("SELECT max(id) FROM ask")
+    due = state.full_at is None or hub.clock() - state.full_at >= run.route.full_every
+    since = None if full or (run.route.can.complete and due) else state.cursor
+    try:
+        seen = _pull(hub, run, since)
+    except CursorExpired:
+        since = None
+        seen = _pull(hub, run, None)
+    if since is None and run.route.can.complete:
+        mark_absent(hub, run, seen)
+    carry_out_deletions(hub, run)
+    for outcome, n in run.counts.items():
+        plan.count(run.name, outcome, n)
+    _hold_reading(run, state, plan)
+    _describe_changes(hub.store, run, plan)
+    _describe_asks(hub.store, run, (asked[0] if asked else None) or 0, plan)
+
+
+def _pull(hub: Hub, run: Run, since: Cursor | None) -> Seen:
+    seen = Seen()
+    for page in run.connector.pull(since):
+        reading = read_page(hub, run, page.items)
+        save_page(hub, run, reading)
+        seen.add(reading.seen)
+    return seen
+
+
+def _hold_reading(run: Run, state: work.ConnectionRow, plan: Plan) -> None:
+    if state.started_at is None:
+        plan.holds.append((run.name, "first", "The first sync stops at its plan until it is approved"))
+        return
+    gates = {"intake": ("creates", "updates", "consents"), "deletes": ("deletes",)}
+    for gate, names in gates.items():
+        counts = {name: run.counts.get(name, 0) for name in names}
+        reason = held(run.route.limits, counts, run.population, state.allowed)
+        if reason is not None:
+            plan.holds.append((run.name, gate, reason))
+
+
+# --- what would be written --------------------------------------------------------------------------
+
+
+def _write(hub: Hub, run: Run, plan: Plan, queued_by: frozenset[str] | None) -> None:
+    """What waits for a connection. queued_by: only what these runs queued; None: everything."""
+    there: dict[str, int] = {}
+    for rows in _queue(hub.store, run.name, queued_by):
+        for job in prepare(hub, run, rows).jobs:
+            op = str(job.write.op)
+            there[op] = there.get(op, 0) + 1
+            plan.count(run.name, f"{op} there")
+            _add_job(hub.store, run.name, job, plan)
+    if queued_by is None:
+        _hold_writing(hub.store, run, there, plan)
+
+
+def _hold_writing(store: Store, run: Run, there: Mapping[str, int], plan: Plan) -> None:
+    with store.read() as tx:
+        state = work.connection(tx, run.name)
+    if state.started_at is None:
+        return
+    for limited, op in (("creates", Op.CREATE), ("deletes", Op.DELETE)):
+        counts = {limited: there.get(str(op), 0)}
+        reason = held(run.route.limits, counts, run.population, state.allowed)
+        if reason is not None:
+            plan.holds.append((run.name, f"push {limited}", f"To be written there: {reason}"))
+
+
+def _queue(store: Store, connection: str, queued_by: frozenset[str] | None) -> Iterator[list[work.QueueRow]]:
+    after = ""
+    while True:
+        with store.read() as tx:
+            rows = tx.all(
+                "SELECT golden_id, op, attempts, optout_at, run_id FROM queue"
+                " WHERE connection = :c AND golden_id > :after ORDER BY golden_id LIMIT :n",
+                c=connection,
+                after=after,
+                n=WINDOW,
+            )
+        if not rows:
+            return
+        after = rows[-1][0]
+        yield [work.QueueRow(*r[:4]) for r in rows if queued_by is None or r[4] in queued_by]
+
+
+def _add_job(store: Store, connection: str, job: Job, plan: Plan) -> None:
+    if plan.is_full:
+        plan.total += 1
+        return
+    with store.read() as tx:
+        golden = db.goldens(tx, [job.golden_id]).get(job.golden_id)
+    held_now = job.link.agreed() if job.link else {}
+    changed = {key: [held_now.get(key), value] for key, value in sorted(job.changed.items())}
+    detail = {
+        "name": display_name(golden.fields if golden else {}),
+        "golden_id": job.golden_id,
+        "fields": changed,
+    }
+    plan.add(connection, str(job.write.op), job.write.id or "new record", detail)
+
+
+# --- telling it -------------------------------------------------------------------------------------
+
+
+def _describe_changes(store: Store, run: Run, plan: Plan) -> None:
+    """One row a decision about a golden record, from the history that the trial run wrote."""
+    after = 0
+    while True:
+        with store.read() as tx:
+            rows = tx.all(
+                "SELECT id, golden_id, kind, detail FROM change WHERE run_id = :r AND id > :after"
+                " AND kind <> 'merged away' ORDER BY id LIMIT :n",
+                r=run.id,
+                after=after,
+                n=BATCH,
+            )
+            if not rows:
+                return
+            if plan.is_full:
+                plan.total += len(rows)
+            else:
+                _add_changes(tx, run, rows, plan)
+        after = rows[-1][0]
+
+
+def _add_changes(tx: Tx, run: Run, rows: Sequence[Sequence[Any]], plan: Plan) -> None:
+    ids = {row[1] for row in rows}
+    goldens, members = db.goldens(tx, ids), db.members(tx, ids)
+    for _, golden_id, kind, detail in rows:
+        golden = goldens.get(golden_id)
+        fields: Fields = golden.fields if golden else {}
+        mine = [m.external_id for m in members[golden_id] if m.connection == run.name]
+        changed = loads(detail) if detail else {key: [None, value] for key, value in fields.items()}
+        told = {"name": display_name(fields), "golden_id": golden_id, "fields": changed}
+        plan.add(run.name, kind, ", ".join(mine[:5]) or golden_id, told)
+
+
+def _describe_asks(store: Store, run: Run, after: int, plan: Plan) -> None:
+    with store.read() as tx:
+        rows = tx.all(
+            "SELECT record_a, record_b, weight, evidence FROM ask"
+            " WHERE run_id = :r AND id > :after AND state = 'open' ORDER BY id LIMIT :n",
+            r=run.id,
+            after=after,
+            n=MOST_ROWS,
+        )
+        for part in (rows[i : i + BATCH] for i in range(0, len(rows), BATCH)):
+            links = db.links_by_id(tx, {n for row in part for n in row[:2]})
+            for a, b, weight, evidence in part:
+                pair = [links[n] for n in (a, b) if n in links]
+                subject = " and ".join(f"{x.connection} {x.external_id}" for x in pair)
+                names = " / ".join(display_name(x.fields) for x in pair)
+                told = {"name": names, "bits": round(weight, 1), "evidence": loads(evidence)}
+                plan.add(run.name, "ask", subject, told)
+
+
+def display_name(fields: Fields) -> str:
+    """How people know a contact: name, company or address; empty when it has none of them."""
+    parts = [str(fields[k]) for k in ("given_name", "family_name") if fields.get(k)]
+    name = " ".join(parts) or fields.get("full_name") or fields.get("company")
+    return str(name or _first_element(fields, ("emails", "phones")) or "")
+
+
+def _first_element(fields: Fields, bases: Iterable[str]) -> str | None:
+    return next((element(k) for base in bases for k in sorted(fields) if base_field(k) == base), None)
