@@ -23,7 +23,9 @@ LAYERS = [  # from the ground up; a module may import from layers below its own,
     ["hub.config"],
     ["hub.opening"],
     ["hub.sync", "hub.checking"],
+    ["hub.running"],
     ["hub.schedule", "hub.web"],
+    ["hub.service"],
     ["hub.cli"],
 ]
 WORLD = {  # what the core must not know, and what of it is a plain value

@@ -27,6 +27,12 @@ COMMANDS = {
         "hub.cli.check",
         "Check the configuration, then each system: reachable, allowed, what it can do.",
     ),
+    "plan": ("hub.cli.plan", "What a sync would do, row by row. Writes nothing."),
+    "sync": ("hub.cli.sync", "One cycle of the connections now."),
+    "run": ("hub.cli.run", "Run on schedule, with forms, metrics and health, until it is stopped."),
+    "status": ("hub.cli.status", "Health of every connection."),
+    "runs": ("hub.cli.runs", "Past runs; one in detail."),
+    "db": ("hub.cli.db", "Upgrade, back up, restore and check the store."),
     "config": ("hub.cli.config_cmd", "Show the configuration as it is understood, or its JSON Schema."),
 }
 """Command → (module with a typer `app`, its line in the help): the help needs no module loaded."""

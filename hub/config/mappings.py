@@ -21,7 +21,7 @@ def connection_mapping(
     connection = connection_config(config, name)
     if connection.mapping is not None:
         return _load(read_document(config.folder / connection.mapping), config)
-    text = connector_type(connection.type, types).default_mapping
+    text = connector_type(connection.type, types).mapping_text(connection.settings)
     if not text.strip():
         return flat_mapping(config.default_region)
     return _load(parse_document(text, f"default mapping of {connection.type}"), config)

@@ -26,7 +26,7 @@ MOST_ROWS = 10_000  # kept of a plan; all are counted
 WINDOW = 200  # queue rows decided together
 BATCH = 500  # decisions described together
 EVERYTHING = dict.fromkeys(("creates", "updates", "deletes", "merges", "consents"), 10**12)
-LIMITED = ("creates", "updates", "deletes", "merges", "consents")
+READING = frozenset({"pulled", "mapped", "unchanged"})  # counts that change nothing
 
 Row = dict[str, Any]
 """A row of `plan_row`: connection, op, subject, detail (JSON)."""
@@ -99,7 +99,7 @@ def preview(hub: Hub, connector: Connector, name: str) -> tuple[dict[str, int], 
     ):
         # an approval is for both directions: what comes from the system and what is written there
         counts[limited] = max(counts.get(limited, 0), counts.get(there, 0))
-    return {k: n for k, n in counts.items() if n}, plan.rows
+    return {k: n for k, n in counts.items() if n and k not in READING}, plan.rows
 
 
 def make_plan(hub: Hub, connectors: Mapping[str, Connector], *, full: bool = False) -> Plan:

@@ -1,0 +1,255 @@
+"""From a configuration to an engine that runs: store, routes, connectors, and one cycle of a connection."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field, replace
+
+from pydantic import ValidationError
+
+from hub.config import ConnectionConfig, HubConfig, connection_mapping, store_url
+from hub.config.references import stand_in
+from hub.connectors.contract import Can, Connector, Context
+from hub.connectors.registry import connector_type
+from hub.dedupe.survive import Rules
+from hub.dedupe.weigh import DEFAULT, Model
+from hub.errors import ConfigError, HubError, TransientError
+from hub.logs import bound
+from hub.opening import open_connector
+from hub.store import work
+from hub.store.db import Store
+from hub.store.inbox import StoreInbox
+from hub.store.leases import owner_name
+from hub.store.upgrade import opened
+from hub.store.upkeep import record_failure
+from hub.sync.engine import Hub, Meter, NoMeter, Route
+from hub.sync.plan import preview
+from hub.sync.run import Orders, Result, sync
+
+log = logging.getLogger(__name__)
+
+ROUNDS = 3  # of one `hub sync`: what one connection brings, the others are told in the next
+TRIES = 4  # of a cycle whose store was away or busy
+FIRST_WAIT = 1.0  # seconds before the second try; doubles
+LONGEST_WAIT = 30.0  # seconds
+NEVER = 1e12  # seconds: `full_every: never`
+NO_MATCHING = Model(prior=-1e6)  # no evidence outweighs it: every record stays a contact of its own
+_DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"  # without i, l, o, u: nothing to misread
+
+
+class Ids:
+    """Ids that nobody else makes: prefix and 16 characters that sort by time. Thread-safe."""
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._last = 0
+        self._guard = threading.Lock()
+
+    def __call__(self, prefix: str) -> str:
+        with self._guard:
+            self._last = number = max(self._last + 1, int(self._clock() * 1000) << 10)
+        chance = int.from_bytes(os.urandom(4)) & 0x1FFFFFF
+        return prefix + _base32(number, 11) + _base32(chance, 5)
+
+
+def _base32(number: int, length: int) -> str:
+    return "".join(_DIGITS[number >> shift & 31] for shift in range(5 * (length - 1), -1, -5))
+
+
+def open_store(config: HubConfig) -> Store:
+    """The configured store; a new one is made. ConfigError when its schema is older, newer or foreign."""
+    return opened(store_url(config))
+
+
+def enabled(config: HubConfig) -> list[str]:
+    return [name for name, connection in config.connections.items() if connection.enabled]
+
+
+def build_hub(config: HubConfig, store: Store, *, meter: Meter | None = None) -> Hub:
+    """The engine over all enabled connections: each is a target of the others. Reaches no system."""
+    routes = {name: build_route(config, name) for name in enabled(config)}
+    return Hub(
+        store=store,
+        routes=routes,
+        clock=time.time,
+        new_id=Ids(),
+        rules=Rules.from_config(config.golden.rules, config.golden.empty_wins),
+        model=DEFAULT if config.matching.enabled else NO_MATCHING,
+        meter=meter or NoMeter(),
+        owner=owner_name(),
+    )
+
+
+def build_route(config: HubConfig, name: str) -> Route:
+    connection = config.connections[name]
+    every = connection.full_every
+    return Route(
+        name=name,
+        mapping=connection_mapping(config, name),
+        can=abilities(config, name),
+        push=_push(connection),
+        deletes=connection.deletes,
+        limits=connection.hold_limits,
+        full_every=NEVER if every is None else every.total_seconds(),
+    )
+
+
+def _push(connection: ConnectionConfig) -> str:
+    if connection.push == "updates":
+        return "updates"
+    return "yes" if connection.push else "no"
+
+
+def abilities(config: HubConfig, name: str) -> Can:
+    """What a connection can do; known even while its secret is missing, so that the others go on."""
+    try:
+        with open_connector(config, name) as connector:
+            return connector.can
+    except ConfigError:
+        connection = config.connections[name]
+        kind = connector_type(connection.type)
+        try:
+            settings = kind.Settings.model_validate(stand_in(dict(connection.settings)))
+            context = Context(name=name, base=config.home, default_region=config.default_region)
+            with context.closing:
+                return kind(settings, context).can
+        except (ValidationError, ConfigError):
+            pass
+        raise
+
+
+@dataclass
+class Workshop:
+    """An engine with its configuration, store and inbox: all that is needed to run connections."""
+
+    config: HubConfig
+    hub: Hub
+    inbox: StoreInbox
+    sleep: Callable[[float], None] = time.sleep
+    _locks: dict[str, threading.Lock] = field(default_factory=dict)
+    _guard: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def store(self) -> Store:
+        return self.hub.store
+
+    def open(self, name: str) -> AbstractContextManager[Connector]:
+        return open_connector(self.config, name, self.inbox.of(name))
+
+    def cycle(self, name: str, orders: Orders) -> Result:
+        """One cycle of a connection. What goes wrong on either side is in the result; bugs are raised."""
+        lock = self._lock(name)
+        if not lock.acquire(blocking=False):
+            return Result(name, "", "busy", message="This process is running this connection already.")
+        try:
+            return self._cycle(name, orders)
+        finally:
+            lock.release()
+
+    def _cycle(self, name: str, orders: Orders) -> Result:
+        for attempt in range(TRIES):
+            run_id = self.hub.new_id("r")
+            with bound(run=run_id, connection=name):
+                try:
+                    result = self._once(name, run_id, orders)
+                except TransientError as err:  # the store's: those of the system end in the result
+                    result = self._failed(name, run_id, err)
+                    wait = max(FIRST_WAIT * 2**attempt, min(err.retry_after or 0.0, LONGEST_WAIT))
+                    if attempt + 1 < TRIES and not orders.stop():
+                        log.warning("tried again in %.0f seconds: %s", wait, err)
+                        self.sleep(wait)
+                        continue
+                except HubError as err:
+                    result = self._failed(name, run_id, err)
+                _say(result)
+                return result
+        raise AssertionError("the last try returns")
+
+    def _once(self, name: str, run_id: str, orders: Orders) -> Result:
+        hub = replace(self.hub, new_id=lambda prefix: run_id if prefix == "r" else self.hub.new_id(prefix))
+        with self.open(name) as connector:
+            return sync(hub, connector, name, replace(orders, preview=preview))
+
+    def _failed(self, name: str, run_id: str, error: HubError) -> Result:
+        """A run that could not even begin, or not end, is on record too."""
+        try:
+            record_failure(self.store, run_id, name, self.hub.clock(), str(error))
+        except HubError as err:
+            log.warning("the failed run was not put on record: %s", err)
+        return Result(name, run_id, "failed", message=str(error))
+
+    def _lock(self, name: str) -> threading.Lock:
+        with self._guard:
+            return self._locks.setdefault(name, threading.Lock())
+
+
+def sync_all(
+    shop: Workshop,
+    names: Sequence[str],
+    orders: Mapping[str, Orders],
+    told: Callable[[Result], None] = lambda _: None,
+) -> dict[str, Result]:
+    """A cycle of each connection, all at once; again, up to three rounds, of those that others left work for.
+
+    told  hears of every cycle as it ends
+    """
+    results: dict[str, Result] = {}
+    todo = list(names)
+    for _ in range(ROUNDS):
+        with ThreadPoolExecutor(max_workers=max(1, len(todo)), thread_name_prefix="sync") as pool:
+            for result in pool.map(lambda name: _told(shop.cycle(name, orders[name]), told), todo):
+                results[result.connection] = _together(results.get(result.connection), result)
+        todo = [name for name in names if results[name].status == "done" and has_work(shop, name)]
+        if not todo or any(orders[name].stop() for name in todo):
+            break
+    return {name: results[name] for name in names}
+
+
+def _told(result: Result, told: Callable[[Result], None]) -> Result:
+    told(result)
+    return result
+
+
+def _together(before: Result | None, now: Result) -> Result:
+    """Two cycles of one command as one: the status of the last, the counts of both."""
+    if before is None:
+        return now
+    # what a listing shows again is no new record
+    counts = {k: before.counts.get(k, 0) + now.counts.get(k, 0) for k in before.counts | now.counts}
+    for same in ("pulled", "unchanged"):
+        if same in counts:
+            counts[same] = max(before.counts.get(same, 0), now.counts.get(same, 0))
+    return replace(now, counts=counts)
+
+
+def has_work(shop: Workshop, name: str) -> bool:
+    """Whether something may be written to this connection now."""
+    route = shop.hub.routes[name]
+    if not route.writes and not route.can.delete:
+        return False
+    with shop.store.read() as tx:
+        return bool(work.ready(tx, name, shop.hub.clock(), 1))
+
+
+def _say(result: Result) -> None:
+    level = {"failed": logging.ERROR, "held": logging.WARNING, "paused": logging.WARNING}
+    level_of_status = level.get(result.status, logging.INFO)
+    text = f"{result.status}: {result.message}" if result.message else result.status
+    if result.status != "busy":
+        log.log(level_of_status, "run %s", text, extra=dict(result.counts))
+
+
+@contextmanager
+def open_workshop(config: HubConfig, *, meter: Meter | None = None) -> Iterator[Workshop]:
+    """Everything opened, and closed again."""
+    store = open_store(config)
+    try:
+        yield Workshop(config, build_hub(config, store, meter=meter), StoreInbox(store))
+    finally:
+        store.close()

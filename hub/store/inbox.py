@@ -1,0 +1,104 @@
+"""Deliveries of forms: stored durably before they are answered, read in the order they were stored.
+
+The one writer gives numbers and commits them in the same order, so that whoever has read up to a number
+has missed none before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from hub.errors import TransientError
+from hub.store.db import Store, Tx, dumps, loads
+
+BUSY_RETRY_SECONDS = 5.0
+KEPT_SECONDS = 30 * 86_400.0  # a delivery that is sent again within this time is known by its id
+
+Delivery = tuple[int, str, datetime, Mapping[str, Any]]
+
+
+class StoreInbox:
+    """The writing side, of all forms."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def add(
+        self, connection: str, delivery_id: str, received_at: datetime, payload: Mapping[str, Any]
+    ) -> bool:
+        """Returns when it would survive a crash. True: new, False: known by its id.
+
+        TransientError when the store is busy or away: nothing was stored.
+        """
+        try:
+            with self._store.write() as tx:
+                return bool(
+                    tx.run(
+                        "INSERT INTO inbox (connection, delivery_id, received_at, payload)"
+                        " VALUES (:c, :d, :r, :p) ON CONFLICT (connection, delivery_id) DO NOTHING",
+                        c=connection,
+                        d=delivery_id,
+                        r=received_at.timestamp(),
+                        p=dumps(dict(payload)),
+                    )
+                )
+        except TransientError as err:
+            raise TransientError(
+                "The store is busy or away: the delivery was not stored. Send it again.",
+                retry_after=BUSY_RETRY_SECONDS,
+            ) from err
+
+    def of(self, connection: str) -> FormInbox:
+        return FormInbox(self._store, connection)
+
+
+class FormInbox:
+    """The reading side, of one form: `hub.connectors.contract.Inbox`."""
+
+    def __init__(self, store: Store, connection: str) -> None:
+        self._store, self._connection = store, connection
+
+    def read(self, after: int, limit: int) -> Sequence[Delivery]:
+        with self._store.read() as tx:
+            rows = tx.all(
+                "SELECT id, delivery_id, received_at, payload FROM inbox"
+                " WHERE connection = :c AND id > :after ORDER BY id LIMIT :n",
+                c=self._connection,
+                after=after,
+                n=limit,
+            )
+        return [(r[0], r[1], datetime.fromtimestamp(r[2], UTC), loads(r[3])) for r in rows]
+
+
+def waiting(tx: Tx, connections: Sequence[str]) -> set[str]:
+    """Forms with deliveries that were not pulled yet."""
+    newest = tx.all(
+        "SELECT i.connection, max(i.id), max(s.cursor) FROM inbox i"
+        " LEFT JOIN connection_state s ON s.name = i.connection"
+        " WHERE i.connection IN :*names GROUP BY i.connection",
+        names=list(connections),
+    )
+    return {name for name, number, cursor in newest if number > _number(cursor)}
+
+
+def prune(store: Store, now: float) -> int:
+    """Forget deliveries that were pulled and are older than 30 days; how many."""
+    with store.write() as tx:
+        cursors = tx.all(
+            "SELECT name, cursor FROM connection_state WHERE name IN (SELECT connection FROM inbox)"
+        )
+        return sum(
+            tx.run(
+                "DELETE FROM inbox WHERE connection = :c AND id <= :read AND received_at < :before",
+                c=name,
+                read=_number(cursor),
+                before=now - KEPT_SECONDS,
+            )
+            for name, cursor in cursors
+        )
+
+
+def _number(cursor: str | None) -> int:
+    return int(cursor) if cursor and cursor.isdigit() else 0

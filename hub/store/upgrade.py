@@ -1,0 +1,140 @@
+"""The schema of a store and its version: made when the store is new, brought up to date when asked."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from hub.errors import ConfigError, TransientError
+from hub.store.db import WRITER_LOCK, Store
+
+REVISIONS = ("0001",)
+"""Every schema there ever was, oldest first. Known without alembic, whose loading costs 0.1 s a command."""
+
+
+def ready(store: Store) -> None:
+    """Make a new store's schema; refuse one of another version. ConfigError says what to do."""
+    found = revision(store)
+    if found is None and not tables(store):
+        upgrade(store)
+    elif found != REVISIONS[-1]:
+        raise ConfigError(_say_other(found))
+
+
+def revision(store: Store) -> str | None:
+    """The version of the schema; None: it has none, being new or foreign."""
+    if "alembic_version" not in tables(store):
+        return None
+    with store.read() as tx:
+        row = tx.one("SELECT version_num FROM alembic_version")
+    return row[0] if row else None
+
+
+def tables(store: Store) -> frozenset[str]:
+    text = (
+        "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+        if store.dialect == "sqlite"
+        else "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"
+    )
+    with store.read() as tx:
+        return frozenset(row[0] for row in tx.all(text))
+
+
+def upgrade(store: Store) -> tuple[str | None, str]:
+    """Bring the schema to the newest version, all of it or nothing. (version before, version now)
+
+    ConfigError for a store of a newer hub or of another program.
+    """
+    try:
+        with store.engine.connect() as connection:
+            _lock(connection)
+            try:
+                before = _upgrade(connection)
+                connection.exec_driver_sql("COMMIT")
+            except BaseException:
+                connection.exec_driver_sql("ROLLBACK")
+                raise
+    except sa.exc.OperationalError as err:
+        raise TransientError(
+            f"The store did not answer ({type(err.orig).__name__}). Its schema was left as it was; "
+            "run `hub db upgrade` again."
+        ) from err
+    return before, REVISIONS[-1]
+
+
+def _lock(connection: sa.Connection) -> None:
+    """One upgrade at a time: a second process waits here and finds the work done."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    else:
+        connection.exec_driver_sql("BEGIN")
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITER_LOCK})")
+
+
+def _upgrade(connection: sa.Connection) -> str | None:
+    from alembic import command
+    from alembic.config import Config
+
+    known = sa.inspect(connection).get_table_names()
+    before = None
+    if "alembic_version" in known:
+        before = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+    if (before is None and set(known) - {"alembic_version"}) or (before and before not in REVISIONS):
+        raise ConfigError(_say_other(before))
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    command.upgrade(config, "head")
+    return before
+
+
+def _say_other(found: str | None) -> str:
+    if found is None:
+        return (
+            "The database of the store holds tables that are not the hub's. Nothing was done. "
+            "Name an empty database under `store` in hub.yaml."
+        )
+    if found not in REVISIONS:
+        return (
+            f"The store was made by a newer version of the hub (schema {found}, this one knows "
+            f"{REVISIONS[-1]}). Nothing was done. Install that version again, or restore an older backup."
+        )
+    return (
+        f"The store has schema {found}, this version needs {REVISIONS[-1]}. Nothing was done. "
+        "Make a backup with `hub db backup FILE`, then run `hub db upgrade`."
+    )
+
+
+def make_private(path: Path) -> None:
+    """A new SQLite file for this user only (0600), new folders too (0700); what is there stays as it is."""
+    missing = [folder for folder in (path.parent, *path.parent.parents) if not folder.exists()]
+    try:
+        for folder in reversed(missing):
+            folder.mkdir(mode=0o700, exist_ok=True)
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    except OSError as err:
+        raise ConfigError(
+            f"The store {path} cannot be used ({err.strerror or type(err).__name__}). Nothing was done. "
+            "Name a place this user may write to under `store` in hub.yaml."
+        ) from err
+
+
+def opened(url: str) -> Store:
+    """A store ready for use: a new one is made, one of another version refused."""
+    store = connected(url)
+    try:
+        ready(store)
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+def connected(url: str) -> Store:
+    """A store as it is, whatever its version."""
+    store = Store(url)
+    database = store.url.database
+    if store.dialect == "sqlite" and database and database != ":memory:":
+        make_private(Path(database))
+    return store
