@@ -38,7 +38,7 @@ from hub.connectors.rows import (
 )
 from hub.connectors.sql_errors import Meaning, meaning
 from hub.connectors.sql_settings import SqlSettings
-from hub.connectors.sql_source import Column, Database, Shape, key_values
+from hub.connectors.sql_source import Column, CommitRefusedError, Database, Shape, key_values
 from hub.errors import AccountError, CursorExpired
 from hub.model import Cursor, Done, Missing, Op, Outcome, Page, Record, Refused, Stale, Unreadable, Write
 
@@ -287,8 +287,14 @@ class SqlConnector(Connector):
         able = {Op.CREATE: can.create, Op.UPDATE: can.update, Op.DELETE: can.delete}
         assert all(able.get(write.op) for write in writes), "not declared in `can`"
         shape = self._shape()
-        with self._db.writing() as connection:
-            return [self._one(connection, shape, write) for write in writes]
+        try:
+            with self._db.writing() as connection:
+                outcomes = [self._one(connection, shape, write) for write in writes]
+        except CommitRefusedError as refused:
+            if len(writes) == 1:
+                return [Refused(f"the database refused the row: {refused}")]
+            return [outcome for write in writes for outcome in self.write([write])]
+        return outcomes
 
     def _one(self, connection: sa.Connection, shape: Shape, write: Write) -> Outcome:
         carry_out = {Op.CREATE: self._create, Op.UPDATE: self._update, Op.DELETE: self._delete}[write.op]

@@ -48,6 +48,10 @@ SHOWN_NAMES = 30  # of columns or tables in a message
 Column = sa.ColumnElement[Any]
 
 
+class CommitRefusedError(Exception):
+    """A rule that the database holds until the end refuses the transaction: it undid all of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Shape:
     """What the database shows of the table or query.
@@ -123,6 +127,9 @@ class Database:
                 try:
                     transaction.commit()
                 except DBAPIError as error:
+                    kind, words = meaning(error.orig, self.dialect) if error.orig else (Meaning.UNKNOWN, "")
+                    if kind is Meaning.REFUSED:
+                        raise CommitRefusedError(words) from error
                     raise TransientError(
                         f"{self._context.name}: the database failed while it committed: it is not known "
                         "whether the rows were written.",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+import tracemalloc
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -349,6 +350,28 @@ def test_a_pull_of_changes_resumes_in_the_midst_of_one_instant(connect: Connect,
     assert not rest.keys() & records([first]).keys()
 
 
+def test_a_resumed_pull_of_changes_does_not_skip_what_came_late_while_it_stood_still(
+    connect: Connect, tmp_path: Path
+) -> None:
+    rows = [(n, "2026-01-01 10:00:00") for n in range(1, 2001)]
+    connector = connect(
+        table_with_times(tmp_path / "x.db", *rows),
+        table="people",
+        key="id",
+        changed={"column": "at", "overlap": 0},
+    )
+    _, cursor = listing(connector)
+    first, *_ = connector.pull(cursor)
+    legacy(
+        tmp_path / "x.db",
+        "INSERT INTO people VALUES (9001, 'X', '2026-01-01 09:00:00'), (9002, 'X', '2026-01-01 11:00:00')",
+    )
+
+    *_, last = connector.pull(first.cursor)
+
+    assert '"since":"2026-01-01 10:00:00"' in str(last.cursor)
+
+
 def test_a_flag_becomes_a_tombstone_with_its_time(connect: Connect, tmp_path: Path) -> None:
     url = table_with_times(tmp_path / "x.db", (1, "2026-01-01 10:00:00"))
     connector = connect(
@@ -442,7 +465,7 @@ def test_postgres_names_what_it_refuses(connect: Connect, postgres: sa.Engine) -
         "CONSTRAINT no_zed CHECK (name <> 'ZED'))",
     )
     connector = connect(address(postgres), table="legacy_people", key="id")
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"name": "TOO LONG"},
         {"name": None},
         {"name": "ZED"},
@@ -506,6 +529,206 @@ def test_a_locked_database_is_tried_again_later_and_nothing_is_written(
 
     other.close()
     assert not caught.value.maybe_done
+
+
+# --- two at once, and failures in the midst ---------------------------------------------------------
+
+
+@contextmanager
+def meanwhile(event: str, act: Callable[[str], None]) -> Iterator[None]:
+    """Somebody acts whenever a statement is about to run, or a transaction to commit."""
+    busy: list[bool] = []
+
+    def once_inside(*arguments: Any) -> None:
+        if not busy:
+            busy.append(True)
+            try:
+                act(arguments[2] if event == "before_cursor_execute" else "COMMIT")
+            finally:
+                busy.pop()
+
+    sa.event.listen(sa.Engine, event, once_inside)
+    try:
+        yield
+    finally:
+        sa.event.remove(sa.Engine, event, once_inside)
+
+
+def test_in_a_table_without_locks_an_edit_at_the_last_moment_wins(connect: Connect, maria: sa.Engine) -> None:
+    run(
+        maria,
+        "CREATE TABLE legacy_people (id int PRIMARY KEY, name varchar(20), city varchar(20)) ENGINE=MyISAM",
+        "INSERT INTO legacy_people VALUES (1, 'ANA', NULL)",
+    )
+    connector = connect(address(maria), table="legacy_people", key="id")
+    [warning] = connector.check().warnings
+    seen = connector.read(["1"])["1"]
+
+    def edit(statement: str) -> None:
+        if statement.startswith("UPDATE"):
+            run(maria, "UPDATE legacy_people SET city = 'PORTO'")
+
+    with meanwhile("before_cursor_execute", edit):
+        outcomes = connector.write([Write(Op.UPDATE, "hub:1", "1", {"city": "FARO"}, seen.version)])
+
+    assert warning == "the table (MyISAM) has no transactions: a failed write may be half done"
+    assert outcomes == [Stale()]
+    assert connector.read(["1"])["1"].fields["city"] == "PORTO"
+
+
+@pytest.mark.parametrize("database", ["postgres", "maria"])
+def test_a_row_is_locked_from_our_look_to_our_write(
+    connect: Connect, database: str, request: pytest.FixtureRequest
+) -> None:
+    engine = request.getfixturevalue(database)
+    run(
+        engine,
+        "CREATE TABLE legacy_people (id int PRIMARY KEY, name varchar(20))",
+        "INSERT INTO legacy_people VALUES (1, 'ANA')",
+    )
+    connector = connect(address(engine), table="legacy_people", key="id")
+    limit = "SET lock_timeout = 100" if database == "postgres" else "SET innodb_lock_wait_timeout = 1"
+    locked: list[str] = []
+
+    def edit(statement: str) -> None:
+        if statement.startswith("UPDATE"):
+            try:
+                run(engine, limit, "UPDATE legacy_people SET name = 'PERSON'")
+            except sa.exc.OperationalError:
+                locked.append(statement)
+
+    with meanwhile("before_cursor_execute", edit):
+        done(connector.write([Write(Op.UPDATE, "hub:1", "1", {"name": "HUB"})]))
+
+    assert len(locked) == 1
+
+
+def test_sqlite_is_ours_from_our_look_to_our_write(connect: Connect, tmp_path: Path) -> None:
+    connector = connect(table_with_times(tmp_path / "x.db", (1, None)), table="people", key="id")
+    connector.check()
+    locked: list[str] = []
+
+    def edit(statement: str) -> None:
+        if statement.startswith("SELECT"):
+            other = sqlite3.connect(tmp_path / "x.db", timeout=0, isolation_level=None)
+            try:
+                other.execute("UPDATE people SET name = 'PERSON'")
+            except sqlite3.OperationalError:
+                locked.append(statement)
+            finally:
+                other.close()
+
+    with meanwhile("before_cursor_execute", edit):
+        connector.write([Write(Op.UPDATE, "hub:1", "1", {"name": "HUB"})])
+
+    assert locked
+
+
+def kill_others(engine: sa.Engine) -> None:
+    run(
+        engine,
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND "
+        "backend_type = 'client backend'",
+    )
+
+
+def people(engine: sa.Engine, extra: str = "") -> None:
+    run(
+        engine,
+        f"CREATE TABLE legacy_people (id serial PRIMARY KEY, name varchar(20) {extra})",
+        "INSERT INTO legacy_people (name) VALUES ('ANA'), ('EVA')",
+    )
+
+
+def test_a_connection_lost_while_it_commits_leaves_the_outcome_unknown(
+    connect: Connect, postgres: sa.Engine
+) -> None:
+    people(postgres)
+    connector = connect(address(postgres), table="legacy_people", key="id")
+
+    with meanwhile("commit", lambda _: kill_others(postgres)), pytest.raises(TransientError) as caught:
+        connector.write([Write(Op.UPDATE, "hub:1", "1", {"name": "HUB"})])
+
+    assert caught.value.maybe_done
+
+
+def test_a_connection_lost_before_that_wrote_nothing_and_the_next_call_works(
+    connect: Connect, postgres: sa.Engine
+) -> None:
+    people(postgres)
+    connector = connect(address(postgres), table="legacy_people", key="id")
+    write = Write(Op.UPDATE, "hub:1", "1", {"name": "HUB"})
+
+    def kill(statement: str) -> None:
+        if statement.startswith("UPDATE"):
+            kill_others(postgres)
+
+    with meanwhile("before_cursor_execute", kill), pytest.raises(TransientError) as caught:
+        connector.write([write])
+
+    assert not caught.value.maybe_done
+    assert connector.read(["1"])["1"].fields["name"] == "ANA"
+    assert done(connector.write([write])).fields["name"] == "HUB"
+
+
+def test_a_rule_checked_at_the_end_costs_its_own_row_only(connect: Connect, postgres: sa.Engine) -> None:
+    people(postgres, "UNIQUE DEFERRABLE INITIALLY DEFERRED")
+    connector = connect(address(postgres), table="legacy_people", key="id")
+    names = ["IDA", "ANA", "UNA"]
+
+    outcomes = connector.write([Write(Op.CREATE, f"hub:{n}", None, {"name": n}) for n in names])
+
+    assert [type(outcome) for outcome in outcomes] == [Done, Refused, Done]
+    assert sorted(str(r.fields["name"]) for r in records(connector.pull(None)).values()) == [
+        "ANA",
+        "EVA",
+        "IDA",
+        "UNA",
+    ]
+
+
+def test_a_server_that_stops_and_comes_back_is_read_again(
+    connect: Connect, postgres: sa.Engine, postgres_server: Server
+) -> None:
+    people(postgres)
+    connector = connect(address(postgres), table="legacy_people", key="id")
+    connector.check()
+
+    postgres.dispose()
+    postgres_server.stop()
+    try:
+        with pytest.raises(TransientError):
+            list(connector.pull(None))
+    finally:
+        postgres_server.start()
+
+    assert len(records(connector.pull(None))) == 2
+
+
+@pytest.mark.parametrize("database", ["postgres", "maria"])
+def test_a_query_of_any_length_is_read_in_constant_memory(
+    connect: Connect, database: str, request: pytest.FixtureRequest
+) -> None:
+    engine = request.getfixturevalue(database)
+    series = (
+        "SELECT n AS id, 'PERSON' AS name FROM generate_series(1, {}) n"
+        if database == "postgres"
+        else "SELECT seq AS id, 'PERSON' AS name FROM seq_1_to_{}"
+    )
+
+    def peak(rows: int) -> int:
+        connector = connect(address(engine), query=series.format(rows), key="id")
+        connector.check()
+        tracemalloc.start()
+        assert sum(len(page.items) for page in connector.pull(None)) == rows
+        _, top = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return top
+
+    peak(3_000)
+    small, large = peak(6_000), peak(30_000)
+
+    assert large < 1.2 * small
 
 
 # --- what is missing ------------------------------------------------------------------------------
