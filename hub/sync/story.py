@@ -1,0 +1,200 @@
+"""What is known of one golden record, for people: every value with its source, every claim, who was told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hub.dedupe.survive import Rules, survive
+from hub.model import Golden, base_field
+from hub.store import contacts as db
+from hub.store import lists
+from hub.store.contacts import ChangeRow, GoldenHead, PinRow, WaitingRow
+from hub.store.db import Tx
+from hub.store.links import members, resolve_golden
+from hub.store.lists import FIRST, ConflictRow, Listed, Part
+from hub.sync.conflicts import rule_name
+from hub.sync.link import HOLDING, Link
+
+MOST_CONFLICTS = Part(limit=20)
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One value of the golden record: of which source record, or by whose pin."""
+
+    key: str
+    value: Any
+    connection: str | None
+    external_id: str | None
+    pinned_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordLine:
+    """A source record of the golden record. displaced: keys whose own value our writes cover."""
+
+    connection: str
+    external_id: str
+    state: str
+    changed: float
+    displaced: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """What a system was told, and acknowledged. fields: key → value; a value of None removed it there."""
+
+    at: float
+    connection: str
+    op: str
+    fields: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """One golden record and all around it.
+
+    asked       the id that was asked for; another one than `head.id` after a merge
+    former      ids it answers for
+    unanswered  (connection, op, sent at) of writes with no outcome yet
+    """
+
+    asked: str
+    head: GoldenHead
+    former: tuple[str, ...]
+    values: tuple[Value, ...]
+    records: tuple[RecordLine, ...]
+    pins: tuple[PinRow, ...]
+    tellings: tuple[Telling, ...]
+    waiting: tuple[WaitingRow, ...]
+    unanswered: tuple[tuple[str, str, float], ...]
+    history: Listed[ChangeRow]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What one source record says of a key.
+
+    kind       "own": its own word; "displaced": its own word, covered there by our write; "echo": it holds
+               what the hub told it, which is no opinion
+    wins       the golden record took this claim
+    held       the system holds the record still
+    """
+
+    connection: str
+    external_id: str
+    value: Any
+    since: float
+    kind: str
+    wins: bool
+    held: bool
+
+
+@dataclass(frozen=True, slots=True)
+class KeyStory:
+    """Why one key of the golden record is what it is."""
+
+    key: str
+    value: Any
+    rule: str
+    pin: PinRow | None
+    claims: tuple[Claim, ...]
+    told: tuple[Telling, ...]
+    conflicts: tuple[ConflictRow, ...]
+
+
+def tell(tx: Tx, golden_id: str, rules: Rules, part: Part = FIRST) -> Story | None:
+    """The story of a golden record, by any id it ever had; None if there never was one."""
+    home = resolve_golden(tx, golden_id)
+    head = db.golden_head(tx, home) if home else None
+    if head is None:
+        return None
+    links = members(tx, [head.id])[head.id]
+    pins = db.pin_rows(tx, head.id)
+    former = db.former_ids(tx, head.id)
+    return Story(
+        asked=golden_id,
+        head=head,
+        former=tuple(former),
+        values=tuple(_values(head, _golden(links, rules, pins), pins)),
+        records=tuple(map(_record, links)),
+        pins=tuple(pins),
+        tellings=tuple(_tellings(db.tellings(tx, [head.id, *former]))),
+        waiting=tuple(db.waiting(tx, head.id)),
+        unanswered=tuple(db.unanswered(tx, head.id)),
+        history=db.history(tx, [head.id, *former], part),
+    )
+
+
+def explain_field(tx: Tx, golden_id: str, field: str, rules: Rules) -> list[KeyStory]:
+    """Every key of a field (`emails`), or one key (`emails/ann@example.org`), of one golden record."""
+    home = resolve_golden(tx, golden_id)
+    head = db.golden_head(tx, home) if home else None
+    if head is None:
+        return []
+    links = members(tx, [head.id])[head.id]
+    pins = db.pin_rows(tx, head.id)
+    told = _tellings(db.tellings(tx, [head.id, *db.former_ids(tx, head.id)]))
+    golden = _golden(links, rules, pins)
+    return [
+        KeyStory(
+            key=key,
+            value=head.fields.get(key),
+            rule="the stricter" if base_field(key) == "consents" else rule_name(rules, key),
+            pin=next((p for p in pins if p.field == key), None),
+            claims=tuple(_claims(links, key, golden)),
+            told=tuple(t for t in told if key in t.fields),
+            conflicts=lists.conflicts(tx, MOST_CONFLICTS, state=None, field=key, golden_id=head.id).rows,
+        )
+        for key in _keys(field, [head.fields, *(x.fields for x in links), *(x.own for x in links)], pins)
+    ]
+
+
+def _golden(links: Sequence[Link], rules: Rules, pins: Iterable[PinRow]) -> Golden:
+    return survive([x.opinion() for x in links], rules, {p.field: p.value for p in pins})
+
+
+def _keys(field: str, held: Iterable[Mapping[str, Any]], pins: Iterable[PinRow]) -> list[str]:
+    everything = {key for fields in held for key in fields} | {p.field for p in pins}
+    return sorted(key for key in everything if field in (key, base_field(key)))
+
+
+def _values(head: GoldenHead, golden: Golden, pins: Iterable[PinRow]) -> Iterable[Value]:
+    by = {p.field: p.person for p in pins}
+    for key, value in sorted(head.fields.items()):
+        origin = golden.origin.get(key)
+        if key in by:
+            yield Value(key, value, None, None, by[key])
+        elif origin is None:
+            yield Value(key, value, None, None)
+        else:
+            yield Value(key, value, *origin)
+
+
+def _record(link: Link) -> RecordLine:
+    return RecordLine(
+        link.connection, link.external_id, str(link.state), link.changed, tuple(sorted(link.own))
+    )
+
+
+def _tellings(rows: Iterable[ChangeRow]) -> list[Telling]:
+    return [Telling(r.at, r.connection or "", r.kind.removeprefix("told: "), r.detail or {}) for r in rows]
+
+
+def _claims(links: Iterable[Link], key: str, golden: Golden) -> Iterable[Claim]:
+    """The winner first, then the latest."""
+    found = [claim for link in links for claim in _claims_of(link, key, golden.origin.get(key))]
+    return sorted(found, key=lambda c: (not c.wins, c.kind == "echo", -c.since, c.connection, c.external_id))
+
+
+def _claims_of(link: Link, key: str, origin: tuple[str, str] | None) -> Iterable[Claim]:
+    held = link.state in HOLDING
+    if key in link.own:
+        value, since = link.own[key]
+        yield Claim(*link.ref, value, float(since), "displaced", origin == link.ref, held)
+    if key in link.fields:
+        kind = "echo" if key in link.echo else "own"
+        wins = kind == "own" and origin == link.ref and key not in link.own
+        yield Claim(*link.ref, link.fields[key], link.said_since(key), kind, wins, held)
