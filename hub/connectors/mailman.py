@@ -190,6 +190,8 @@ class MailmanConnector(Connector):
             return self._carry_out(write)
         except RecordError as error:
             return Refused(str(error))
+        except UnicodeEncodeError:
+            return Refused("A text of this write is not valid Unicode, so it cannot be sent.")
         except HttpStatusError as error:
             return Missing() if error.status == 404 else Refused(refusal(error.body))
         except TransientError as error:

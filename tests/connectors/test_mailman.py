@@ -243,6 +243,14 @@ def test_a_subscription_is_not_moved_to_another_address(system: Mailman, connect
     assert set(there(connector)) == {address}
 
 
+@pytest.mark.parametrize("field", ["email", "display_name"])
+def test_a_text_that_is_no_unicode_is_refused(connector: MailmanConnector, field: str) -> None:
+    [outcome] = connector.write([subscribing(**{"address": "eva@example.com", field: "eva\ud800"})])
+
+    assert isinstance(outcome, Refused)
+    assert there(connector) == {}
+
+
 # --- reading ----------------------------------------------------------------------------------------
 
 
