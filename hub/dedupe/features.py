@@ -20,6 +20,7 @@ PERSON, ORGANISATION, UNKNOWN = "person", "organisation", ""
 PHONE_DIGITS: Final = 9  # the last ones are the same with and without country and trunk prefix
 CACHED: Final = 8_192  # distinct values kept a cache: all caches together stay under 60 MB
 _NOT_ALNUM: Final = re.compile(r"[^a-z0-9]+")
+_SPACED: Final = {code: " " for code in range(128) if not chr(code).isalnum()}
 _NOT_LETTER: Final = re.compile(r"[^a-z]+")
 WORK_LETTERS: Final = 10  # domains cut the company's name short
 _NUMBER: Final = re.compile(r"\d+")
@@ -71,8 +72,8 @@ def words(text: str) -> tuple[str, ...]:
     """Lower-case Latin words without accents; ae, oe, ue as a, o, u, so that Müller is Mueller is Muller."""
     if "Ã" in text or "Å" in text or "Ä" in text:
         text = _repaired(text)
-    plain = anyascii(text).lower().replace("'", "").replace("`", "")
-    return tuple(map(known.fold, filter(None, _NOT_ALNUM.split(plain))))
+    plain = known.fold((text if text.isascii() else anyascii(text)).lower())
+    return tuple(plain.replace("'", "").replace("`", "").translate(_SPACED).split())
 
 
 def _repaired(text: str) -> str:

@@ -142,7 +142,10 @@ def _emptied(value: Any) -> Any:
 
 
 def _live(claims: Sequence[Claim]) -> Sequence[Claim]:
-    return [claim for claim in claims if claim[0].live] or claims
+    for source, _ in claims:
+        if not source.live:
+            return [claim for claim in claims if claim[0].live] or claims
+    return claims
 
 
 def _when(source: Source, key: str) -> tuple[float, Ref]:
@@ -154,6 +157,8 @@ def _choose(key: str, claims: Sequence[Claim], rule: Rule) -> Claim:
         claims = [claim for claim in claims if claim[1] == "person"] or claims
     if len(claims) == 1:
         return claims[0]
+    if rule == LATEST:
+        return max(claims, key=lambda claim: _when(claim[0], key))
     rank = _ranking(rule, claims)
     return max(claims, key=lambda claim: (rank(claim), _when(claim[0], key)))
 
@@ -193,7 +198,7 @@ def _address_source(claims: Mapping[str, list[Claim]], rules: Rules) -> Ref | No
         return None
     held: dict[Ref, tuple[Source, dict[str, Any]]] = {}
     for key, all_claims in claims.items():
-        if base_field(key) == ADDRESSES:
+        if key.startswith("addresses/"):
             for source, value in all_claims:
                 held.setdefault(source.ref, (source, {}))[1][key] = value
     if not held:
