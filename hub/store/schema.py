@@ -89,6 +89,12 @@ golden = Table(
     Column("created_at", Float, nullable=False),
     Column("updated_at", Float, nullable=False),
 )
+Index(
+    "golden_by_heir",
+    golden.c.merged_into,
+    sqlite_where=golden.c.merged_into.is_not(None),
+    postgresql_where=golden.c.merged_into.is_not(None),
+)
 
 pin = Table(
     "pin",

@@ -126,7 +126,9 @@ class QueueRow:
 
 _ENQUEUE = (
     insert_sql(schema.queue, "connection golden_id op queued_at optout_at next_at attempts run_id".split())
-    + " ON CONFLICT (connection, golden_id) DO UPDATE SET op = excluded.op, next_at = excluded.next_at, attempts = 0,"
+    + " ON CONFLICT (connection, golden_id) DO UPDATE SET next_at = excluded.next_at, attempts = 0,"
+    # while a deletion waits, nothing turns it into an update: only `cancel_deletions` does
+    " op = CASE WHEN excluded.op = 'sync' THEN queue.op ELSE excluded.op END,"
     " run_id = excluded.run_id,"
     " optout_at = coalesce(queue.optout_at, excluded.optout_at)"
 )
@@ -196,6 +198,11 @@ def dequeue(tx: Tx, connection: str, golden_ids: Sequence[str]) -> None:
     tx.run(
         "DELETE FROM queue WHERE connection = :c AND golden_id IN :*ids", c=connection, ids=list(golden_ids)
     )
+
+
+def cancel_deletions(tx: Tx, golden_ids: Sequence[str]) -> None:
+    """The person is back: what was to be deleted or archived is not."""
+    tx.run("DELETE FROM queue WHERE golden_id IN :*ids AND op <> 'sync'", ids=list(golden_ids))
 
 
 def dequeue_if_same(tx: Tx, connection: str, versions: Sequence[tuple[str, int]]) -> None:

@@ -35,6 +35,7 @@ class Cluster:
     joined: bool = False
     told_by: set[str] = field(default_factory=set)
     kind: str = "updated"
+    revived: bool = False
 
     @property
     def id(self) -> str:
@@ -112,6 +113,8 @@ class Clusters:
                 continue
             log.append(self._log(cluster, changed))
             done.add(cluster, before, changed)
+        if back := [c.id for c in touched if c.revived]:
+            work.cancel_deletions(self.tx, back)
         db.insert_goldens(self.tx, created, self.now)
         db.update_goldens(self.tx, updated, self.now)
         work.log_changes(self.tx, log)

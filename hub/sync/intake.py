@@ -325,7 +325,7 @@ def _matching_keys(link: Link, pulled: Fields) -> tuple[int, ...] | None:
     keys = link.fields.keys() | pulled.keys()
     if not any(base_field(k) in MATCHED and differs(k, link.fields.get(k), pulled.get(k)) for k in keys):
         return None
-    return blocking_keys(link.opinion().fields)
+    return blocking_keys(dict(link.opinion().fields))  # of a copy: the link is about to change
 
 
 def _edit(
@@ -360,7 +360,7 @@ def _edit(
 def _revive(cluster: Cluster) -> None:
     """A person made it anew, or edited it while its deletion was under way: an edit outlives a deletion."""
     cluster.golden.state = "live"
-    cluster.joined = True
+    cluster.joined = cluster.revived = True
 
 
 def _fight(run: Run, cluster: Cluster, link: Link, edit: Edit, base: Fields) -> Fight | None:

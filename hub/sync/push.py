@@ -204,9 +204,9 @@ def _ask_about(hub: Hub, run: Run, golden_id: str, tries: Sequence[Intent]) -> N
         dumps(tries[-1].payload),
     )
     with hub.store.write(run.fence) as tx:
+        # the intents stay: they keep it from being made again, and tell our values when a listing shows it
         work.park(tx, run.name, [parked], hub.clock(), run.id)
         work.dequeue(tx, run.name, [golden_id])
-        work.close_intents(tx, [i.id for i in tries])
 
 
 # --- deciding ---------------------------------------------------------------------------------------

@@ -267,6 +267,9 @@ def _retry_parked(hub: Hub, run: Run) -> None:
         golden = {x.golden_id for x in links.values()}
         golden |= {x.removeprefix("golden:") for x in again if x.startswith("golden:")}
         homes = {home for g in golden if (home := db.resolve_golden(tx, g))}
+        for row in rows:
+            if row[2] == "unknown" and (home := db.resolve_golden(tx, row[1].removeprefix("golden:"))):
+                work.close_create_intents(tx, run.name, home)  # a person has seen that it is not there
         work.enqueue(tx, sorted((run.name, g) for g in homes), hub.clock(), run.id)
         work.mark_parked(tx, [r[0] for r in rows if r[2] in ("write", "unknown")], "resolved")
     if run.route.can.read and records:
