@@ -167,7 +167,6 @@ class Workshop:
                         continue
                 except HubError as err:
                     result = self._failed(name, run_id, err)
-                _say(result)
                 return result
         raise AssertionError("the last try returns")
 
@@ -235,14 +234,6 @@ def has_work(shop: Workshop, name: str) -> bool:
         return False
     with shop.store.read() as tx:
         return bool(work.ready(tx, name, shop.hub.clock(), 1))
-
-
-def _say(result: Result) -> None:
-    level = {"failed": logging.ERROR, "held": logging.WARNING, "paused": logging.WARNING}
-    level_of_status = level.get(result.status, logging.INFO)
-    text = f"{result.status}: {result.message}" if result.message else result.status
-    if result.status != "busy":
-        log.log(level_of_status, "run %s", text, extra=dict(result.counts))
 
 
 @contextmanager

@@ -1,0 +1,125 @@
+"""`hub plan`: what a sync would do, row by row. Writes nothing, neither to a system nor to the store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from itertools import groupby
+from typing import TYPE_CHECKING, Annotated, Any
+
+import orjson
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from hub.cli.screen import DONE, SET_ASIDE, Chosen, Json, print_json, screen
+from hub.cli.sync import Connections, chosen
+from hub.cli.values import say_value
+
+if TYPE_CHECKING:
+    from hub.sync.plan import Plan
+
+app = typer.Typer()
+
+OPS = {
+    "create": "a new record there",
+    "update": "a change there",
+    "archive": "put away there",
+    "delete": "deleted there",
+    "ask": "possible duplicate",
+    "created": "a new contact",
+    "linked": "found to be a known contact",
+    "merged": "contacts found to be one",
+    "updated": "a contact changed",
+}
+
+
+@app.command()
+def plan(
+    ctx: typer.Context,
+    connections: Connections = None,
+    limit: Annotated[
+        int, typer.Option("--limit", min=0, max=10_000, help="Most rows shown of each kind.")
+    ] = 20,
+    full: Annotated[bool, typer.Option("--full", help="As of a sync that lists every record.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Print what a sync would do, row by row, with old and new values. Writes nothing.
+
+    The connections are read now, one after the other, on a copy of the store that is thrown away. The rows
+    hold personal data. Exit: 0, or 1 if something would wait for your approval.
+    """
+    from hub.running import open_workshop
+    from hub.sync.plan import make_plan
+
+    config = ctx.find_object(Chosen).loaded  # type: ignore[union-attr] # set by the command hub
+    names = chosen(config, connections)
+    err = screen(stderr=True)
+    with ExitStack() as stack:
+        shop = stack.enter_context(open_workshop(config))
+        opened = {name: stack.enter_context(shop.open(name)) for name in names}
+        if err.is_terminal and not as_json:
+            stack.enter_context(err.status("reading " + ", ".join(names) + " …"))
+        found = make_plan(shop.hub, opened, full=full)
+    if as_json:
+        print_json(_as_json(found, limit))
+    else:
+        _print(screen(), found, limit)
+    raise typer.Exit(SET_ASIDE if found.holds else DONE)
+
+
+def _as_json(found: Plan, limit: int) -> dict[str, Any]:
+    rows = [
+        row | {"detail": orjson.loads(row["detail"])} for part in _groups(found) for row in part[1][:limit]
+    ]
+    return {
+        "counts": found.counts,
+        "held": [{"connection": c, "gate": gate, "reason": why} for c, gate, why in found.holds],
+        "rows": rows,
+        "total": found.total,
+    }
+
+
+def _groups(found: Plan) -> list[tuple[tuple[str, str], list[dict[str, Any]]]]:
+    def key(row: Mapping[str, Any]) -> tuple[str, str]:
+        return row["connection"], row["op"]
+
+    return [(place, list(rows)) for place, rows in groupby(sorted(found.rows, key=key), key)]
+
+
+def _print(out: Console, found: Plan, limit: int) -> None:
+    for (connection, op), rows in _groups(found):
+        out.print(f"\n[bold]{escape(connection)}[/]: {escape(OPS.get(op, op))} ({len(rows):,})")
+        out.print(_rows(rows[:limit]))
+        if len(rows) > limit:
+            out.print(f"  … and {len(rows) - limit:,} more; --limit shows more of them")
+    if not found.total:
+        out.print("Nothing would be done: all agree.")
+    elif found.total > len(found.rows):
+        out.print(f"\n{found.total:,} decisions in all; the first {len(found.rows):,} were kept.")
+    for connection, gate, reason in found.holds:
+        out.print(f"[yellow]{escape(connection)}[/] would wait for you ({escape(gate)}): {escape(reason)}")
+
+
+def _rows(rows: list[dict[str, Any]]) -> Table:
+    table = Table(box=None, header_style="dim", padding=(0, 2))
+    for column in ("record", "contact", "field", "now", "then"):
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        detail = orjson.loads(row["detail"])
+        first = [escape(row["subject"]), escape(detail.get("name", ""))]
+        for field, before, after in _lines(detail):
+            table.add_row(*first, escape(field), escape(before), escape(after))
+            first = ["", ""]
+    return table
+
+
+def _lines(detail: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    if "evidence" in detail:
+        said = [f"{e['field']}: {e['level']}" for e in detail["evidence"] if isinstance(e, dict)]
+        return [(f"{detail['bits']:+} bits", "; ".join(said), "asked")]
+    fields = detail.get("fields") or {}
+    return [say_value(key, before, after) for key, (before, after) in sorted(fields.items())] or [
+        ("", "", "")
+    ]

@@ -1,0 +1,82 @@
+"""`hub run`: the scheduler, the web intake and the metrics, until SIGTERM or Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from types import FrameType
+from typing import Annotated, Literal
+
+import typer
+from rich.markup import escape
+
+from hub.cli.screen import DONE, Chosen, complain, screen
+
+app = typer.Typer()
+
+
+@app.command()
+def run(
+    ctx: typer.Context,
+    log: Annotated[
+        Literal["auto", "text", "json"],
+        typer.Option("--log", help="Form of the log on stderr; auto: text on a terminal, else JSON lines."),
+    ] = "auto",
+    level: Annotated[
+        Literal["DEBUG", "INFO", "WARNING", "ERROR"], typer.Option("--level", help="Least level logged.")
+    ] = "INFO",
+) -> None:
+    """Run every connection on its schedule, take in forms, serve metrics and health, until it is stopped.
+
+    SIGTERM and Ctrl-C end runs after the page they are at, within 30 seconds; the next start goes on there.
+    """
+    from hub.logs import configure
+    from hub.running import open_store
+    from hub.service import Service
+
+    config = ctx.find_object(Chosen).loaded  # type: ignore[union-attr] # set by the command hub
+    configure(as_json=log == "json" or (log == "auto" and not sys.stderr.isatty()), level=level)
+    stopping = threading.Event()
+
+    def stop(_: int, __: FrameType | None) -> None:
+        stopping.set()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    store = open_store(config)
+    try:
+        service = Service(config, store)
+        service.start()
+        _say_started(service)
+        while not stopping.wait(3600.0):
+            continue
+        ended = service.stop()
+    finally:
+        store.close()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if not ended:
+        complain("Some work did not end in time and was left; the next start takes it up where it was saved.")
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(DONE)  # threads that hang in a system's answer must not keep the process
+
+
+def _say_started(service: object) -> None:
+    from hub.service import Service
+
+    assert isinstance(service, Service)
+    out = screen()
+    if service.web is None:
+        return
+    out.print(f"health   {service.web.url}/readyz")
+    out.print(f"metrics  {service.web.url}/metrics")
+    for name, settings in service.forms.items():
+        shown = "" if settings.signature == "none" else f" (signed: {settings.signature})"
+        out.print(f"form     {service.web.url}/forms/{escape(name)}{shown}")
+    for name in service.shop.hub.routes:
+        due = service.next_run(name)
+        when = "by hand" if due is None else f"next at {due:%Y-%m-%d %H:%M:%S} UTC"
+        out.print(f"runs     {escape(name)}: {when}")
+    sys.stdout.flush()

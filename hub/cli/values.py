@@ -1,0 +1,28 @@
+"""Values of canonical fields as people read them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def say_value(key: str, before: Any, after: Any) -> tuple[str, str, str]:
+    """(field, old, new): of one among many, such as an address, the element itself is the value."""
+    base, slash, name = key.partition("/")
+    return base, _one(base, slash, name, before), _one(base, slash, name, after)
+
+
+def _one(base: str, slash: str, name: str, value: Any) -> str:
+    if value is None:
+        return ""
+    if not slash or base == "addresses":  # whose name is a number that says nothing
+        return plain(value)
+    more = plain({k: v for k, v in value.items() if k in ("label", "status", "at")}) if value else ""
+    return f"{name} ({more})" if more else name
+
+
+def plain(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(plain(part) for part in value.values() if part not in (None, ""))
+    if isinstance(value, list):
+        return "; ".join(plain(part) for part in value)
+    return "" if value is None else str(value)

@@ -1,0 +1,206 @@
+"""`hub run`: connections on their schedules, the intake of forms, metrics and health, in one process."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from functools import partial
+from time import monotonic
+from typing import Any
+
+from prometheus_client import CollectorRegistry
+
+from hub.config import HubConfig
+from hub.connectors.forms import FormSettings
+from hub.errors import HubError
+from hub.logs import bound
+from hub.metrics import Metrics, StateCollector
+from hub.running import Workshop, build_hub, enabled
+from hub.schedule import Scheduler, make_trigger
+from hub.store import work
+from hub.store.db import Store
+from hub.store.gauges import StoreGauges
+from hub.store.inbox import StoreInbox, prune, waiting
+from hub.store.leases import release_dead
+from hub.sync.run import Orders, Result
+from hub.web.app import Deps, create_app
+from hub.web.monitoring import Health
+from hub.web.server import Serving, serve
+
+log = logging.getLogger(__name__)
+
+STOP_SECONDS = 30.0  # from the signal to the end of the process
+WEB_SECONDS = 6.0  # of it, kept for the requests under way
+GATHER_SECONDS = 0.2  # deliveries that arrive together are taken in together
+AGAIN_SECONDS = 2.0  # a form that is being run at this moment is looked at again
+TIDY_SECONDS = 3600.0
+LEVELS = {"failed": logging.ERROR, "held": logging.WARNING, "paused": logging.WARNING}
+
+
+class Service:
+    """Start it, wait, stop it."""
+
+    def __init__(self, config: HubConfig, store: Store) -> None:
+        """ConfigError when a form's secret is missing or a schedule never comes."""
+        self._config, self._store = config, store
+        self._names = enabled(config)
+        self._stopping = threading.Event()
+        registry = CollectorRegistry()
+        hub = build_hub(config, store, meter=Metrics(registry))
+        self.shop = Workshop(config, hub, StoreInbox(store), sleep=self._pause)
+        self._gauges = StoreGauges(store, self._names)
+        registry.register(StateCollector(self._gauges))
+        self.forms = {
+            name: FormSettings.model_validate(dict(config.connections[name].settings))
+            for name in self._names
+            if config.connections[name].type == "form"
+        }
+        self._attendant = Attendant(self._run_form, store, self._stopping)
+        self._app = create_app(
+            Deps(
+                forms=self.forms,
+                inbox=_Bell(self.shop.inbox, self._attendant.ring),
+                health=self._health,
+                registry=registry,
+                base=config.folder,
+            )
+        )
+        self._scheduler = Scheduler(self._run_scheduled)
+        self.web: Serving | None = None
+
+    def start(self) -> None:
+        now = datetime.now(UTC)
+        for name in self._names:
+            connection = self._config.connections[name]
+            trigger = make_trigger(connection.schedule, connection.zone, now)
+            if trigger is not None:
+                self._scheduler.add(name, trigger)
+        release_dead(self._store, self.shop.hub.clock())
+        self.web = serve(self._app, self._config.web.host, self._config.web.port)
+        with self._store.read() as tx:
+            for name in waiting(tx, list(self.forms)):
+                self._attendant.ring(name)
+        self._attendant.start()
+        self._scheduler.start()
+
+    def next_run(self, name: str) -> datetime | None:
+        return self._scheduler.next_run(name)
+
+    def stop(self, timeout: float = STOP_SECONDS) -> bool:
+        """False when something had not ended in time; what it had saved stays, the rest is made again."""
+        until = monotonic() + timeout
+        self._stopping.set()
+        ended = self._scheduler.stop(max(0.0, timeout - WEB_SECONDS))
+        ended &= self._attendant.wait(max(0.0, until - WEB_SECONDS - monotonic()))
+        if self.web is not None:
+            ended &= self.web.stop(max(1.0, until - monotonic()))
+        return ended
+
+    # --- runs -----------------------------------------------------------------------------------------
+
+    def _run_scheduled(self, name: str, stopping: threading.Event) -> None:
+        if not self._waits_for_approval(name):
+            self._cycle(name, stopping.is_set)
+
+    def _run_form(self, name: str) -> bool:
+        """False: it is being run by somebody at this moment."""
+        return self._waits_for_approval(name) or self._cycle(name, self._stopping.is_set).status != "busy"
+
+    def _waits_for_approval(self, name: str) -> bool:
+        """The plan of a first sync is made once: it waits for a person."""
+        with self._store.read() as tx:
+            return work.connection(tx, name).started_at is None and "first" in work.open_gates(tx, name)
+
+    def _cycle(self, name: str, stop: Callable[[], bool]) -> Result:
+        result = self.shop.cycle(name, Orders(stop=stop))
+        text = f"{result.status}: {result.message}" if result.message else result.status
+        if result.status != "busy":
+            with bound(run=result.run_id, connection=name):
+                log.log(
+                    LEVELS.get(result.status, logging.INFO), "run %s", text, extra={"counts": result.counts}
+                )
+        return result
+
+    def _pause(self, seconds: float) -> None:
+        self._stopping.wait(seconds)
+
+    def _health(self) -> Health:
+        now = datetime.now(UTC)
+        ages: Mapping[str, float | None] = {
+            name: None if found.last_complete is None else (now - found.last_complete).total_seconds()
+            for name, found in self._gauges.gauges().items()
+        }
+        return Health(True, ages)
+
+
+class _Bell:
+    """The inbox, which tells when something new has arrived."""
+
+    def __init__(self, inbox: StoreInbox, ring: Callable[[str], None]) -> None:
+        self._inbox, self._ring = inbox, ring
+
+    def add(
+        self, connection: str, delivery_id: str, received_at: datetime, payload: Mapping[str, Any]
+    ) -> bool:
+        is_new = self._inbox.add(connection, delivery_id, received_at, payload)
+        if is_new:
+            self._ring(connection)
+        return is_new
+
+
+class Attendant:
+    """Takes in what forms have delivered soon after it arrived, and tidies the inbox."""
+
+    def __init__(self, take_in: Callable[[str], bool], store: Store, stopping: threading.Event) -> None:
+        self._take_in, self._store, self._stopping = take_in, store, stopping
+        self._rung: set[str] = set()
+        self._guard = threading.Lock()
+        self._bell = threading.Event()
+        self._thread = threading.Thread(target=self._attend, name="forms", daemon=True)
+
+    def ring(self, name: str) -> None:
+        with self._guard:
+            self._rung.add(name)
+        self._bell.set()
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def wait(self, timeout: float) -> bool:
+        self._bell.set()
+        if self._thread.ident is not None:
+            self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def _attend(self) -> None:
+        tidied = float("-inf")
+        while not self._stopping.is_set():
+            if monotonic() - tidied >= TIDY_SECONDS:
+                tidied = monotonic()
+                self._guarded(self._tidy)
+            if not self._bell.wait(TIDY_SECONDS) or self._stopping.wait(GATHER_SECONDS):
+                continue
+            self._bell.clear()
+            with self._guard:
+                rung, self._rung = self._rung, set()
+            busy = [name for name in sorted(rung) if not self._guarded(partial(self._take_in, name))]
+            if busy and not self._stopping.wait(AGAIN_SECONDS):
+                for name in busy:
+                    self.ring(name)
+
+    def _tidy(self) -> bool:
+        prune(self._store, datetime.now(UTC).timestamp())
+        return True
+
+    def _guarded(self, step: Callable[[], bool]) -> bool:
+        """The edge of the thread: it goes on whatever happens. False: to be tried again soon."""
+        try:
+            return step()
+        except HubError as err:
+            log.warning("the inbox was not attended to: %s", err)
+            return False
+        except Exception:
+            log.exception("the inbox was not attended to, by an error of the hub")
+        return True
