@@ -212,7 +212,7 @@ def test_a_line_without_a_key_is_set_aside(read: Read) -> None:
         (b"id,name,name\n1,A,B\n", "names name twice"),
         (b"id,,name\n", "column 2 of its header has no name"),
         (b"nif,name\n1,A\n", "no column source_id or id; .* It has: nif, name"),
-        (b"id;name\n1;A\n", "or the `delimiter`"),
+        (b"id;name\n1;A\n", "or `delimiter` if these are not its columns"),
         (b"i\xffd,name\n", "not text in the declared encoding"),
         (b'id,"na"me\n', "header is broken"),
         (b"", "empty, without a header"),

@@ -415,6 +415,26 @@ def test_an_answer_over_the_cap_is_an_error(make: Make) -> None:
         api.get("/people")
 
 
+def test_a_body_that_drips_in_past_the_deadline_is_an_error(time: Time) -> None:
+    class Drip(httpx.SyncByteStream):
+        def __iter__(self) -> Iterator[bytes]:
+            for _ in range(100):
+                time.sleep(1)
+                yield b" "
+
+    def reply(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, headers={"Content-Type": "application/json"}, stream=Drip())
+
+    with ExitStack() as closing:
+        context = Context(
+            "shop", clock=time.clock, sleep=time.sleep, transport=httpx.MockTransport(reply), closing=closing
+        )
+        with pytest.raises(TransientError, match="longer than 10 seconds"):
+            Api("http://shop.example", context, deadline_seconds=10).get("/")
+
+    assert time.now - START <= timedelta(seconds=12)
+
+
 def test_a_value_that_is_no_unicode_is_set_aside_and_not_sent(make: Make) -> None:
     api, service = make(ok())
 

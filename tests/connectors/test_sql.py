@@ -606,15 +606,16 @@ def test_a_row_is_locked_from_our_look_to_our_write(
 def test_sqlite_is_ours_from_our_look_to_our_write(connect: Connect, tmp_path: Path) -> None:
     connector = connect(table_with_times(tmp_path / "x.db", (1, None)), table="people", key="id")
     connector.check()
-    locked: list[str] = []
+    locked: list[bool] = []
 
     def edit(statement: str) -> None:
         if statement.startswith("SELECT"):
             other = sqlite3.connect(tmp_path / "x.db", timeout=0, isolation_level=None)
             try:
                 other.execute("UPDATE people SET name = 'PERSON'")
+                locked.append(False)
             except sqlite3.OperationalError:
-                locked.append(statement)
+                locked.append(True)
             finally:
                 other.close()
 
@@ -622,6 +623,7 @@ def test_sqlite_is_ours_from_our_look_to_our_write(connect: Connect, tmp_path: P
         connector.write([Write(Op.UPDATE, "hub:1", "1", {"name": "HUB"})])
 
     assert locked
+    assert all(locked)
 
 
 def kill_others(engine: sa.Engine) -> None:
