@@ -370,6 +370,17 @@ def test_a_file_that_was_replaced_is_read_anew(tmp_path: Path, data: bytes) -> N
     assert "9" in records(connector.pull(cursor))
 
 
+def test_a_long_file_that_was_cut_is_read_anew(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_bytes(b"id,name\n" + b"".join(b"%d,A\n" % n for n in range(3000)))
+    connector = connect(tmp_path, path="log.csv", mode="append")
+    _, cursor = listing(connector)
+
+    path.write_bytes(b"id,name\n" + b"".join(b"%d,A\n" % n for n in range(2000)))
+
+    assert len(records(connector.pull(cursor))) == 2000
+
+
 def test_a_new_file_of_the_pattern_is_read_from_its_beginning(tmp_path: Path) -> None:
     (tmp_path / "log-1.csv").write_bytes(b"id,name\n1,Ann\n")
     connector = connect(tmp_path, path="log-*.csv", mode="append")
