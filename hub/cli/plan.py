@@ -27,6 +27,7 @@ OPS = {
     "update": "a change there",
     "archive": "put away there",
     "delete": "deleted there",
+    "gone": "deleted in it, proven by two listings",
     "ask": "possible duplicate",
     "created": "a new contact",
     "linked": "found to be a known contact",
@@ -39,9 +40,7 @@ OPS = {
 def plan(
     ctx: typer.Context,
     connections: Connections = None,
-    limit: Annotated[
-        int, typer.Option("--limit", min=0, max=10_000, help="Most rows shown of each kind.")
-    ] = 20,
+    limit: Annotated[int, typer.Option("--limit", min=0, max=10_000, help="Most rows shown of each kind.")] = 20,
     full: Annotated[bool, typer.Option("--full", help="As of a sync that lists every record.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -70,9 +69,7 @@ def plan(
 
 
 def _as_json(found: Plan, limit: int) -> dict[str, Any]:
-    rows = [
-        row | {"detail": orjson.loads(row["detail"])} for part in _groups(found) for row in part[1][:limit]
-    ]
+    rows = [row | {"detail": orjson.loads(row["detail"])} for part in _groups(found) for row in part[1][:limit]]
     return {
         "counts": found.counts,
         "held": [{"connection": c, "gate": gate, "reason": why} for c, gate, why in found.holds],
@@ -120,6 +117,4 @@ def _lines(detail: Mapping[str, Any]) -> list[tuple[str, str, str]]:
         said = [f"{e['field']}: {e['level']}" for e in detail["evidence"] if isinstance(e, dict)]
         return [(f"{detail['bits']:+} bits", "; ".join(said), "asked")]
     fields = detail.get("fields") or {}
-    return [say_value(key, before, after) for key, (before, after) in sorted(fields.items())] or [
-        ("", "", "")
-    ]
+    return [say_value(key, before, after) for key, (before, after) in sorted(fields.items())] or [("", "", "")]

@@ -1,8 +1,115 @@
-"""Care for a store as a whole: backup, restore, and whether all in it hangs together."""
+"""Whether all in a store hangs together, and runs that ended without a record of their own."""
 
 from __future__ import annotations
 
-from hub.store.db import Store
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from hub.dedupe.survive import Rules, survive
+from hub.store import links as db
+from hub.store.db import Store, Tx
+from hub.store.upgrade import REVISIONS, revision
+
+BATCH = 500  # golden records computed anew together
+EXAMPLES = 5
+
+COUNTED = ("record", "golden", "queue", "intent", "conflict", "ask", "parked", "hold", "inbox", "change")
+BROKEN: Mapping[str, str] = {
+    "records belong to no golden record": (
+        "SELECT r.id FROM record r LEFT JOIN golden g ON g.id = r.golden_id WHERE g.id IS NULL"
+    ),
+    "records belong to a golden record that was merged away": (
+        "SELECT r.id FROM record r JOIN golden g ON g.id = r.golden_id WHERE g.state = 'merged'"
+    ),
+    "golden records have no source record": (
+        "SELECT g.id FROM golden g WHERE g.state <> 'merged'"
+        " AND NOT EXISTS (SELECT 1 FROM record r WHERE r.golden_id = g.id)"
+    ),
+    "merged golden records lead nowhere": (
+        "SELECT g.id FROM golden g LEFT JOIN golden h ON h.id = g.merged_into WHERE g.state = 'merged' AND h.id IS NULL"
+    ),
+    "matching keys have no record": (
+        "SELECT k.record_id FROM match_key k LEFT JOIN record r ON r.id = k.record_id WHERE r.id IS NULL"
+    ),
+    "waiting writes have no golden record": (
+        "SELECT q.golden_id FROM queue q LEFT JOIN golden g ON g.id = q.golden_id WHERE g.id IS NULL"
+    ),
+    "writes under way have no record": (
+        "SELECT i.id FROM intent i LEFT JOIN record r ON r.id = i.record_id"
+        " WHERE i.record_id IS NOT NULL AND r.id IS NULL"
+    ),
+    "pinned values have no golden record": (
+        "SELECT p.golden_id FROM pin p LEFT JOIN golden g ON g.id = p.golden_id WHERE g.id IS NULL"
+    ),
+    "possible duplicates name a record that is not there": (
+        "SELECT a.id FROM ask a LEFT JOIN record r ON r.id = a.record_a"
+        " LEFT JOIN record s ON s.id = a.record_b WHERE r.id IS NULL OR s.id IS NULL"
+    ),
+}
+"""What must not be → a query for the ids of what is."""
+
+
+@dataclass(slots=True)
+class Finding:
+    """One thing that does not hang together."""
+
+    what: str
+    count: int
+    examples: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Checked:
+    """What a check found: the schema's version, rows by table, and what is wrong."""
+
+    revision: str | None
+    rows: dict[str, int] = field(default_factory=dict)
+    wrong: list[Finding] = field(default_factory=list)
+
+
+def check(store: Store, rules: Rules) -> Checked:
+    """Look at everything, in one transaction; changes nothing."""
+    found = Checked(revision(store))
+    with store.read() as tx:
+        if store.dialect == "sqlite":
+            said = [row[0] for row in tx.all("PRAGMA integrity_check(20)")]
+            if said != ["ok"]:
+                found.wrong.append(Finding("faults in the database file", len(said), said[:EXAMPLES]))
+                return found
+        if found.revision != REVISIONS[-1]:
+            found.wrong.append(Finding(f"the schema is not {REVISIONS[-1]}: `hub db upgrade`", 1))
+            return found
+        for table in COUNTED:
+            row = tx.one(f"SELECT count(*) FROM {table}")
+            found.rows[table] = int(row[0]) if row else 0
+        for what, text in BROKEN.items():
+            ids = [str(row[0]) for row in tx.all(text)]
+            if ids:
+                found.wrong.append(Finding(what, len(ids), ids[:EXAMPLES]))
+        stray = list(_strays(tx, rules))
+        if stray:
+            what = "golden records are not what their sources and the rules of today make of them"
+            found.wrong.append(Finding(what, len(stray), stray[:EXAMPLES]))
+    return found
+
+
+def _strays(tx: Tx, rules: Rules) -> Iterator[str]:
+    """Golden records that differ from what survives of their claims."""
+    after = ""
+    while rows := tx.all(
+        "SELECT id FROM golden WHERE id > :after AND state <> 'merged' ORDER BY id LIMIT :n",
+        after=after,
+        n=BATCH,
+    ):
+        ids = [row[0] for row in rows]
+        after = ids[-1]
+        goldens, members, pins = db.goldens(tx, ids), db.members(tx, ids), db.pins(tx, ids)
+        for golden_id in ids:
+            opinions = [m.opinion() for m in members[golden_id]]
+            made: Mapping[str, Any] = survive(opinions, rules, pins.get(golden_id, {})).fields if opinions else {}
+            if opinions and made != goldens[golden_id].fields:
+                yield golden_id
 
 
 def record_failure(store: Store, run_id: str, connection: str, now: float, error: str) -> None:

@@ -136,9 +136,7 @@ def _open(hub: Hub, connector: Reader, name: str) -> Run:
             work.acquire(tx, name, hub.owner, hub.clock(), 1.0)
         fence = Fence(name, row[0] if row else 1)
         run = Run(hub.new_id("r"), hub.routes[name], connector, fence, allowed=EVERYTHING)
-        run.population = db.count_in_state(
-            tx, name, LinkState.LIVE, LinkState.ARCHIVED, LinkState.ABSENT, LinkState.DOOMED
-        )
+        run.population = work.connection(tx, name).population
     return run
 
 
@@ -155,6 +153,7 @@ def _read(hub: Hub, run: Run, plan: Plan, *, full: bool) -> None:
         seen = _pull(hub, run, None)
     if since is None and run.route.can.complete:
         mark_absent(hub, run, seen)
+    _describe_gone(hub.store, run, plan)
     carry_out_deletions(hub, run)
     for outcome, n in run.counts.items():
         plan.count(run.name, outcome, n)
@@ -279,6 +278,21 @@ def _add_changes(tx: Tx, run: Run, rows: Sequence[Sequence[Any]], plan: Plan) ->
         changed = loads(detail) if detail else {key: [None, value] for key, value in fields.items()}
         told = {"name": display_name(fields), "golden_id": golden_id, "fields": changed}
         plan.add(run.name, kind, ", ".join(mine[:5]) or golden_id, told)
+
+
+def _describe_gone(store: Store, run: Run, plan: Plan) -> None:
+    """Records that are proven gone: what their deletion means elsewhere are decisions of their own."""
+    after = 0
+    while True:
+        with store.read() as tx:
+            links = db.in_state(tx, run.name, LinkState.DOOMED, BATCH, after)
+        for link in links:
+            held_here = {key: [value, None] for key, value in sorted(link.fields.items())}
+            detail = {"name": display_name(link.fields), "golden_id": link.golden_id, "fields": held_here}
+            plan.add(run.name, "gone", link.external_id, detail)
+        if len(links) < BATCH:
+            return
+        after = links[-1].id
 
 
 def _describe_asks(store: Store, run: Run, after: int, plan: Plan) -> None:

@@ -26,6 +26,7 @@ def create_connections() -> None:
         sa.Column("ok_at", sa.Float()),
         sa.Column("allowed", sa.Text()),
         sa.Column("paused", sa.Text()),
+        sa.Column("population", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("lease_owner", sa.Text()),
         sa.Column("lease_token", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("lease_until", sa.Float(), server_default="0", nullable=False),

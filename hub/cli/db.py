@@ -1,0 +1,114 @@
+"""`hub db`: upgrade, back up, restore and check the store."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+
+from hub.cli.screen import FAILED, Chosen, Json, print_json, screen
+from hub.config import HubConfig
+
+if TYPE_CHECKING:
+    from hub.store.db import Store
+
+app = typer.Typer(no_args_is_help=True, help="Upgrade, back up, restore and check the store.")
+
+File = Annotated[Path, typer.Argument(metavar="FILE", dir_okay=False)]
+
+
+@app.command()
+def upgrade(ctx: typer.Context) -> None:
+    """Bring the schema of the store to this version's. All of it is done, or nothing."""
+    from hub.store.upgrade import upgrade as bring_up
+
+    with _store(_config(ctx)) as store:
+        before, now = bring_up(store)
+    text = f"The schema is {now} already." if before == now else f"The schema is now {now} (was {before or 'none'})."
+    screen().print(text)
+
+
+@app.command()
+def backup(
+    ctx: typer.Context,
+    file: File,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it is there.")] = False,
+) -> None:
+    """Write a consistent copy of the store to FILE while the hub goes on working.
+
+    The copy holds personal data: only this user can read it. On PostgreSQL it is made by pg_dump.
+    """
+    from hub.running import open_store
+    from hub.store.backup import backup as copy
+
+    store = open_store(_config(ctx))
+    try:
+        size = copy(store, file, overwrite=overwrite)
+    finally:
+        store.close()
+    screen().print(f"wrote {escape(str(file))} ({size / 1e6:,.1f} MB)")
+
+
+@app.command()
+def restore(ctx: typer.Context, file: File) -> None:
+    """Put the backup FILE in the place of what the store holds now.
+
+    The systems are ahead of the backup then, so every connection lists all its records anew and writes
+    nothing until you have approved its plan. Refused while another process runs a connection.
+    """
+    from hub.store.backup import restore as put_back
+
+    with _store(_config(ctx)) as store:
+        kept = put_back(store, file, time.time())
+    out = screen()
+    out.print(f"restored {escape(str(file))}")
+    if kept is not None:
+        out.print(f"what was there before is in {escape(str(kept))}")
+    out.print("Next: `hub plan` shows what the systems have that the backup has not; `hub sync --yes` approves.")
+
+
+@app.command()
+def check(ctx: typer.Context, as_json: Json = False) -> None:
+    """Look whether everything in the store hangs together. Changes nothing. Exit 2 if something does not."""
+    from hub.dedupe.survive import Rules
+    from hub.store.upkeep import check as look
+
+    config = _config(ctx)
+    rules = Rules.from_config(config.golden.rules, config.golden.empty_wins)
+    with _store(config) as store:
+        found = look(store, rules)
+    if as_json:
+        wrong = [{"what": f.what, "count": f.count, "examples": f.examples} for f in found.wrong]
+        print_json({"schema": found.revision, "rows": found.rows, "wrong": wrong})
+    else:
+        out = screen()
+        for name, n in found.rows.items():
+            out.print(f"{n:>12,} {name}")
+        for f in found.wrong:
+            out.print(f"[red]✗[/] {f.count:,} {escape(f.what)}  {escape(', '.join(f.examples))}")
+        if not found.wrong:
+            out.print(f"[green]✓[/] everything hangs together (schema {found.revision})")
+    if found.wrong:
+        raise typer.Exit(FAILED)
+
+
+def _config(ctx: typer.Context) -> HubConfig:
+    return ctx.find_object(Chosen).loaded  # type: ignore[union-attr] # set by the command hub
+
+
+@contextmanager
+def _store(config: HubConfig) -> Iterator[Store]:
+    """The store whatever its version."""
+    from hub.config import store_url
+    from hub.store.upgrade import connected
+
+    store = connected(store_url(config))
+    try:
+        yield store
+    finally:
+        store.close()

@@ -1,0 +1,216 @@
+"""Backups of a store, and putting one back.
+
+After a restore the systems are ahead of the hub: what was written since the backup is there already. So every
+connection begins again: all is listed in full, and nothing is written anywhere until a person has seen the
+plan and approved it, as in a first sync.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from hub.errors import ConfigError, HubError
+from hub.store.db import Store, Tx, insert_sql
+from hub.store.leases import holders, machine, owner_is_dead
+from hub.store.schema import inbox
+from hub.store.upgrade import REVISIONS, connected, make_private, revision, upgrade
+
+TOKEN_STEP = 1_000_000  # fencing tokens after a restore are above any that was given out since the backup
+INBOX = ("connection", "delivery_id", "received_at", "payload")
+
+
+def backup(store: Store, target: Path, *, overwrite: bool = False) -> int:
+    """A consistent copy while the hub goes on working; size in bytes. It appears whole or not at all."""
+    if target.exists() and not overwrite:
+        raise ConfigError(f"{target} exists already, so no backup was made. Name another file, or --overwrite.")
+    if store.url.database and target.exists() and _same(target, Path(store.url.database)):
+        raise ConfigError(f"{target} is the store itself, so no backup was made. Name another file.")
+    try:
+        with tempfile.TemporaryDirectory(prefix=".hub-backup-", dir=target.parent) as folder:
+            part = Path(folder) / "part"
+            make_private(part)
+            if store.dialect == "sqlite":
+                _copy_sqlite(store, part)
+            else:
+                _run_postgres(store, "pg_dump", ["--format=custom", "--no-owner", f"--file={part}"])
+            with part.open("rb") as file:
+                os.fsync(file.fileno())
+            part.replace(target)
+    except OSError as err:
+        raise ConfigError(
+            f"The backup was not made: {target}: {err.strerror or type(err).__name__}. Name a place "
+            "with room, where this user may write."
+        ) from err
+    return target.stat().st_size
+
+
+def restore(store: Store, source: Path, now: float) -> Path | None:
+    """Put a backup in the place of what the store holds now; where a copy of that was kept (SQLite).
+
+    Deliveries of forms that are in the store now are carried over, so that none is lost. ConfigError, and
+    nothing changed, while another process runs a connection or when the file is no sound backup.
+    """
+    if not source.is_file():
+        raise ConfigError(f"There is no file {source}. Nothing was restored.")
+    _refuse_while_busy(store, now)
+    return (_restore_sqlite if store.dialect == "sqlite" else _restore_postgres)(store, source)
+
+
+def begin_again(tx: Tx) -> None:
+    """Every connection lists all anew and stops at its plan; approvals given before count no more."""
+    tx.run(
+        "UPDATE connection_state SET cursor = NULL, full_at = NULL, started_at = NULL, allowed = NULL,"
+        " lease_owner = NULL, lease_until = 0, lease_token = lease_token + :step",
+        step=TOKEN_STEP,
+    )
+    tx.run("UPDATE hold SET state = 'refused', person = 'restore' WHERE state = 'open'")
+    tx.run("UPDATE run SET status = 'interrupted' WHERE status = 'running'")
+
+
+def _refuse_while_busy(store: Store, now: float) -> None:
+    try:
+        if revision(store) != REVISIONS[-1]:
+            return
+        found = holders(store, now)
+    except HubError:
+        return  # a store that cannot be read has nobody working on it
+    busy = sorted(name for name, owner in found.items() if not owner_is_dead(owner, machine()))
+    if busy:
+        raise ConfigError(
+            f"Another process is running {', '.join(busy)}. Nothing was restored. Stop `hub run`, wait for "
+            "`hub sync` to end, then restore."
+        )
+
+
+# --- SQLite -----------------------------------------------------------------------------------------
+
+
+def _copy_sqlite(store: Store, target: Path) -> None:
+    store.copy_to(target)
+    with closing(sqlite3.connect(target)) as copy:
+        copy.execute("PRAGMA journal_mode = DELETE")  # one file, with no log beside it
+        said = copy.execute("PRAGMA integrity_check(1)").fetchone()[0]
+    if said != "ok":
+        raise ConfigError(f"The store is damaged ({said}), so the backup is not sound. Run `hub db check`.")
+
+
+def _restore_sqlite(store: Store, source: Path) -> Path | None:
+    live = Path(store.url.database or "")
+    with tempfile.TemporaryDirectory(prefix=".hub-restore-", dir=live.parent) as folder:
+        side = Path(folder) / "side.db"
+        make_private(side)
+        _copy_file(source, side)
+        fresh = connected(f"sqlite:///{side}")
+        try:
+            _make_ready(fresh, source, _deliveries(store))
+        finally:
+            fresh.close()
+        kept = _keep_present(store, live)
+        # into the file in use, in one transaction: a process that has it open sees the restored store next
+        with closing(sqlite3.connect(side)) as origin, closing(sqlite3.connect(live, timeout=30)) as target:
+            origin.backup(target)
+    return kept
+
+
+def _copy_file(source: Path, side: Path) -> None:
+    try:
+        with (
+            closing(sqlite3.connect(f"{source.resolve().as_uri()}?mode=ro", uri=True)) as origin,
+            closing(sqlite3.connect(side)) as copy,
+        ):
+            origin.backup(copy)
+            said = copy.execute("PRAGMA integrity_check(1)").fetchone()[0]
+    except sqlite3.DatabaseError as err:
+        raise ConfigError(f"{source} is not a backup of a hub ({err}). Nothing was restored.") from err
+    if said != "ok":
+        raise ConfigError(f"{source} is damaged ({said}). Nothing was restored. Use an older backup.")
+
+
+def _make_ready(fresh: Store, source: Path, deliveries: Sequence[Mapping[str, Any]]) -> None:
+    if revision(fresh) is None:
+        raise ConfigError(f"{source} is not a backup of a hub. Nothing was restored.")
+    upgrade(fresh)
+    with fresh.write() as tx:
+        begin_again(tx)
+        _carry_over(tx, deliveries)
+
+
+def _keep_present(store: Store, live: Path) -> Path | None:
+    """A copy of what the store held; None where it cannot be copied, being damaged."""
+    kept = live.with_name(live.name + ".before-restore")
+    try:
+        backup(store, kept, overwrite=True)
+    except (HubError, sqlite3.DatabaseError):
+        return None
+    return kept
+
+
+# --- PostgreSQL -------------------------------------------------------------------------------------
+
+
+def _restore_postgres(store: Store, source: Path) -> None:
+    with source.open("rb") as file:
+        if file.read(5) != b"PGDMP":
+            raise ConfigError(f"{source} is not a backup of a hub on PostgreSQL. Nothing was restored.")
+    deliveries = _deliveries(store)
+    options = ["--clean", "--if-exists", "--no-owner", "--single-transaction", "--exit-on-error"]
+    database = ["--dbname", store.url.database or ""]
+    _run_postgres(store, "pg_restore", [*options, *database, str(source)])
+    upgrade(store)
+    with store.write() as tx:
+        begin_again(tx)
+        _carry_over(tx, deliveries)
+
+
+def _run_postgres(store: Store, program: str, options: Sequence[str]) -> None:
+    found = shutil.which(program)
+    if found is None:
+        raise ConfigError(
+            f"{program} is not installed here, so nothing was done. Install the PostgreSQL client "
+            "(package postgresql-client), or use the backups of your database server."
+        )
+    url = store.url
+    place = {"PGHOST": url.host, "PGPORT": url.port, "PGUSER": url.username, "PGPASSWORD": url.password}
+    env = {**os.environ, **{k: str(v) for k, v in place.items() if v is not None}}
+    database = [f"--dbname={url.database}"] if program == "pg_dump" else []
+    done = subprocess.run(  # noqa: S603  a program of that name on this machine's path, no shell
+        [found, *database, *options],
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+    if done.returncode:
+        said = next((line for line in done.stderr.splitlines() if line), "no reason given")
+        raise ConfigError(f"{program} failed, and what it began was undone: {said[:300]}")
+
+
+# --- both -------------------------------------------------------------------------------------------
+
+
+def _deliveries(store: Store) -> list[dict[str, Any]]:
+    """The inbox as it is now; empty where it cannot be read."""
+    try:
+        with store.read() as tx:
+            rows = tx.all(f"SELECT {', '.join(INBOX)} FROM inbox ORDER BY id")
+    except Exception as err:  # noqa: BLE001  a damaged or empty store is why one restores
+        del err
+        return []
+    return [dict(zip(INBOX, row, strict=True)) for row in rows]
+
+
+def _carry_over(tx: Tx, deliveries: Sequence[Mapping[str, Any]]) -> None:
+    tx.many(insert_sql(inbox, INBOX) + " ON CONFLICT (connection, delivery_id) DO NOTHING", deliveries)
+
+
+def _same(a: Path, b: Path) -> bool:
+    return a.resolve() == b.resolve()
