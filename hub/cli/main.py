@@ -32,6 +32,19 @@ COMMANDS = {
     "run": ("hub.cli.run", "Run on schedule, with forms, metrics and health, until it is stopped."),
     "status": ("hub.cli.status", "Health of every connection."),
     "runs": ("hub.cli.runs", "Past runs; one in detail."),
+    "contacts": (
+        "hub.cli.contacts",
+        "Find golden records, see where every value came from, put right what is wrong.",
+    ),
+    "conflicts": (
+        "hub.cli.conflicts",
+        "Fields that changed in two places at once; overturn what was decided.",
+    ),
+    "review": ("hub.cli.review", "Possible duplicates: one contact or two?"),
+    "held": ("hub.cli.held", "Runs that would touch too much, and first syncs: approve or refuse."),
+    "parked": ("hub.cli.parked", "Records that could not be taken, writes that did not go out."),
+    "dedupe": ("hub.cli.dedupe", "How matching sees two contacts."),
+    "export": ("hub.cli.export", "The crosswalk or the golden records as a CSV file."),
     "db": ("hub.cli.db", "Upgrade, back up, restore and check the store."),
     "config": ("hub.cli.config_cmd", "Show the configuration as it is understood, or its JSON Schema."),
 }

@@ -35,9 +35,7 @@ class Part:
 FIRST = Part()
 
 
-def page(
-    tx: Tx, columns: str, rest: str, order: str, part: Part, params: Mapping[str, Any]
-) -> tuple[list[Row], int]:
+def page(tx: Tx, columns: str, rest: str, order: str, part: Part, params: Mapping[str, Any]) -> tuple[list[Row], int]:
     """(rows of this part, rows that follow it)"""
     total = tx.one(f"SELECT count(*) {rest}", **params)
     rows = tx.all(
@@ -282,6 +280,9 @@ class ParkedRow:
     state: str
 
 
+WAITING = ("open", "retry")  # states of a parked record that somebody has to deal with
+
+
 @dataclass(frozen=True, slots=True)
 class ParkedFilter:
     """Which parked records. reason: any part of it, in any letter case; states empty: all."""
@@ -290,7 +291,7 @@ class ParkedFilter:
     stage: str | None = None
     reason: str | None = None
     numbers: tuple[int, ...] | None = None
-    states: tuple[str, ...] = ("open", "retry")
+    states: tuple[str, ...] = WAITING
 
     def where(self) -> tuple[str, dict[str, Any]]:
         pattern = f"%{like(self.reason.lower())}%" if self.reason else None

@@ -18,6 +18,7 @@ from hub.store.lists import HoldRow, ParkedFilter
 from hub.sync.run import approve_open
 
 READ_AGAIN = ("read", "value")  # stages whose original is only a part: the source has to be read again
+EVERYTHING = 2**31  # rows
 ADDRESS = frozenset({"street", "locality", "region", "postcode", "country"})
 
 
@@ -42,9 +43,7 @@ def refuse(store: Store, number: int, person: str, now: float) -> HoldRow:
             a=now,
             i=number,
         )
-        work.mark_connection(
-            tx, hold.connection, paused=f"{person} refused hold {number} ({hold.gate}): {hold.reason}"
-        )
+        work.mark_connection(tx, hold.connection, paused=f"{person} refused hold {number} ({hold.gate}): {hold.reason}")
     return replace(hold, state="refused", person=person, decided_at=now)
 
 
@@ -60,16 +59,19 @@ def _open_hold(tx: Tx, number: int) -> HoldRow:
 
 
 def retry(store: Store, chosen: ParkedFilter) -> int:
-    """Send parked records back: the next run of their connection takes them in, or writes them, again."""
+    """Send parked records back: the next run of their connection takes them in, or writes them, again.
+
+    ConfigError when a number is not parked, or nothing is chosen: nothing was changed then.
+    """
     with store.write() as tx:
-        rows = _parked(tx, replace(chosen, states=("open",)))
+        rows = _parked(tx, chosen)
         work.mark_parked(tx, [r.number for r in rows], "retry")
         _read_again(tx, rows)
     return len(rows)
 
 
 def drop(store: Store, chosen: ParkedFilter) -> int:
-    """Let parked records be: not shown again while their original stays the same."""
+    """Let parked records be: not shown again while their original stays the same. ConfigError as `retry`."""
     with store.write() as tx:
         rows = _parked(tx, chosen)
         work.mark_parked(tx, [r.number for r in rows], "dropped")
@@ -77,8 +79,15 @@ def drop(store: Store, chosen: ParkedFilter) -> int:
 
 
 def _parked(tx: Tx, chosen: ParkedFilter) -> tuple[lists.ParkedRow, ...]:
-    everything = lists.Part(limit=2**31)
-    return lists.parked(tx, chosen, everything).rows
+    rows = lists.parked(tx, chosen, lists.Part(limit=EVERYTHING)).rows
+    missing = sorted(set(chosen.numbers or ()) - {r.number for r in rows})
+    if missing:
+        raise ConfigError(
+            f"Not parked now: {', '.join(map(str, missing))}. Nothing was changed. See `hub parked list`."
+        )
+    if not rows:
+        raise ConfigError("Nothing like that is parked, so nothing was changed. See `hub parked list`.")
+    return rows
 
 
 def _read_again(tx: Tx, rows: Iterable[lists.ParkedRow]) -> None:
@@ -95,12 +104,17 @@ def _read_again(tx: Tx, rows: Iterable[lists.ParkedRow]) -> None:
 # --- conflicts --------------------------------------------------------------------------------------
 
 
-def accept(store: Store, numbers: Iterable[int]) -> int:
-    """The rule decided well: these conflicts leave the list. Returns how many were open."""
+def accept(store: Store, numbers: Iterable[int], person: str, now: float) -> int:
+    """The rule decided well: these conflicts leave the list. How many of them were open."""
     with store.write() as tx:
-        return tx.run(
-            "UPDATE conflict SET state = 'accepted' WHERE state = 'open' AND id IN :*ids", ids=list(numbers)
-        )
+        found = [c for n in dict.fromkeys(numbers) if (c := lists.conflict(tx, n)) and c.state == "open"]
+        tx.run("UPDATE conflict SET state = 'accepted' WHERE id IN :*ids", ids=[c.number for c in found])
+        work.log_changes(tx, [_accepted(c, person, now) for c in found], None)
+    return len(found)
+
+
+def _accepted(conflict: lists.ConflictRow, person: str, now: float) -> work.Change:
+    return work.Change(conflict.golden_id, now, f"conflict {conflict.number} accepted by {person}", None, None)
 
 
 # --- pins -------------------------------------------------------------------------------------------
@@ -143,8 +157,7 @@ def _element(base: str, field: str, text: str | None, region: str | None) -> tup
     name = field.partition("/")[2]
     if not name:
         raise ConfigError(
-            f"{base} holds several values, so nothing was changed. Name one: {base}/VALUE; "
-            "see `hub contacts show`."
+            f"{base} holds several values, so nothing was changed. Name one: {base}/VALUE; see `hub contacts show`."
         )
     if text is None:
         return field, None

@@ -1,0 +1,172 @@
+"""`hub held`: runs that would touch too much, or a first sync at its plan: look, then approve or refuse."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from hub.cli import show
+from hub.cli.screen import Json
+from hub.cli.show import All, By, ConnectionOption, Limit, Skip, cell, counts_text, plain_text, when
+from hub.errors import ConfigError
+from hub.store import lists
+from hub.store.lists import Part
+
+if TYPE_CHECKING:
+    from hub.store.lists import HoldRow, PlanRow
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Runs that would touch too much, or a first sync at its plan: approve or refuse.",
+)
+Number = Annotated[int, typer.Argument(metavar="NUMBER", help="As `hub held list` shows it.")]
+GATES = {
+    "first": "the first sync",
+    "intake": "what was read",
+    "absence": "records missing from the listing",
+    "deletes": "deletions",
+    "push creates": "new contacts to be written there",
+    "push deletes": "deletions to be written there",
+}
+REFUSED = {
+    "first": "Change the mapping, the limits or the filter of the connection, then start it: it plans anew.",
+    "intake": "Put right what changed in the system, then start it: it reads on from the last saved page.",
+    "absence": "See that the account sees all records again, then start it: the listing is made anew.",
+    "deletes": "Restore the records in the system, then start it: what is there again is not deleted.",
+    "push creates": "Set `push: updates` for the connection, or narrow its mapping, then start it.",
+    "push deletes": "Set `deletes: keep` for the connection the deletions come from, then start it.",
+}
+"""What to do after a refusal, by what was held."""
+
+
+@app.command("list")
+def list_holds(
+    ctx: typer.Context,
+    connection: ConnectionOption = None,
+    everything: All = False,
+    limit: Limit = 50,
+    skip: Skip = 0,
+    as_json: Json = False,
+) -> None:
+    """What waits for a person, newest first."""
+    part = Part(limit, skip)
+    state = None if everything else "open"
+    with show.opened(ctx) as store, store.read() as tx:
+        found = lists.holds(tx, part, state=state, connection=connection)
+    if as_json:
+        show.put_list(found)
+        return
+    table = show.table("number", "since", "connection", "what", "counts", "reason", "state")
+    for row in found.rows:
+        table.add_row(
+            str(row.number),
+            when(row.at),
+            cell(row.connection),
+            cell(GATES.get(row.gate, row.gate)),
+            cell(counts_text(row.counts)),
+            cell(row.reason),
+            cell(_state(row)),
+        )
+    show.rows(show.out(), found, part, "Nothing is held.", table)
+
+
+def _state(row: HoldRow) -> str:
+    return f"{row.state} by {row.person}" if row.person else row.state
+
+
+@app.command("show")
+def show_one(
+    ctx: typer.Context, number: Number, limit: Limit = 50, skip: Skip = 0, as_json: Json = False
+) -> None:
+    """One hold: counts, reason, and its plan row by row, old → new. --limit and --skip are for the plan."""
+    part = Part(limit, skip)
+    with show.opened(ctx) as store, store.read() as tx:
+        hold = lists.hold(tx, number)
+        plan = lists.plan_rows(tx, number, part)
+    if hold is None:
+        raise ConfigError(f"There is no hold {number}. See `hub held list`.")
+    if as_json:
+        show.put_json({"hold": hold, "plan": plan.rows, "more": plan.more})
+        return
+    out = show.out()
+    _print(out, hold)
+    show.rows(
+        out, plan, part, "No rows are kept for this hold: its counts say all there is.", _plan(plan.rows)
+    )
+    if hold.state == "open":
+        show.say(out, f"Go on: hub held approve {number}    Not so: hub held refuse {number}")
+
+
+def _print(out: Console, hold: HoldRow) -> None:
+    out.print(cell(f"Hold {hold.number}: {GATES.get(hold.gate, hold.gate)} of {hold.connection}", "bold"))
+    show.say(out, f"{_state(hold)}, run {hold.run_id}, {show.moment(hold.at)}")
+    show.say(out, f"would touch: {counts_text(hold.counts)}", f"reason: {hold.reason}")
+    out.print()
+
+
+def _plan(rows: tuple[PlanRow, ...]) -> Table:
+    table = show.table("row", "connection", "what", "contact", "field", "now", "then")
+    for row in rows:
+        head = (str(row.number), cell(row.connection), cell(row.op), cell(row.subject))
+        lines = list(_changes(row.detail)) or [("", "", "")]
+        for n, line in enumerate(lines):
+            table.add_row(*(head if n == 0 else ("", "", "", "")), *map(cell, line))
+    return table
+
+
+def _changes(detail: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """(field, now, then); what is no pair of values is said as it is."""
+    found = []
+    for key, value in detail.items():
+        if isinstance(value, list) and len(value) == 2:
+            found.append((key, plain_text(value[0]), plain_text(value[1])))
+        elif isinstance(value, Mapping) and key in ("fields", "changed", "changes"):
+            found += _changes(value)
+        else:
+            found.append((key, "", plain_text(value)))
+    return found
+
+
+@app.command()
+def approve(
+    ctx: typer.Context,
+    numbers: Annotated[list[int], typer.Argument(metavar="NUMBER...", help="Of holds.")],
+    by: By = None,
+) -> None:
+    """Let the next run of the connection touch as much as the hold counted, and no more."""
+    from hub.sync import desk
+
+    who = show.person(by)
+    names = []
+    with show.opened(ctx) as store:
+        for number in dict.fromkeys(numbers):
+            hold = desk.approve(store, number, who, time.time())
+            names.append(hold.connection)
+            show.say(
+                show.out(),
+                f"Hold {number} approved by {who}: the next run of {hold.connection} may touch "
+                f"{counts_text(hold.counts)}.",
+            )
+    show.say(show.out(), f"Now: hub sync {' '.join(dict.fromkeys(names))}")
+
+
+@app.command()
+def refuse(ctx: typer.Context, number: Number, by: By = None) -> None:
+    """Close a hold without doing it, and pause its connection until somebody starts it by hand."""
+    from hub.sync import desk
+
+    who = show.person(by)
+    with show.opened(ctx) as store:
+        hold = desk.refuse(store, number, who, time.time())
+    show.say(
+        show.out(),
+        f"Hold {number} refused by {who}: nothing more of it is done. {hold.connection} is paused, and its "
+        "schedule leaves it alone.",
+        REFUSED.get(hold.gate, "Put right what was held, then start it."),
+        f"Start: hub sync {hold.connection}",
+    )

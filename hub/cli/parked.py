@@ -1,0 +1,144 @@
+"""`hub parked`: records that could not be taken and writes that did not go out; nothing of them is lost."""
+
+from __future__ import annotations
+
+from typing import Annotated, TypeAlias
+
+import orjson
+import typer
+
+from hub.cli import show
+from hub.cli.screen import Json
+from hub.cli.show import All, ConnectionOption, Limit, Skip, cell, when
+from hub.errors import ConfigError
+from hub.store import lists
+from hub.store.lists import ParkedFilter, Part
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Records that could not be taken, writes that did not go out: retry or drop them.",
+)
+Numbers: TypeAlias = Annotated[list[int] | None, typer.Argument(metavar="[NUMBER]...")]
+Reason: TypeAlias = Annotated[
+    str | None, typer.Option("--reason", metavar="TEXT", help="Only those whose reason has this text in it.")
+]
+STAGES = {
+    "read": "could not be read",
+    "map": "could not be mapped",
+    "value": "a value was left out",
+    "write": "was not written there",
+    "unknown": "unknown whether it was written",
+}
+NEXT = {
+    "read": "Put it right in the source, then retry: the source is listed again as a whole.",
+    "map": "Put it right in the mapping or in the source, then retry.",
+    "value": "Add the value to the mapping, or put it right in the source, then retry.",
+    "write": "See the reason; put right there what stands in the way, then retry.",
+    "unknown": "Look in the system: drop this if the contact is there, retry if it is not.",
+}
+LONGEST = 100_000  # characters of an original that are shown
+
+
+@app.command("list")
+def list_parked(
+    ctx: typer.Context,
+    connection: ConnectionOption = None,
+    reason: Reason = None,
+    everything: All = False,
+    limit: Limit = 50,
+    skip: Skip = 0,
+    as_json: Json = False,
+) -> None:
+    """What is parked, oldest first, with a summary by connection."""
+    part = Part(limit, skip)
+    chosen = ParkedFilter(connection, reason=reason, states=() if everything else lists.WAITING)
+    with show.opened(ctx) as store, store.read() as tx:
+        found = lists.parked(tx, chosen, part)
+        summary = lists.parked_by_reason(tx, chosen)
+    if as_json:
+        show.put_list(found)
+        return
+    out = show.out()
+    table = show.table("number", "since", "connection", "record", "what", "reason", "state")
+    for row in found.rows:
+        table.add_row(
+            str(row.number),
+            when(row.at),
+            cell(row.connection),
+            cell(row.external_id),
+            cell(STAGES.get(row.stage, row.stage)),
+            cell(row.reason),
+            cell(row.state),
+        )
+    for name, stage, count in summary:
+        show.say(out, f"{name}: {count:,} {STAGES.get(stage, stage)}")
+    show.rows(out, found, part, "Nothing is parked.", table)
+
+
+@app.command("show")
+def show_one(
+    ctx: typer.Context, number: Annotated[int, typer.Argument(metavar="NUMBER")], as_json: Json = False
+) -> None:
+    """One parked record: the reason, the original as it came, and what to do."""
+    with show.opened(ctx) as store, store.read() as tx:
+        found = lists.parked(tx, ParkedFilter(numbers=(number,), states=()))
+    if not found.rows:
+        raise ConfigError(f"Nothing is parked as {number}. See `hub parked list`.")
+    row = found.rows[0]
+    if as_json:
+        show.put_json(row)
+        return
+    out = show.out()
+    out.print(cell(f"Parked {row.number}: {row.connection}:{row.external_id}", "bold"))
+    show.say(out, f"{STAGES.get(row.stage, row.stage)}, {row.state}, since {show.moment(row.at)}")
+    show.say(out, f"reason: {row.reason}", "original:")
+    show.say(out, *(f"  {line}" for line in _original(row.original)))
+    show.say(out, NEXT.get(row.stage, ""))
+
+
+def _original(text: str) -> list[str]:
+    """JSON indented, anything else as it is."""
+    if len(text) > LONGEST:
+        return [
+            *text[:LONGEST].splitlines(),
+            f"… and {len(text) - LONGEST:,} characters more; --json shows all",
+        ]
+    try:
+        return orjson.dumps(orjson.loads(text), option=orjson.OPT_INDENT_2).decode().splitlines()
+    except orjson.JSONDecodeError:
+        return text.splitlines()
+
+
+@app.command()
+def retry(
+    ctx: typer.Context, numbers: Numbers = None, connection: ConnectionOption = None, reason: Reason = None
+) -> None:
+    """Send parked records back: by number, of a connection, or by reason. The next run takes them again."""
+    from hub.sync import desk
+
+    chosen = _chosen(numbers, connection, reason)
+    with show.opened(ctx) as store:
+        done = desk.retry(store, chosen)
+    show.say(show.out(), f"{show.counted(done, 'record')} sent back: the next run tries again. Now: hub sync")
+
+
+@app.command()
+def drop(
+    ctx: typer.Context, numbers: Numbers = None, connection: ConnectionOption = None, reason: Reason = None
+) -> None:
+    """Let parked records be: they leave the list until their original changes. --all of `list` shows them."""
+    from hub.sync import desk
+
+    chosen = _chosen(numbers, connection, reason)
+    with show.opened(ctx) as store:
+        done = desk.drop(store, chosen)
+    show.say(show.out(), f"{show.counted(done, 'record')} dropped.")
+
+
+def _chosen(numbers: list[int] | None, connection: str | None, reason: str | None) -> ParkedFilter:
+    if not (numbers or connection or reason):
+        raise ConfigError(
+            "Say which: numbers as `hub parked list` shows them, --connection NAME or --reason TEXT. "
+            "Nothing was changed."
+        )
+    return ParkedFilter(connection, reason=reason, numbers=tuple(numbers) if numbers else None)
