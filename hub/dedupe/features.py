@@ -18,7 +18,7 @@ from hub.model import Fields
 
 PERSON, ORGANISATION, UNKNOWN = "person", "organisation", ""
 PHONE_DIGITS: Final = 9  # the last ones are the same with and without country and trunk prefix
-CACHED: Final = 8_192  # distinct values kept a cache: all caches together stay under 60 MB
+CACHED: Final = 4_096  # distinct values kept a cache: all caches together stay under 60 MB
 _NOT_ALNUM: Final = re.compile(r"[^a-z0-9]+")
 _SPACED: Final = {code: " " for code in range(128) if not chr(code).isalnum()}
 _NOT_LETTER: Final = re.compile(r"[^a-z]+")

@@ -27,7 +27,7 @@ _PLAIN_EMAIL = re.compile(
 _LONG_PART = re.compile(r"[^@.]{64}")
 
 
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=4_096)
 def email_key(text: str) -> str:
     """The address in lower case; Unmappable by the rules of RFC 5321 and 5322 (no deliverability)."""
     usual = len(text) <= 254 and text.find("@") <= MAX_LOCAL and _PLAIN_EMAIL.fullmatch(text)

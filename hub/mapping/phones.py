@@ -45,7 +45,7 @@ class Plan:
     trunk_zero: bool
 
 
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=4_096)
 def phone_key(text: str, region: str | None) -> str:
     """E.164. Unmappable when it is no possible number, or national and no region is known."""
     if _USUAL.fullmatch(text):
@@ -128,7 +128,7 @@ def load_plans() -> None:
     PhoneMetadata.load_all()
 
 
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=4_096)
 def format_phone(key: str, form: str) -> str:
     """An E.164 key in one of FORMATS, or as bare national `digits`. Unmappable when it is no such key."""
     try:

@@ -152,7 +152,7 @@ _MARKS = re.compile("[\u0300-\u036f]+")  # accents, once they are taken apart fr
 _OTHERS = re.compile("[^0-9a-z]+")
 
 
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=4_096)
 def folded(text: str) -> str:
     """For comparing: lower case, no accents, each run of anything but letters and digits one space."""
     plain = text.lower()

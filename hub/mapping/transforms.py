@@ -58,7 +58,7 @@ def collapse(text: str) -> str:
     return " ".join(text.split())
 
 
-@lru_cache(maxsize=32_768)
+@lru_cache(maxsize=8_192)
 def name_case(text: str) -> str:
     """A name typed all in capitals or all in small letters gets capitals; any other is left as it is."""
     text = collapse(text)
@@ -181,7 +181,7 @@ def day(forms: str | Sequence[str] = "%Y-%m-%d") -> Transform:
     every = _formats(forms)
     readers = [_read_moment(form) for form in every]
 
-    @lru_cache(maxsize=32_768)
+    @lru_cache(maxsize=8_192)
     def read(text: str) -> str:
         for reader in readers:
             if (moment := reader(text)) is not None:
@@ -198,7 +198,7 @@ def _day_of(text: str) -> date:
         raise Unmappable("not a day written as YYYY-MM-DD") from err
 
 
-@lru_cache(maxsize=32_768)
+@lru_cache(maxsize=8_192)
 def iso_day(text: str) -> str:
     """YYYY-MM-DD, also with a midnight behind it, as databases without a type for days store it."""
     found = _ISO_DAY.fullmatch(text)

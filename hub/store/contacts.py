@@ -70,9 +70,7 @@ def head_of(row: Sequence[Any]) -> GoldenHead:
 
 
 def golden_head(tx: Tx, golden_id: str) -> GoldenHead | None:
-    row = tx.one(
-        "SELECT id, state, version, fields, created_at, updated_at FROM golden WHERE id = :g", g=golden_id
-    )
+    row = tx.one("SELECT id, state, version, fields, created_at, updated_at FROM golden WHERE id = :g", g=golden_id)
     return head_of(row) if row else None
 
 
@@ -94,8 +92,7 @@ def pin_rows(tx: Tx, golden_id: str) -> list[PinRow]:
 
 def waiting(tx: Tx, golden_id: str) -> list[WaitingRow]:
     rows = tx.all(
-        "SELECT connection, op, queued_at, attempts, optout_at FROM queue WHERE golden_id = :g"
-        " ORDER BY connection",
+        "SELECT connection, op, queued_at, attempts, optout_at FROM queue WHERE golden_id = :g ORDER BY connection",
         g=golden_id,
     )
     return [WaitingRow(*r) for r in rows]
@@ -194,8 +191,7 @@ def by_pattern(tx: Tx, patterns: Sequence[str]) -> Iterator[tuple[str, dict[str,
     last = ""
     while True:
         rows = tx.all(
-            f"SELECT id, fields FROM golden WHERE id > :last AND state <> 'merged'{conditions}"
-            " ORDER BY id LIMIT :n",
+            f"SELECT id, fields FROM golden WHERE id > :last AND state <> 'merged'{conditions} ORDER BY id LIMIT :n",
             last=last,
             n=PART,
             **params,

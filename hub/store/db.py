@@ -39,11 +39,11 @@ loads: Callable[[str | bytes], Any] = orjson.loads
 
 @lru_cache(1024)
 def _native(text: str, dialect: str) -> str:
-    """`:name` and `IN :*names` in the words of the driver."""
+    """`:name`, `?` and `IN :*names` in the words of the driver."""
     if dialect == "sqlite":
         return re.sub(r"IN :\*(\w+)", r"IN (SELECT value FROM json_each(:\1))", text)
     text = re.sub(r"IN :\*(\w+)", r"= ANY(:\1)", text.replace("%", "%%"))
-    return re.sub(r"(?<![:\w]):(\w+)", r"%(\1)s", text)
+    return re.sub(r"(?<![:\w]):(\w+)", r"%(\1)s", text).replace("?", "%s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +80,7 @@ class Tx:
         return int(self._cursor.rowcount)
 
     def many(self, text: str, rows: Sequence[Params] | Sequence[Sequence[Any]]) -> None:
+        """Rows by name, or by place where the text has `?`: that is the quicker way."""
         if rows:
             self._cursor.executemany(_native(text, self._dialect), rows)
 
@@ -92,6 +93,12 @@ class Tx:
 def insert_sql(table: sa.Table, columns: Iterable[str]) -> str:
     names = list(columns)
     return f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({', '.join(':' + n for n in names)})"
+
+
+def insert_row_sql(table: sa.Table, columns: Iterable[str]) -> str:
+    """For rows that are tuples."""
+    names = list(columns)
+    return f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
 
 
 def upsert_sql(table: sa.Table, columns: Iterable[str], key: Sequence[str]) -> str:

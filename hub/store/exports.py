@@ -25,8 +25,7 @@ def crosswalk(tx: Tx, *, gone: bool = False) -> Iterator[tuple[str, str, str]]:
     last = 0
     while True:
         rows = tx.all(
-            f"SELECT id, connection, external_id, golden_id FROM record WHERE id > :last{where}"
-            " ORDER BY id LIMIT :n",
+            f"SELECT id, connection, external_id, golden_id FROM record WHERE id > :last{where} ORDER BY id LIMIT :n",
             last=last,
             n=PART,
             **params,

@@ -81,18 +81,14 @@ def _waiting(tx: Tx, names: Iterable[str]) -> dict[str, Standing]:
     for name, started, paused, ok_at, full_at in rows:
         if name in found:
             found[name] = Standing(name, started is not None, paused, False, _time(ok_at), _time(full_at))
-    for name, depth, opt_out in tx.all(
-        "SELECT connection, count(*), min(optout_at) FROM queue GROUP BY connection"
-    ):
+    for name, depth, opt_out in tx.all("SELECT connection, count(*), min(optout_at) FROM queue GROUP BY connection"):
         _note(found, name, queue_depth=depth, oldest_opt_out=_time(opt_out))
     gates: dict[str, list[str]] = {}
     for name, gate in tx.all("SELECT connection, gate FROM hold WHERE state = 'open' ORDER BY id"):
         gates.setdefault(name, []).append(gate)
     for name, opened in gates.items():
         _note(found, name, gates=tuple(opened))
-    for name, parked in tx.all(
-        "SELECT connection, count(*) FROM parked WHERE state = 'open' GROUP BY connection"
-    ):
+    for name, parked in tx.all("SELECT connection, count(*) FROM parked WHERE state = 'open' GROUP BY connection"):
         _note(found, name, parked=parked)
     return found
 

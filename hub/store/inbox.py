@@ -25,9 +25,7 @@ class StoreInbox:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def add(
-        self, connection: str, delivery_id: str, received_at: datetime, payload: Mapping[str, Any]
-    ) -> bool:
+    def add(self, connection: str, delivery_id: str, received_at: datetime, payload: Mapping[str, Any]) -> bool:
         """Returns when it would survive a crash. True: new, False: known by its id.
 
         TransientError when the store is busy or away: nothing was stored.
@@ -86,9 +84,7 @@ def waiting(tx: Tx, connections: Sequence[str]) -> set[str]:
 def prune(store: Store, now: float) -> int:
     """Forget deliveries that were pulled and are older than 30 days; how many."""
     with store.write() as tx:
-        cursors = tx.all(
-            "SELECT name, cursor FROM connection_state WHERE name IN (SELECT connection FROM inbox)"
-        )
+        cursors = tx.all("SELECT name, cursor FROM connection_state WHERE name IN (SELECT connection FROM inbox)")
         return sum(
             tx.run(
                 "DELETE FROM inbox WHERE connection = :c AND id <= :read AND received_at < :before",

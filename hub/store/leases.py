@@ -80,8 +80,7 @@ def holders(store: Store, now: float) -> dict[str, str]:
         return {
             r[0]: r[1]
             for r in tx.all(
-                "SELECT name, lease_owner FROM connection_state"
-                " WHERE lease_owner IS NOT NULL AND lease_until > :now",
+                "SELECT name, lease_owner FROM connection_state WHERE lease_owner IS NOT NULL AND lease_until > :now",
                 now=now,
             )
         }

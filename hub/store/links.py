@@ -8,25 +8,39 @@ from typing import Any
 
 from hub.model import LinkState
 from hub.store import schema
-from hub.store.db import Tx, dumps, insert_sql, loads
+from hub.store.db import Tx, dumps, insert_row_sql, loads
 from hub.sync.link import Link
 
 KEY_CAP = 50  # records that share a key before it is hot: above that it tells nobody apart
 
-_RECORD = "id connection external_id golden_id state fingerprint version changed fields side run_id".split()
+_RECORD = [
+    "id",
+    "connection",
+    "external_id",
+    "golden_id",
+    "state",
+    "fingerprint",
+    "version",
+    "changed",
+    "fields",
+    "side",
+    "run_id",
+]
 _LINK = "id, connection, external_id, golden_id, state, fingerprint, version, changed, fields, side"
-_INSERT_RECORD = insert_sql(schema.record, _RECORD)
+_INSERT_RECORD = insert_row_sql(schema.record, _RECORD)
 _UPDATE_RECORD = (
-    "UPDATE record SET golden_id = :golden_id, state = :state, fingerprint = :fingerprint, version = :version,"
-    " changed = :changed, fields = :fields, side = :side, run_id = :run_id WHERE id = :id"
+    "UPDATE record SET golden_id = ?, state = ?, fingerprint = ?, version = ?, changed = ?, fields = ?, side = ?,"
+    " run_id = ? WHERE id = ?"
 )
 _UPDATE_SIDE = (
     "UPDATE record SET state = :state, fingerprint = :fingerprint, version = :version,"
     " fields = :fields, side = :side WHERE id = :id"
 )
-_GOLDEN = "id state merged_into version fields created_at updated_at".split()
-_INSERT_GOLDEN = insert_sql(schema.golden, _GOLDEN)
-_UPDATE_GOLDEN = "UPDATE golden SET state = :state, version = :version, fields = :fields, updated_at = :updated_at WHERE id = :id"
+_GOLDEN = ["id", "state", "merged_into", "version", "fields", "created_at", "updated_at"]
+_INSERT_GOLDEN = insert_row_sql(schema.golden, _GOLDEN)
+_UPDATE_GOLDEN = (
+    "UPDATE golden SET state = :state, version = :version, fields = :fields, updated_at = :updated_at WHERE id = :id"
+)
 
 
 @dataclass(slots=True)
@@ -87,7 +101,8 @@ def members(tx: Tx, golden_ids: Iterable[str]) -> dict[str, list[Link]]:
 
 def in_state(tx: Tx, connection: str, state: LinkState, limit: int, after: int = 0) -> list[Link]:
     rows = tx.all(
-        f"SELECT {_LINK} FROM record WHERE connection = :c AND state = :s AND id > :after ORDER BY id LIMIT :n",
+        f"SELECT {_LINK} FROM record WHERE connection = :c AND state = :s AND state <> 'live' AND id > :after"
+        " ORDER BY id LIMIT :n",
         c=connection,
         s=str(state),
         after=after,
@@ -96,11 +111,11 @@ def in_state(tx: Tx, connection: str, state: LinkState, limit: int, after: int =
     return [_link(r) for r in rows]
 
 
-def count_in_state(tx: Tx, connection: str, *states: LinkState) -> int:
+def count_doomed(tx: Tx, connection: str) -> int:
+    # "<> 'live'" names the partial index: what is in doubt is found without looking at what is not
     row = tx.one(
-        "SELECT count(*) FROM record WHERE connection = :c AND state IN :*s",
+        "SELECT count(*) FROM record WHERE connection = :c AND state = 'doomed' AND state <> 'live'",
         c=connection,
-        s=[str(s) for s in states],
     )
     return int(row[0]) if row else 0
 
@@ -121,11 +136,11 @@ def next_record_ids(tx: Tx, n: int) -> range:
 
 
 def insert_links(tx: Tx, links: Sequence[Link], run_id: str) -> None:
-    tx.many(_INSERT_RECORD, [_row(x, run_id) for x in links])
+    tx.many(_INSERT_RECORD, [(x.id, x.connection, x.external_id, *_row(x, run_id)) for x in links])
 
 
 def update_links(tx: Tx, links: Sequence[Link], run_id: str) -> None:
-    tx.many(_UPDATE_RECORD, [_row(x, run_id) for x in links])
+    tx.many(_UPDATE_RECORD, [(*_row(x, run_id), x.id) for x in links])
 
 
 def update_sides(tx: Tx, links: Sequence[Link]) -> None:
@@ -154,23 +169,22 @@ def touch(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
     )
 
 
-def _row(link: Link, run_id: str) -> dict[str, Any]:
-    return {
-        "id": link.id,
-        "connection": link.connection,
-        "external_id": link.external_id,
-        "golden_id": link.golden_id,
-        "state": str(link.state),
-        "fingerprint": link.fingerprint,
-        "version": link.version,
-        "changed": link.changed,
-        "fields": dumps(link.fields),
-        "side": _side(link),
-        "run_id": run_id,
-    }
+def _row(link: Link, run_id: str) -> tuple[Any, ...]:
+    return (
+        link.golden_id,
+        str(link.state),
+        link.fingerprint,
+        link.version,
+        link.changed,
+        dumps(link.fields),
+        _side(link),
+        run_id,
+    )
 
 
 def _side(link: Link) -> str | None:
+    if not (link.told or link.own or link.since or link.echo or link.odd):
+        return None
     parts = {
         "told": link.told,
         "own": link.own,
@@ -178,8 +192,7 @@ def _side(link: Link) -> str | None:
         "echo": sorted(link.echo),
         "odd": sorted(link.odd),
     }
-    kept = {name: part for name, part in parts.items() if part}
-    return dumps(kept) if kept else None
+    return dumps({name: part for name, part in parts.items() if part})
 
 
 def _link(row: Sequence[Any]) -> Link:
@@ -206,9 +219,7 @@ def _link(row: Sequence[Any]) -> Link:
 
 
 def goldens(tx: Tx, ids: Iterable[str]) -> dict[str, GoldenRow]:
-    rows = tx.all(
-        "SELECT id, state, version, fields, created_at FROM golden WHERE id IN :*ids", ids=list(ids)
-    )
+    rows = tx.all("SELECT id, state, version, fields, created_at FROM golden WHERE id IN :*ids", ids=list(ids))
     return {r[0]: GoldenRow(r[0], r[1], r[2], loads(r[3]), r[4]) for r in rows}
 
 
@@ -226,18 +237,7 @@ def resolve_golden(tx: Tx, golden_id: str) -> str | None:
 def insert_goldens(tx: Tx, rows: Sequence[GoldenRow], at: float) -> None:
     tx.many(
         _INSERT_GOLDEN,
-        [
-            {
-                "id": g.id,
-                "state": g.state,
-                "merged_into": None,
-                "version": g.version,
-                "fields": dumps(g.fields),
-                "created_at": g.created_at,
-                "updated_at": at,
-            }
-            for g in rows
-        ],
+        [(g.id, g.state, None, g.version, dumps(g.fields), g.created_at, at) for g in rows],
     )
 
 
@@ -284,13 +284,13 @@ def heat(tx: Tx, keys: Iterable[int]) -> None:
 def add_keys(tx: Tx, rows: Sequence[tuple[int, int]]) -> None:
     """(key, record id) pairs."""
     tx.many(
-        "INSERT INTO match_key (key, record_id) VALUES (:k, :r) ON CONFLICT (key, record_id) DO NOTHING",
-        [{"k": k, "r": r} for k, r in sorted(rows)],
+        "INSERT INTO match_key (key, record_id) VALUES (?, ?) ON CONFLICT (key, record_id) DO NOTHING",
+        sorted(rows),
     )
 
 
 def drop_keys(tx: Tx, rows: Sequence[tuple[int, int]]) -> None:
-    tx.many("DELETE FROM match_key WHERE key = :k AND record_id = :r", [{"k": k, "r": r} for k, r in rows])
+    tx.many("DELETE FROM match_key WHERE key = ? AND record_id = ?", rows)
 
 
 def verdicts(tx: Tx, ids: Iterable[int]) -> dict[tuple[int, int], str]:

@@ -28,6 +28,7 @@ connection_state = Table(
     Column("ok_at", Float),  # last complete run
     Column("allowed", Text),  # what a person approved beyond the limits, until a run completes
     Column("paused", Text),  # reason
+    Column("population", BigInteger, nullable=False, server_default="0"),  # records there, as of the last run
     Column("lease_owner", Text),
     Column("lease_token", BigInteger, nullable=False, server_default="0"),
     Column("lease_until", Float, nullable=False, server_default="0"),
@@ -234,7 +235,7 @@ hold = Table(
     Column("counts", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("at", Float, nullable=False),
-    Column("state", Text, nullable=False),  # open | approved | refused
+    Column("state", Text, nullable=False),  # open | approved | refused | overtaken
     Column("person", Text),
     Column("decided_at", Float),
     Index("hold_open", "state"),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hub.store import schema
-from hub.store.db import Tx, dumps, insert_sql, loads
+from hub.store.db import Tx, dumps, insert_row_sql, insert_sql, loads
 
 # --- connections, leases and runs -------------------------------------------------------------------
 
@@ -23,6 +23,7 @@ class ConnectionRow:
     ok_at: float | None
     allowed: dict[str, int] | None
     paused: str | None
+    population: int = 0
 
 
 def acquire(tx: Tx, name: str, owner: str, now: float, seconds: float) -> int | None:
@@ -63,12 +64,16 @@ def release(tx: Tx, name: str, token: int) -> None:
 
 def connection(tx: Tx, name: str) -> ConnectionRow:
     row = tx.one(
-        "SELECT name, cursor, started_at, full_at, ok_at, allowed, paused FROM connection_state WHERE name = :n",
+        "SELECT name, cursor, started_at, full_at, ok_at, allowed, paused, population FROM connection_state"
+        " WHERE name = :n",
         n=name,
     )
     if row is None:
         return ConnectionRow(name, None, None, None, None, None, None)
-    return ConnectionRow(*row[:5], loads(row[5]) if row[5] else None, row[6])
+    name_, cursor, started_at, full_at, ok_at, allowed, paused, population = row
+    return ConnectionRow(
+        name_, cursor, started_at, full_at, ok_at, loads(allowed) if allowed else None, paused, population
+    )
 
 
 def save_cursor(tx: Tx, name: str, cursor: str | None) -> None:
@@ -98,9 +103,7 @@ def start_run(tx: Tx, run_id: str, connection: str, at: float) -> None:
     )
 
 
-def end_run(
-    tx: Tx, run_id: str, at: float, status: str, counts: Mapping[str, int], error: str | None
-) -> None:
+def end_run(tx: Tx, run_id: str, at: float, status: str, counts: Mapping[str, int], error: str | None) -> None:
     tx.run(
         "UPDATE run SET ended_at = :a, status = :s, counts = :c, error = :e WHERE id = :i",
         i=run_id,
@@ -125,7 +128,10 @@ class QueueRow:
 
 
 _ENQUEUE = (
-    insert_sql(schema.queue, "connection golden_id op queued_at optout_at next_at attempts run_id".split())
+    insert_sql(
+        schema.queue,
+        ["connection", "golden_id", "op", "queued_at", "optout_at", "next_at", "attempts", "run_id"],
+    )
     + " ON CONFLICT (connection, golden_id) DO UPDATE SET next_at = excluded.next_at, attempts = 0,"
     # while a deletion waits, nothing turns it into an update: only `cancel_deletions` does
     " op = CASE WHEN excluded.op = 'sync' THEN queue.op ELSE excluded.op END,"
@@ -168,7 +174,8 @@ def ready(tx: Tx, connection: str, now: float, limit: int, held_ops: Sequence[st
         "SELECT golden_id, op, attempts, optout_at FROM queue WHERE connection = :c AND next_at <= :now"
         " AND NOT (op IN :*held)"
         " AND (run_id IS NULL OR NOT EXISTS"
-        " (SELECT 1 FROM hold h WHERE h.run_id = queue.run_id AND h.state = 'open' AND h.gate = 'intake'))"
+        " (SELECT 1 FROM hold h WHERE h.run_id = queue.run_id AND h.state IN ('open', 'refused')"
+        " AND h.gate = 'intake'))"
         " ORDER BY optout_at IS NULL, queued_at, golden_id LIMIT :n",
         c=connection,
         now=now,
@@ -181,8 +188,7 @@ def ready(tx: Tx, connection: str, now: float, limit: int, held_ops: Sequence[st
 def queue_counts(tx: Tx, connection: str) -> dict[str, int]:
     """op → rows; `create` counts golden records that have no record in the connection yet."""
     counts = {
-        r[0]: r[1]
-        for r in tx.all("SELECT op, count(*) FROM queue WHERE connection = :c GROUP BY op", c=connection)
+        r[0]: r[1] for r in tx.all("SELECT op, count(*) FROM queue WHERE connection = :c GROUP BY op", c=connection)
     }
     row = tx.one(
         "SELECT count(*) FROM queue q JOIN golden g ON g.id = q.golden_id AND g.state = 'live' WHERE q.connection = :c"
@@ -195,9 +201,7 @@ def queue_counts(tx: Tx, connection: str) -> dict[str, int]:
 
 
 def dequeue(tx: Tx, connection: str, golden_ids: Sequence[str]) -> None:
-    tx.run(
-        "DELETE FROM queue WHERE connection = :c AND golden_id IN :*ids", c=connection, ids=list(golden_ids)
-    )
+    tx.run("DELETE FROM queue WHERE connection = :c AND golden_id IN :*ids", c=connection, ids=list(golden_ids))
 
 
 def cancel_deletions(tx: Tx, golden_ids: Sequence[str]) -> None:
@@ -247,7 +251,10 @@ class Intent:
 
 def add_intents(tx: Tx, intents: Sequence[Intent], run_id: str) -> list[int]:
     """Their numbers, in order."""
-    text = insert_sql(schema.intent, "connection golden_id record_id op key payload hash at run_id".split())
+    text = insert_sql(
+        schema.intent,
+        ["connection", "golden_id", "record_id", "op", "key", "payload", "hash", "at", "run_id"],
+    )
     numbers = []
     for i in intents:
         row = tx.one(
@@ -275,7 +282,8 @@ def intents(tx: Tx, connection: str, golden_ids: Iterable[str]) -> dict[str, lis
         c=connection,
         ids=list(golden_ids),
     ):
-        found.setdefault(row[1], []).append(Intent(*row[:5], loads(row[5]), *row[6:]))
+        intent = Intent(row[0], row[1], row[2], row[3], row[4], loads(row[5]), row[6], row[7], row[8])
+        found.setdefault(row[1], []).append(intent)
     return found
 
 
@@ -306,7 +314,7 @@ def close_create_intents(tx: Tx, connection: str, golden_id: str) -> None:
 # --- work lists and log -----------------------------------------------------------------------------
 
 _PARK = (
-    insert_sql(schema.parked, "connection external_id stage reason original at state run_id".split())
+    insert_sql(schema.parked, ["connection", "external_id", "stage", "reason", "original", "at", "state", "run_id"])
     + " ON CONFLICT (connection, external_id, stage) DO UPDATE SET reason = excluded.reason,"
     " original = excluded.original, at = excluded.at, run_id = excluded.run_id,"
     " state = CASE WHEN parked.state = 'dropped' AND parked.original = excluded.original THEN 'dropped' ELSE 'open' END"
@@ -356,7 +364,8 @@ def unpark(tx: Tx, connection: str, ids: Sequence[str], stages: Sequence[str]) -
 def to_retry(tx: Tx, connection: str, limit: int = 500) -> list[tuple[int, str, str, str]]:
     """(number, external id, stage, original) of parked records that a person sent back."""
     rows = tx.all(
-        "SELECT id, external_id, stage, original FROM parked WHERE connection = :c AND state = 'retry' ORDER BY id LIMIT :n",
+        "SELECT id, external_id, stage, original FROM parked WHERE connection = :c AND state = 'retry'"
+        " ORDER BY id LIMIT :n",
         c=connection,
         n=limit,
     )
@@ -367,15 +376,41 @@ def mark_parked(tx: Tx, numbers: Sequence[int], state: str) -> None:
     tx.run("UPDATE parked SET state = :s WHERE id IN :*ids", s=state, ids=list(numbers))
 
 
-def log_changes(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Rows of `change`: golden_id, at, kind, connection, detail, run_id."""
-    tx.many(insert_sql(schema.change, "golden_id at kind connection detail run_id".split()), rows)
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A line of the history of a golden record. `detail`: JSON text."""
+
+    golden_id: str
+    at: float
+    kind: str
+    connection: str | None
+    detail: str | None
+
+
+def log_changes(tx: Tx, rows: Sequence[Change], run_id: str | None) -> None:
+    tx.many(
+        insert_row_sql(schema.change, ["golden_id", "at", "kind", "connection", "detail", "run_id"]),
+        [(c.golden_id, c.at, c.kind, c.connection, c.detail, run_id) for c in rows],
+    )
 
 
 def log_conflicts(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
     tx.many(
         insert_sql(
-            schema.conflict, "run_id connection golden_id field at rule claims winner diff told state".split()
+            schema.conflict,
+            [
+                "run_id",
+                "connection",
+                "golden_id",
+                "field",
+                "at",
+                "rule",
+                "claims",
+                "winner",
+                "diff",
+                "told",
+                "state",
+            ],
         ),
         rows,
     )
@@ -384,7 +419,7 @@ def log_conflicts(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
 def add_asks(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
     """Possible duplicates; one that was answered before is not asked again."""
     tx.many(
-        insert_sql(schema.ask, "record_a record_b weight evidence at state run_id".split())
+        insert_sql(schema.ask, ["record_a", "record_b", "weight", "evidence", "at", "state", "run_id"])
         + " ON CONFLICT (record_a, record_b) DO UPDATE SET weight = excluded.weight, evidence = excluded.evidence"
         " WHERE ask.state = 'open'",
         rows,
@@ -395,9 +430,7 @@ def open_hold(
     tx: Tx, connection: str, run_id: str, gate: str, counts: Mapping[str, int], reason: str, at: float
 ) -> int:
     """One open hold a connection and gate: a newer one brings its counts up to date."""
-    row = tx.one(
-        "SELECT id FROM hold WHERE connection = :c AND gate = :g AND state = 'open'", c=connection, g=gate
-    )
+    row = tx.one("SELECT id FROM hold WHERE connection = :c AND gate = :g AND state = 'open'", c=connection, g=gate)
     if row:
         tx.run(
             "UPDATE hold SET counts = :n, reason = :r WHERE id = :i",
@@ -407,7 +440,8 @@ def open_hold(
         )
         return int(row[0])
     tx.run(
-        "INSERT INTO hold (connection, run_id, gate, counts, reason, at, state) VALUES (:c, :i, :g, :n, :r, :a, 'open')",
+        "INSERT INTO hold (connection, run_id, gate, counts, reason, at, state)"
+        " VALUES (:c, :i, :g, :n, :r, :a, 'open')",
         c=connection,
         i=run_id,
         g=gate,
@@ -415,21 +449,22 @@ def open_hold(
         r=reason,
         a=at,
     )
-    row = tx.one(
-        "SELECT id FROM hold WHERE connection = :c AND gate = :g AND state = 'open'", c=connection, g=gate
-    )
+    row = tx.one("SELECT id FROM hold WHERE connection = :c AND gate = :g AND state = 'open'", c=connection, g=gate)
     return int(row[0]) if row else 0
 
 
+def overtake(tx: Tx, connection: str) -> None:
+    """A complete run has replaced what a person refused: what had waited for it goes on."""
+    tx.run("UPDATE hold SET state = 'overtaken' WHERE connection = :c AND state = 'refused'", c=connection)
+
+
 def open_gates(tx: Tx, connection: str) -> set[str]:
-    return {
-        r[0] for r in tx.all("SELECT gate FROM hold WHERE connection = :c AND state = 'open'", c=connection)
-    }
+    return {r[0] for r in tx.all("SELECT gate FROM hold WHERE connection = :c AND state = 'open'", c=connection)}
 
 
 def add_plan_rows(tx: Tx, hold_id: int, rows: Sequence[Mapping[str, Any]]) -> None:
     tx.run("DELETE FROM plan_row WHERE hold_id = :h", h=hold_id)
     tx.many(
-        insert_sql(schema.plan_row, "hold_id number connection op subject detail".split()),
+        insert_sql(schema.plan_row, ["hold_id", "number", "connection", "op", "subject", "detail"]),
         [{"hold_id": hold_id, "number": n, **row} for n, row in enumerate(rows, 1)],
     )

@@ -54,6 +54,7 @@ def mark_absent(hub: Hub, run: Run, seen: Seen) -> None:
         there = missing = 0
         for number, _ in _known(tx, run.name):
             there, missing = (there + 1, missing) if number in seen else (there, missing + 1)
+    run.population = there + missing - run.counts.get("creates", 0)  # the true one, from which `_end` goes on
     if not missing:
         return
     counts, population = {"deletes": missing}, there + missing
@@ -139,7 +140,7 @@ def deny(link: Link, now: float, basis: str) -> None:
 def carry_out_deletions(hub: Hub, run: Run) -> None:
     """Act on what is proven gone, by the connection's policy; held as a whole above the limit."""
     with hub.store.read() as tx:
-        count = db.count_in_state(tx, run.name, LinkState.DOOMED)
+        count = db.count_doomed(tx, run.name)
         if not count:
             return
         subjects = [x.external_id for x in db.in_state(tx, run.name, LinkState.DOOMED, 1000)]

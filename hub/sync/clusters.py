@@ -96,12 +96,10 @@ class Clusters:
         done = Settled()
         created: list[GoldenRow] = []
         updated: list[GoldenRow] = []
-        log: list[dict[str, Any]] = []
+        log: list[work.Change] = []
         for cluster in touched:
             before = cluster.golden.fields
-            after = survive(
-                [m.opinion() for m in cluster.members], self.hub.rules, pins.get(cluster.id, {})
-            ).fields
+            after = survive([m.opinion() for m in cluster.members], self.hub.rules, pins.get(cluster.id, {})).fields
             changed = _changed(before, after)
             cluster.golden.fields = after
             if cluster.created:
@@ -117,29 +115,20 @@ class Clusters:
             work.cancel_deletions(self.tx, back)
         db.insert_goldens(self.tx, created, self.now)
         db.update_goldens(self.tx, updated, self.now)
-        work.log_changes(self.tx, log)
+        work.log_changes(self.tx, log, self.run_id)
         self._queue(done)
         return done
 
-    def _log(self, cluster: Cluster, changed: Mapping[str, Any]) -> dict[str, Any]:
+    def _log(self, cluster: Cluster, changed: Mapping[str, Any]) -> work.Change:
         # a creation is told by the claims themselves; only later changes need their old values kept
         detail = None if cluster.created else dumps(changed)
         said = sorted(cluster.told_by)
-        return {
-            "golden_id": cluster.id,
-            "at": self.now,
-            "kind": cluster.kind,
-            "connection": said[0] if said else None,
-            "detail": detail,
-            "run_id": self.run_id,
-        }
+        return work.Change(cluster.id, self.now, cluster.kind, said[0] if said else None, detail)
 
     def _queue(self, done: Settled) -> None:
-        pairs = []
+        pairs: list[tuple[str, str]] = []
         for route in self.hub.targets():
-            pairs.extend(
-                (route.name, c.id) for c, changed in done.clusters if self._concerns(route, c, changed)
-            )
+            pairs.extend((route.name, c.id) for c, changed in done.clusters if self._concerns(route, c, changed))
         work.enqueue(self.tx, pairs, self.now, self.run_id, optouts=done.optouts)
 
     def _concerns(self, route: Any, cluster: Cluster, changed: Mapping[str, Any]) -> bool:
@@ -149,18 +138,25 @@ class Clusters:
         there = [m for m in cluster.members if m.connection == route.name]
         if not there:
             return bool(route.wants(cluster.golden.fields))
-        if (
-            len(cluster.members) == 1
-            and route.name in cluster.told_by
-            and not there[0].told
-            and not there[0].own
-        ):
+        if len(cluster.members) == 1 and route.name in cluster.told_by and not there[0].told and not there[0].own:
             return False
         return cluster.joined or cluster.created or any(route.mapping.covers(key) for key in changed)
+
+    def _given(self, keep: str, lose: str) -> dict[str, list[Any]]:
+        """What `lose` brings in: its records and the pins that move with it. A split gives them back."""
+        records = self.tx.all("SELECT id FROM record WHERE golden_id = :l ORDER BY id", l=lose)
+        pins = self.tx.all(
+            "SELECT field FROM pin WHERE golden_id = :l AND field NOT IN"
+            " (SELECT field FROM pin WHERE golden_id = :k) ORDER BY field",
+            k=keep,
+            l=lose,
+        )
+        return {"records": [r[0] for r in records], "pins": [p[0] for p in pins]}
 
     def _save_merges(self) -> None:
         for keep, lose in self._lost:
             tx = self.tx
+            given = self._given(keep, lose)
             tx.run("UPDATE record SET golden_id = :k WHERE golden_id = :l", k=keep, l=lose)
             tx.run(
                 "UPDATE golden SET state = 'merged', merged_into = :k, version = version + 1, updated_at = :a WHERE id = :l",
@@ -175,26 +171,13 @@ class Clusters:
                 l=lose,
             )
             tx.run("UPDATE intent SET golden_id = :k WHERE golden_id = :l", k=keep, l=lose)
-            waiting = tx.all(
-                "SELECT connection, optout_at FROM queue WHERE golden_id = :l AND op = 'sync'", l=lose
-            )
+            waiting = tx.all("SELECT connection, optout_at FROM queue WHERE golden_id = :l AND op = 'sync'", l=lose)
             tx.run("DELETE FROM queue WHERE golden_id = :l", l=lose)
             for connection, optout_at in waiting:
                 optouts = {keep} if optout_at else set()
                 work.enqueue(tx, [(connection, keep)], self.now, self.run_id, optouts=optouts)
-            work.log_changes(
-                tx,
-                [
-                    {
-                        "golden_id": lose,
-                        "at": self.now,
-                        "kind": "merged away",
-                        "connection": None,
-                        "detail": dumps({"into": keep}),
-                        "run_id": self.run_id,
-                    }
-                ],
-            )
+            gone = work.Change(lose, self.now, "merged away", None, dumps({"into": keep, **given}))
+            work.log_changes(tx, [gone], self.run_id)
         self._lost.clear()
 
 

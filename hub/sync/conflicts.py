@@ -53,9 +53,7 @@ def log_fights(hub: Hub, tx: Tx, run: Run, clusters: Clusters, fights: Sequence[
                 "field": key,
                 "at": hub.clock(),
                 "rule": rule,
-                "claims": dumps(
-                    [{"base": fight.edit.base, "theirs": fight.edit.theirs, "ours": fight.ours}, *claims]
-                ),
+                "claims": dumps([{"base": fight.edit.base, "theirs": fight.edit.theirs, "ours": fight.ours}, *claims]),
                 "winner": dumps(winner),
                 "diff": readable(fight.ours, fight.edit.theirs),
                 "told": dumps([r.name for r in hub.targets() if r.mapping.covers(key)]),

@@ -46,7 +46,7 @@ class Route:
     can: Can
     push: str = "yes"
     deletes: str = "keep"
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     full_every: float = DAY
 
     @property
@@ -55,12 +55,7 @@ class Route:
 
     def wants(self, golden: Fields) -> bool:
         """Whether a golden record without a record there may be created there."""
-        return (
-            self.push == "yes"
-            and self.can.create
-            and self.mapping.outward
-            and not self.mapping.missing(golden)
-        )
+        return self.push == "yes" and self.can.create and self.mapping.outward and not self.mapping.missing(golden)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +66,7 @@ class Hub:
     routes: Mapping[str, Route]
     clock: Callable[[], float]
     new_id: Callable[[str], str]
-    rules: Rules = Rules()
+    rules: Rules = field(default_factory=Rules)
     model: Model = DEFAULT
     meter: Meter = field(default_factory=NoMeter)
     owner: str = "hub"
@@ -109,9 +104,7 @@ class Run:
 class Held(Exception):  # noqa: N818  not an error: the run stops and waits for a person
     """This run would touch too much: nothing of this step was done."""
 
-    def __init__(
-        self, gate: str, counts: Mapping[str, int], reason: str, subjects: Sequence[Any] = ()
-    ) -> None:
+    def __init__(self, gate: str, counts: Mapping[str, int], reason: str, subjects: Sequence[Any] = ()) -> None:
         super().__init__(reason)
         self.gate, self.counts, self.reason, self.subjects = gate, dict(counts), reason, list(subjects)
 

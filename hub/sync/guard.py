@@ -41,9 +41,7 @@ def exceeded(limit: Limit, count: int, population: int, *, smaller: bool = False
     return any(over) if smaller else all(over)
 
 
-def held(
-    limits: Limits, counts: Mapping[str, int], population: int, allowed: Mapping[str, int] | None
-) -> str | None:
+def held(limits: Limits, counts: Mapping[str, int], population: int, allowed: Mapping[str, int] | None) -> str | None:
     """Why a run with these counts must wait for a person, or None.
 
     counts   creates, updates, deletes, consents so far in this run

@@ -29,8 +29,21 @@ from hub.sync.link import HOLDING, Edit, Link, date_edits, differs, take
 from hub.sync.place import Newcomer, place
 
 MATCHED = frozenset(
-    """given_name family_name additional_names suffix full_name nickname birth_date company tax_id kind
-    emails phones addresses""".split()
+    [
+        "given_name",
+        "family_name",
+        "additional_names",
+        "suffix",
+        "full_name",
+        "nickname",
+        "birth_date",
+        "company",
+        "tax_id",
+        "kind",
+        "emails",
+        "phones",
+        "addresses",
+    ]
 )
 """Fields that matching looks at: a change in them may bring golden records together."""
 
@@ -89,9 +102,7 @@ def read_page(hub: Hub, run: Run, items: Collection[Record | Tombstone | Unreada
         try:
             mark = fingerprint(record, digest)
         except (TypeError, ValueError) as err:
-            reading.parked.append(
-                work.Parked(record.id, "read", f"The record is not JSON: {err}", repr(record.fields))
-            )
+            reading.parked.append(work.Parked(record.id, "read", f"The record is not JSON: {err}", repr(record.fields)))
             continue
         if (was := known.get(record.id)) is not None:
             reading.seen.append(was[0])
@@ -140,7 +151,9 @@ def _map(run: Run, record: Record, mark: bytes, reading: Reading) -> None:
         reason = "; ".join(f"{p.field}: {p.reason}" for p in mapped.problems)
         values = dumps({p.field: p.value for p in mapped.problems})
         reading.parked.append(work.Parked(record.id, "value", reason, values))
-    reading.fresh[record.id] = Fresh(record, mark, mapped.fields, frozenset(base_field(p.field) for p in mapped.problems))
+    reading.fresh[record.id] = Fresh(
+        record, mark, mapped.fields, frozenset(base_field(p.field) for p in mapped.problems)
+    )
 
 
 def original(record: Record) -> str:
@@ -224,9 +237,7 @@ def doom(tx: Tx, connection: str, tombstones: Iterable[Tombstone], now: float, r
         if heir is not None and heir.golden_id != link.golden_id:
             first, second = sorted((heir.id, link.id))
             evidence = dumps([{"field": "record", "level": "merged in the source", "bits": 20.0}])
-            asks.append(
-                {"record_a": first, "record_b": second, "weight": 20.0, "evidence": evidence, "at": now}
-            )
+            asks.append({"record_a": first, "record_b": second, "weight": 20.0, "evidence": evidence, "at": now})
     work.add_asks(tx, [{**a, "state": "open", "run_id": run_id} for a in asks])
 
 
@@ -333,13 +344,9 @@ def _edit(
 ) -> tuple[list[Edit], list[Fight]]:
     """Take a reading into a known link; returns what is news, and which of it is a conflict."""
     differing = [
-        k
-        for k in link.fields.keys() | fresh.fields.keys()
-        if differs(k, link.fields.get(k), fresh.fields.get(k))
+        k for k in link.fields.keys() | fresh.fields.keys() if differs(k, link.fields.get(k), fresh.fields.get(k))
     ]
-    floor = {
-        k: max(t) for k in differing if (t := [m.claimed_since(k) for m in cluster.members if m.claims(k)])
-    }
+    floor = {k: max(t) for k in differing if (t := [m.claimed_since(k) for m in cluster.members if m.claims(k)])}
     base = dict(link.agreed())
     if "echo" in hub.off:
         payloads = ()
@@ -397,9 +404,7 @@ def _newcomers(
     return newcomers, adoptees
 
 
-def _attach(
-    hub: Hub, run: Run, cluster: Cluster, link: Link, fresh: Fresh, payloads: Sequence[Fields]
-) -> None:
+def _attach(hub: Hub, run: Run, cluster: Cluster, link: Link, fresh: Fresh, payloads: Sequence[Fields]) -> None:
     """Give a new link its content. What an unacknowledged create of ours had sent is our own echo."""
     record = fresh.record
     now = hub.clock()

@@ -145,9 +145,7 @@ def take(link: Link, pulled: Fields, pending: Iterable[Fields], stored: Stored) 
     return edits
 
 
-def date_edits(
-    link: Link, edits: Iterable[Edit], at: float, floor: Mapping[str, float], fought: set[str]
-) -> None:
+def date_edits(link: Link, edits: Iterable[Edit], at: float, floor: Mapping[str, float], fought: set[str]) -> None:
     """Say since when the edited values are claimed.
 
     at      the source's time of the change if it has one, else the time of reading
@@ -196,15 +194,15 @@ def _settle(
             link.told[golden_key] = ["", None]  # they keep it all the same: not asked for again
             link.echo.add(golden_key)
         return
-    key = _place(golden_key, answer, expected, strays)
-    if key is None:
+    place = _place(golden_key, answer, expected, strays)
+    if place is None:
         _displace(link, golden_key)
         _forget(link, golden_key)
         link.told["~" + golden_key] = [golden_key, value]
         return
-    _displace(link, key)
-    _echo(link, key, answer[key], (golden_key, value))
-    link.since[key] = at
+    _displace(link, place)
+    _echo(link, place, answer[place], (golden_key, value))
+    link.since[place] = at
 
 
 def _place(

@@ -126,16 +126,14 @@ def _candidates(work_set: Clusters, newcomers: Sequence[Newcomer]) -> tuple[set[
         for key in newcomer.keys:
             by_key.setdefault(key, []).append(newcomer)
     found, hot = db.candidates(work_set.tx, by_key)
-    heated = {
-        k for k, group in by_key.items() if k not in hot and len(found.get(k, ())) + len(group) > db.KEY_CAP
-    }
+    heated = {k for k, group in by_key.items() if k not in hot and len(found.get(k, ())) + len(group) > db.KEY_CAP}
     if heated:
         db.heat(work_set.tx, heated)
     useless = hot | heated
     for newcomer in newcomers:
         if useless:
             newcomer.keys = tuple(k for k in newcomer.keys if k not in useless)
-    pairs = set()
+    pairs: set[tuple[Ref, Ref]] = set()
     for key, group in by_key.items():
         if key not in useless and len(group) > 1:
             pairs.update(_pair(a.link.ref, b.link.ref) for a, b in combinations(group, 2))

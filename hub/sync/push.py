@@ -98,7 +98,7 @@ def push(hub: Hub, run: Run, stop: Callable[[], bool] = lambda: False) -> None:
 
 
 def _gate(hub: Hub, run: Run) -> frozenset[str]:
-    """"creates" and "deletes" that wait for a person, because there are more than the limit."""
+    """ "creates" and "deletes" that wait for a person, because there are more than the limit."""
     with hub.store.read() as tx:
         counts = work.queue_counts(tx, run.name)
         gates = work.open_gates(tx, run.name)
@@ -138,7 +138,7 @@ def _resolve(hub: Hub, run: Run, rows: Sequence[QueueRow]) -> frozenset[str]:
 def _read_again(hub: Hub, run: Run, intents: Sequence[Intent], links: Mapping[int, Link]) -> None:
     if not intents:
         return
-    wanted = sorted({links[i.record_id].external_id for i in intents if i.record_id in links})
+    wanted = sorted({links[n].external_id for i in intents if (n := i.record_id) and n in links})
     found = run.connector.read(wanted)
     reading = read_page(hub, run, found.values())
     reading.total = 0
@@ -213,7 +213,12 @@ def _ask_about(hub: Hub, run: Run, golden_id: str, tries: Sequence[Intent]) -> N
 
 
 def prepare(
-    hub: Hub, run: Run, rows: Sequence[QueueRow], looked: frozenset[str] = frozenset(), *, creates: bool = True
+    hub: Hub,
+    run: Run,
+    rows: Sequence[QueueRow],
+    looked: frozenset[str] = frozenset(),
+    *,
+    creates: bool = True,
 ) -> Prepared:
     """What each queued golden record needs there. Only reads. creates=False: new records wait for a person."""
     ids = [r.golden_id for r in rows]
@@ -453,9 +458,7 @@ def _acknowledged(
     return True
 
 
-def _remember(
-    hub: Hub, run: Run, link: Link, sent: Mapping[str, Any], record: Record | None, now: float
-) -> None:
+def _remember(hub: Hub, run: Run, link: Link, sent: Mapping[str, Any], record: Record | None, now: float) -> None:
     mapping = run.route.mapping
     answer = _answer(run, record)
     if "sent" in hub.off and answer is not None:
@@ -523,16 +526,4 @@ def _same_place(tx: Tx, run: Run, known: Link, home: str, now: float) -> None:
 
 def _log_push(tx: Tx, run: Run, golden_id: str, op: str, job: Job, now: float) -> None:
     run.count("pushed")
-    work.log_changes(
-        tx,
-        [
-            {
-                "golden_id": golden_id,
-                "at": now,
-                "kind": "told: " + op,
-                "connection": run.name,
-                "detail": dumps(job.changed),
-                "run_id": run.id,
-            }
-        ],
-    )
+    work.log_changes(tx, [work.Change(golden_id, now, "told: " + op, run.name, dumps(job.changed))], run.id)

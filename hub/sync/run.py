@@ -13,11 +13,11 @@ from datetime import datetime
 from typing import Any
 
 from hub.connectors.contract import Connector
-from hub.errors import AccountError, CursorExpired, HubError, LeaseLost, TransientError
-from hub.model import LinkState, Page, Record
+from hub.errors import AccountError, CursorExpired, HubError, LeaseLost
+from hub.model import Page, Record
 from hub.store import links as db
 from hub.store import work
-from hub.store.db import Fence, loads
+from hub.store.db import Fence, dumps, loads
 from hub.sync.absence import Seen, carry_out_deletions, mark_absent
 from hub.sync.engine import Held, Hub, Run
 from hub.sync.intake import read_page, save_page
@@ -62,7 +62,7 @@ class Orders:
     lease_seconds: float = 120.0
 
 
-def sync(hub: Hub, connector: Connector, name: str, orders: Orders = Orders()) -> Result:  # noqa: B008  frozen
+def sync(hub: Hub, connector: Connector, name: str, orders: Orders = Orders()) -> Result:
     """One cycle of a connection. Errors of the other side end in the result; bugs are raised."""
     route = hub.routes[name]
     run_id = hub.new_id("r")
@@ -127,7 +127,12 @@ def _outcome(hub: Hub, run: Run, state: work.ConnectionRow, orders: Orders) -> t
     except HubError as err:
         return "failed", str(err)
     except Exception:
-        _end(hub, run, "failed", "An unexpected error: see the log. Nothing of the step it happened in was saved.")
+        _end(
+            hub,
+            run,
+            "failed",
+            "An unexpected error: see the log. Nothing of the step it happened in was saved.",
+        )
         raise
     if holds:
         return "held", "; ".join(str(h) for h in holds)
@@ -151,9 +156,7 @@ def _begin(hub: Hub, run: Run, orders: Orders) -> work.ConnectionRow | Result:
         if state.started_at is None and orders.approve:
             work.mark_connection(tx, run.name, started_at=hub.clock())
         work.start_run(tx, run.id, run.name, hub.clock())
-        run.population = db.count_in_state(
-            tx, run.name, LinkState.LIVE, LinkState.ARCHIVED, LinkState.ABSENT, LinkState.DOOMED
-        )
+        run.population = state.population
     run.allowed = EVERYTHING if orders.approve else state.allowed
     return state
 
@@ -170,11 +173,12 @@ def _steps(hub: Hub, run: Run, state: work.ConnectionRow, orders: Orders) -> lis
     """All phases; a hold of one does not keep the others from running."""
     holds: list[Held] = []
     _retry_parked(hub, run)
-    for step in (
+    steps: tuple[Callable[[], None], ...] = (
         lambda: _pull(hub, run, state, orders),
         lambda: carry_out_deletions(hub, run),
         lambda: push(hub, run, orders.stop),
-    ):
+    )
+    for step in steps:
         if orders.stop():
             break
         try:
@@ -201,8 +205,13 @@ def _end(hub: Hub, run: Run, status: str, message: str | None) -> None:
     now = hub.clock()
     with hub.store.write(run.fence) as tx:
         work.end_run(tx, run.id, now, status, run.counts, message)
+        grown = run.counts.get("creates", 0) + run.counts.get("creates_there", 0) - run.counts.get("deletes", 0)
+        marks: dict[str, Any] = {"population": max(0, run.population + grown)} if grown else {}
         if status == "done":
-            work.mark_connection(tx, run.name, ok_at=now, allowed=None)
+            marks |= {"ok_at": now, "allowed": None}
+            work.overtake(tx, run.name)
+        if marks:
+            work.mark_connection(tx, run.name, **marks)
 
 
 # --- pulling ----------------------------------------------------------------------------------------
@@ -296,13 +305,16 @@ def approve_open(tx: Any, name: str, person: str, now: float, hold_id: int | Non
     allowed = dict(work.connection(tx, name).allowed or {})
     for number, gate, counts in rows:
         tx.run(
-            "UPDATE hold SET state = 'approved', person = :p, decided_at = :a WHERE id = :i", p=person, a=now, i=number
+            "UPDATE hold SET state = 'approved', person = :p, decided_at = :a WHERE id = :i",
+            p=person,
+            a=now,
+            i=number,
         )
         for key, n in loads(counts).items():
             allowed[key] = max(allowed.get(key, 0), n)
         if gate == "first":
             work.mark_connection(tx, name, started_at=now)
     if rows:
-        work.mark_connection(tx, name, allowed=work.dumps(allowed))
+        work.mark_connection(tx, name, allowed=dumps(allowed))
         work.hurry(tx, name)
     return len(rows)

@@ -174,9 +174,7 @@ def _values(head: GoldenHead, golden: Golden, pins: Iterable[PinRow]) -> Iterabl
 
 
 def _record(link: Link) -> RecordLine:
-    return RecordLine(
-        link.connection, link.external_id, str(link.state), link.changed, tuple(sorted(link.own))
-    )
+    return RecordLine(link.connection, link.external_id, str(link.state), link.changed, tuple(sorted(link.own)))
 
 
 def _tellings(rows: Iterable[ChangeRow]) -> list[Telling]:

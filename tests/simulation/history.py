@@ -26,7 +26,11 @@ from tests.simulation.systems import KINDS, NAMES, SHARED, SimConnector, System,
 from tests.simulation.world import Crash, Violation, World
 
 LIMITS = Limits(
-    creates=Limit(None, 6), updates=Limit(None, 6), deletes=Limit(0.34, 3), merges=Limit(None, 5), consents=Limit(None, 4)
+    creates=Limit(None, 6),
+    updates=Limit(None, 6),
+    deletes=Limit(0.34, 3),
+    merges=Limit(None, 5),
+    consents=Limit(None, 4),
 )
 ENOUGH_CRASHES, ENOUGH_FAULTS = 10, 20
 MOST_STEPS = 400
@@ -89,7 +93,14 @@ class History:
             for n in self.names
         }
         self.count += 1
-        return Hub(self.store, routes, lambda: self.world.now, self._new_id, owner=f"worker {self.count}", off=self.off)
+        return Hub(
+            self.store,
+            routes,
+            lambda: self.world.now,
+            self._new_id,
+            owner=f"worker {self.count}",
+            off=self.off,
+        )
 
     def _new_id(self, prefix: str) -> str:
         self.count += 1
@@ -161,7 +172,9 @@ class History:
         """Approves what is held, tells the hub what became of writes nobody can look up."""
         with self.store.read() as tx:
             gates = tx.all("SELECT gate, connection, counts FROM hold WHERE state = 'open'")
-            unknown = tx.all("SELECT id, connection, external_id FROM parked WHERE state = 'open' AND stage = 'unknown'")
+            unknown = tx.all(
+                "SELECT id, connection, external_id FROM parked WHERE state = 'open' AND stage = 'unknown'"
+            )
         for gate, name, counts in gates:
             self.world.say(f"operator approves {gate} of {name}: {counts}")
             self._guarded(lambda name=name: self._approve(name))
@@ -224,7 +237,10 @@ class History:
             return False
         golden_id, fields = golden
         with self.store.read() as tx:
-            busy = tx.one("SELECT 1 FROM queue WHERE golden_id = :g UNION SELECT 1 FROM intent WHERE golden_id = :g", g=golden_id)
+            busy = tx.one(
+                "SELECT 1 FROM queue WHERE golden_id = :g UNION SELECT 1 FROM intent WHERE golden_id = :g",
+                g=golden_id,
+            )
         if busy:
             return False
         return all(
@@ -236,7 +252,9 @@ class History:
             row_id = self.people.row_of(person, system)
             with self.store.read() as tx:
                 row = tx.one(
-                    "SELECT fingerprint FROM record WHERE connection = :c AND external_id = :e", c=system.name, e=row_id
+                    "SELECT fingerprint FROM record WHERE connection = :c AND external_id = :e",
+                    c=system.name,
+                    e=row_id,
                 )
             if row is None or row[0] is None:
                 return False
@@ -303,7 +321,9 @@ class History:
                 *tx.all("SELECT 'queue', connection, golden_id, op, next_at FROM queue"),
                 *tx.all("SELECT 'hold', connection, gate, counts FROM hold WHERE state = 'open'"),
                 *tx.all("SELECT 'parked', connection, stage, reason FROM parked WHERE state IN ('open', 'retry')"),
-                *tx.all("SELECT 'doubt', connection, external_id, state FROM record WHERE state IN ('absent', 'doomed')"),
+                *tx.all(
+                    "SELECT 'doubt', connection, external_id, state FROM record WHERE state IN ('absent', 'doomed')"
+                ),
             ]
 
     def check_liveness(self) -> None:
@@ -393,5 +413,7 @@ class History:
         """Two writers: one of their values stands."""
         edits = self.people.shared_edits.get(person.number)
         value = fields.get(SHARED)
-        if edits and value not in {s.keep({NAMES[SHARED]: e})[NAMES[SHARED]] for e in edits for s in self.systems.values()}:
+        if edits and value not in {
+            s.keep({NAMES[SHARED]: e})[NAMES[SHARED]] for e in edits for s in self.systems.values()
+        }:
             raise Violation(f"L2: person {person.number}: {SHARED} is {value!r}, nobody wrote that")

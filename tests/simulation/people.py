@@ -10,7 +10,9 @@ from tests.simulation.systems import NAMES, SHARED, System
 from tests.simulation.world import World
 
 GIVEN = "Ada Bela Caio Dora Enzo Flora Gil Helga Ivo Jana Kasper Livia Maximiliana".split()
-FAMILY = "Abreu Brandao Castanheira Dombrowski Esteves Fagundes Goncalves Hohenstein Iglesias Jankowska Kowalczyk".split()
+FAMILY = (
+    "Abreu Brandao Castanheira Dombrowski Esteves Fagundes Goncalves Hohenstein Iglesias Jankowska Kowalczyk".split()
+)
 MOST_PEOPLE = 8
 
 

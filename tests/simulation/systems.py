@@ -48,7 +48,15 @@ KINDS = {
     ),
     "E": Kind(
         "E",
-        Can(read=True, create=True, update=True, delete=True, promise=Promise.EVENTUAL, settle_seconds=60, batch=2),
+        Can(
+            read=True,
+            create=True,
+            update=True,
+            delete=True,
+            promise=Promise.EVENTUAL,
+            settle_seconds=60,
+            batch=2,
+        ),
         "offset",
         cut={"note": 6, "last": 10},
     ),
@@ -261,9 +269,7 @@ class SimConnector(Connector):
         self._reading()
         mark = place["mark"]
         system = self.system
-        changed = sorted(
-            (row.stamp, i) for i, row in system.rows.items() if row.stamp >= mark - 5
-        )
+        changed = sorted((row.stamp, i) for i, row in system.rows.items() if row.stamp >= mark - 5)
         gone = [(at, i) for at, i in system.removed if at >= mark - 5] if self.can.tombstones else []
         items: list[Record | Tombstone] = [system.record(i) for _, i in changed]
         items += [Tombstone(i) for _, i in gone if i not in system.rows]
