@@ -1,7 +1,7 @@
 """Tryton, the ERP: parties with contact mechanisms, addresses and identifiers, by JSON-RPC.
 
 Source   a real trytond 8.2.1 with its module party; see docs/connectors/tryton.md
-Pages    by id; batches of 500 are read at some 2,000 parties a second
+Pages    by id, so that nothing moves between pages while they are read
 Changes  write dates of the party AND of its children: a child changed on its own leaves its party's alone
 Deleted  parties: Tryton's log (ir.model.log), whose entries no longer say which party: ids that are missing
          are asked for in it. Children deleted on their own are seen by the next complete listing only
