@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import tempfile
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -124,6 +125,7 @@ class Store:
             )
         self.engine = _engine(self.url)
         self._boundary = boundary
+        self._thread = threading.local()
 
     @contextmanager
     def write(self, fence: Fence | None = None) -> Iterator[Tx]:
@@ -166,10 +168,7 @@ class Store:
 
     @contextmanager
     def _driver(self) -> Iterator[Any]:
-        try:
-            connection = self.engine.raw_connection()
-        except sa.exc.OperationalError as err:
-            raise TransientError(f"The store cannot be opened ({type(err.orig).__name__}).") from err
+        connection = self._connection()
         try:
             cursor = connection.cursor()
             try:
@@ -182,7 +181,21 @@ class Store:
             finally:
                 cursor.close()
         finally:
-            connection.close()
+            if self.dialect != "sqlite":
+                connection.close()
+
+    def _connection(self) -> Any:
+        """PostgreSQL: one of the pool. SQLite: one a thread, kept, since a check-out costs as much as a query."""
+        kept = getattr(self._thread, "connection", None)
+        if kept is not None:
+            return kept
+        try:
+            connection = self.engine.raw_connection()
+        except sa.exc.OperationalError as err:
+            raise TransientError(f"The store cannot be opened ({type(err.orig).__name__}).") from err
+        if self.dialect == "sqlite":
+            self._thread.connection = connection
+        return connection
 
     def create(self) -> None:
         """All tables, for a store that is thrown away; a kept one is made by `upgrade`."""
@@ -216,6 +229,11 @@ class Store:
             target.close()
 
     def close(self) -> None:
+        """Threads that used the store have ended, or use it no more."""
+        kept = getattr(self._thread, "connection", None)
+        if kept is not None:
+            kept.close()
+        self._thread = threading.local()
         self.engine.dispose()
 
 
