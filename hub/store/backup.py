@@ -80,7 +80,7 @@ def _refuse_while_busy(store: Store, now: float) -> None:
         if revision(store) != REVISIONS[-1]:
             return
         found = holders(store, now)
-    except HubError:
+    except (HubError, sqlite3.DatabaseError):
         return  # a store that cannot be read has nobody working on it
     busy = sorted(name for name, owner in found.items() if not owner_is_dead(owner, machine()))
     if busy:
@@ -114,10 +114,19 @@ def _restore_sqlite(store: Store, source: Path) -> Path | None:
         finally:
             fresh.close()
         kept = _keep_present(store, live)
-        # into the file in use, in one transaction: a process that has it open sees the restored store next
+        _swap(side, live)
+    return kept
+
+
+def _swap(side: Path, live: Path) -> None:
+    """Into the file in use, in one transaction: a process that has it open sees the restored store next."""
+    try:
         with closing(sqlite3.connect(side)) as origin, closing(sqlite3.connect(live, timeout=30)) as target:
             origin.backup(target)
-    return kept
+    except sqlite3.DatabaseError:  # damaged too badly to be written into
+        for log in (live.with_name(live.name + "-wal"), live.with_name(live.name + "-shm")):
+            log.unlink(missing_ok=True)
+        side.replace(live)
 
 
 def _copy_file(source: Path, side: Path) -> None:

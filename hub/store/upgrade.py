@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -125,6 +126,12 @@ def opened(url: str) -> Store:
     store = connected(url)
     try:
         ready(store)
+    except sqlite3.DatabaseError as err:
+        store.close()
+        raise ConfigError(
+            f"The store is damaged ({err}). Nothing was done. `hub db check` says more; "
+            "`hub db restore FILE` puts a backup in its place."
+        ) from err
     except BaseException:
         store.close()
         raise

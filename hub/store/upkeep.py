@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -70,13 +71,10 @@ class Checked:
 
 def check(store: Store, rules: Rules) -> Checked:
     """Look at everything, in one transaction; changes nothing."""
+    if faults := _faults(store):
+        return Checked(None, {}, [Finding("faults in the database file", len(faults), faults[:EXAMPLES])])
     found = Checked(revision(store))
     with store.read() as tx:
-        if store.dialect == "sqlite":
-            said = [row[0] for row in tx.all("PRAGMA integrity_check(20)")]
-            if said != ["ok"]:
-                found.wrong.append(Finding("faults in the database file", len(said), said[:EXAMPLES]))
-                return found
         if found.revision != REVISIONS[-1]:
             found.wrong.append(Finding(f"the schema is not {REVISIONS[-1]}: `hub db upgrade`", 1))
             return found
@@ -92,6 +90,18 @@ def check(store: Store, rules: Rules) -> Checked:
             what = "golden records are not what their sources and the rules of today make of them"
             found.wrong.append(Finding(what, len(stray), stray[:EXAMPLES]))
     return found
+
+
+def _faults(store: Store) -> list[str]:
+    """What SQLite says of its file; PostgreSQL looks after its own."""
+    if store.dialect != "sqlite":
+        return []
+    try:
+        with store.read() as tx:
+            said = [str(row[0]) for row in tx.all("PRAGMA integrity_check(20)")]
+    except sqlite3.DatabaseError as err:
+        return [str(err)]
+    return [] if said == ["ok"] else said
 
 
 def _strays(tx: Tx, rules: Rules) -> Iterator[str]:
