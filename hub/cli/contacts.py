@@ -28,9 +28,7 @@ app = typer.Typer(
     help="Find golden records, see where every value came from, put right what is wrong.",
 )
 
-GoldenId = Annotated[
-    str, typer.Argument(metavar="ID", help="Of a golden record; an id from before a merge too.")
-]
+GoldenId = Annotated[str, typer.Argument(metavar="ID", help="Of a golden record; an id from before a merge too.")]
 HELD = frozenset(map(str, HOLDING))
 CLAIMS = {
     "own": "says",
@@ -42,9 +40,7 @@ CLAIMS = {
 @app.command()
 def find(
     ctx: typer.Context,
-    text: Annotated[
-        str, typer.Argument(help="Name, e-mail, phone, external id, CONNECTION:ID or golden id.")
-    ],
+    text: Annotated[str, typer.Argument(help="Name, e-mail, phone, external id, CONNECTION:ID or golden id.")],
     limit: Limit = 50,
     as_json: Json = False,
 ) -> None:
@@ -96,9 +92,7 @@ def elements(fields: Mapping[str, Any], base: str) -> list[str]:
 
 
 @app.command("show")
-def show_one(
-    ctx: typer.Context, golden_id: GoldenId, limit: Limit = 50, skip: Skip = 0, as_json: Json = False
-) -> None:
+def show_one(ctx: typer.Context, golden_id: GoldenId, limit: Limit = 50, skip: Skip = 0, as_json: Json = False) -> None:
     """One golden record: every value and its source, its records, what each system was told, its history.
 
     --limit and --skip are for the history.
@@ -151,9 +145,7 @@ def _values(story: Story) -> Table:
             table.add_row(*key_and_value(value.key, value.value), _origin(value))
     for pin in story.pins:
         if pin.value is None and all(v.key != pin.field for v in story.values):
-            table.add_row(
-                *key_and_value(pin.field, None), cell(f"removed by a pin of {pin.person}", "magenta")
-            )
+            table.add_row(*key_and_value(pin.field, None), cell(f"removed by a pin of {pin.person}", "magenta"))
     return table
 
 
@@ -248,7 +240,7 @@ def _short(value: Any) -> str:
     if value is None:
         return "nothing"
     text = plain_text(value)
-    return "yes" if value == {} else text if len(text) <= 60 else text[:59] + "…"
+    return "is there" if value == {} else text if len(text) <= 60 else text[:59] + "…"
 
 
 # --- explain ----------------------------------------------------------------------------------------
@@ -281,9 +273,7 @@ def explain(
 def _print_key(out: Console, story: KeyStory) -> None:
     name, value = key_and_value(story.key, story.value)
     there = story.value is not None
-    out.print(
-        name + " = " + value if there else name + ": " + cell(story.key, "dim") + " is not in the record"
-    )
+    out.print(name + " = " + value if there else name + ": " + cell(story.key, "dim") + " is not in the record")
     if story.pin is not None:
         what = "removed" if story.pin.value is None else "fixed"
         show.say(
@@ -293,7 +283,7 @@ def _print_key(out: Console, story: KeyStory) -> None:
     elif story.claims:
         show.say(out, f"  rule: {story.rule}")
     if story.claims:
-        out.print(_claims(story.claims))
+        out.print(_claims(story))
     for telling in story.told:
         show.say(
             out,
@@ -308,21 +298,26 @@ def _print_key(out: Console, story: KeyStory) -> None:
     out.print()
 
 
-def _claims(claims: Iterable[Claim]) -> Table:
+def _claims(story: KeyStory) -> Table:
     table = show.table("", "record", "value", "since", "")
-    for claim in claims:
+    for claim in story.claims:
         gone = "" if claim.held else "; the record is gone"
         table.add_row(
-            Text(
-                "wins" if claim.wins else "loses" if claim.kind != "echo" else "",
-                "green" if claim.wins else "",
-            ),
+            _fate(claim, story.value),
             cell(f"{claim.connection}:{claim.external_id}"),
             cell(_short(claim.value)),
             when(claim.since),
             cell(CLAIMS[claim.kind] + gone, "dim"),
         )
     return table
+
+
+def _fate(claim: Claim, value: Any) -> Text:
+    if claim.wins:
+        return Text("wins", "green")
+    if claim.kind == "echo":
+        return Text("")
+    return Text("agrees") if claim.value == value else Text("loses", "yellow")
 
 
 # --- putting right ----------------------------------------------------------------------------------
@@ -333,12 +328,8 @@ def pin(
     ctx: typer.Context,
     golden_id: GoldenId,
     field: Annotated[str, typer.Argument(help="job_title, custom.NAME, emails/ADDRESS, phones/NUMBER, …")],
-    value: Annotated[
-        str | None, typer.Argument(help="For emails/… and phones/…: the label, may be empty.")
-    ] = None,
-    remove: Annotated[
-        bool, typer.Option("--remove", help="Empty the field, or take the element out.")
-    ] = False,
+    value: Annotated[str | None, typer.Argument(help="For emails/… and phones/…: the label, may be empty.")] = None,
+    remove: Annotated[bool, typer.Option("--remove", help="Empty the field, or take the element out.")] = False,
     by: By = None,
 ) -> None:
     """Fix a value by hand: it beats every system and every rule until it is unpinned. All systems hear it."""
@@ -374,9 +365,7 @@ def unpin(
             pinned = [p.field for p in db.pin_rows(tx, home)]
         if field not in pinned:
             known = f"Pinned: {', '.join(pinned)}." if pinned else "Nothing is pinned there."
-            raise ConfigError(
-                f"{clean(field)} of {home} is not pinned, so nothing was changed. {clean(known)}"
-            )
+            raise ConfigError(f"{clean(field)} of {home} is not pinned, so nothing was changed. {clean(known)}")
         people.unpin(hub, home, field, who)
         _done(hub, golden_id, home, f"the rules decide {field} again")
 
@@ -444,8 +433,7 @@ def parse_ref(text: str) -> tuple[str, str]:
     connection, colon, external_id = text.partition(":")
     if not colon or not connection or not external_id:
         raise ConfigError(
-            f"{clean(text)!r} names no record, so nothing was changed. "
-            "Write CONNECTION:EXTERNAL_ID, such as erp:17."
+            f"{clean(text)!r} names no record, so nothing was changed. Write CONNECTION:EXTERNAL_ID, such as erp:17."
         )
     return connection, external_id
 

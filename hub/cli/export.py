@@ -29,9 +29,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="The crosswalk or the golden records as a CSV file.")
 
-Out = Annotated[
-    Path, typer.Option("--out", metavar="FILE", help="Replaced when complete; only you can read it.")
-]
+Out = Annotated[Path, typer.Option("--out", metavar="FILE", help="Replaced when complete; only you can read it.")]
 
 CROSSWALK = ("connection", "external_id", "golden_id")
 SINGLES = (
@@ -128,7 +126,7 @@ def columns(custom: Sequence[str]) -> tuple[str, ...]:
         *SINGLES,
         *LISTS,
         *ADDRESS,
-        "addresses",
+        "address_count",
         "consents",
         *custom,
         "records",
@@ -140,9 +138,7 @@ def columns(custom: Sequence[str]) -> tuple[str, ...]:
 def flat(head: GoldenHead, records: Iterable[tuple[str, str]], custom: Sequence[str]) -> list[str]:
     """One golden record as cells, in the order of `columns`."""
     fields = head.fields
-    first: Mapping[str, Any] = next(
-        (v for k, v in sorted(fields.items()) if k.startswith("addresses/") and v), {}
-    )
+    first: Mapping[str, Any] = next((v for k, v in sorted(fields.items()) if k.startswith("addresses/") and v), {})
     consents = _elements(fields, "consents")
     return [
         head.id,
@@ -177,7 +173,7 @@ def write_csv(
     """Rows written. The file is whole or as it was before. ConfigError when it cannot be written."""
     written = 0
     with _replacing(path) as file, _progress(path.name, total, quiet=quiet) as advance:
-        writer = csv.writer(file)
+        writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)
         for row in rows:
             writer.writerow([neutral(text) for text in row])

@@ -12,7 +12,8 @@ from rich.table import Table
 
 from hub.cli import show
 from hub.cli.screen import Json
-from hub.cli.show import All, By, ConnectionOption, Limit, Skip, cell, counts_text, plain_text, when
+from hub.cli.show import All, By, ConnectionOption, Limit, Skip, cell, counts_text, when
+from hub.cli.values import say_value
 from hub.errors import ConfigError
 from hub.store import lists
 from hub.store.lists import Part
@@ -80,9 +81,7 @@ def _state(row: HoldRow) -> str:
 
 
 @app.command("show")
-def show_one(
-    ctx: typer.Context, number: Number, limit: Limit = 50, skip: Skip = 0, as_json: Json = False
-) -> None:
+def show_one(ctx: typer.Context, number: Number, limit: Limit = 50, skip: Skip = 0, as_json: Json = False) -> None:
     """One hold: counts, reason, and its plan row by row, old → new. --limit and --skip are for the plan."""
     part = Part(limit, skip)
     with show.opened(ctx) as store, store.read() as tx:
@@ -95,9 +94,7 @@ def show_one(
         return
     out = show.out()
     _print(out, hold)
-    show.rows(
-        out, plan, part, "No rows are kept for this hold: its counts say all there is.", _plan(plan.rows)
-    )
+    show.rows(out, plan, part, "No rows are kept for this hold: its counts say all there is.", _plan(plan.rows))
     if hold.state == "open":
         show.say(out, f"Go on: hub held approve {number}    Not so: hub held refuse {number}")
 
@@ -110,26 +107,22 @@ def _print(out: Console, hold: HoldRow) -> None:
 
 
 def _plan(rows: tuple[PlanRow, ...]) -> Table:
-    table = show.table("row", "connection", "what", "contact", "field", "now", "then")
+    table = show.table("row", "connection", "what", "record", "name", "field", "now", "then")
     for row in rows:
-        head = (str(row.number), cell(row.connection), cell(row.op), cell(row.subject))
-        lines = list(_changes(row.detail)) or [("", "", "")]
-        for n, line in enumerate(lines):
-            table.add_row(*(head if n == 0 else ("", "", "", "")), *map(cell, line))
+        name = row.detail.get("name")
+        head = (str(row.number), cell(row.connection), cell(row.op), cell(row.subject), cell(name))
+        for n, line in enumerate(_changes(row.detail) or [("", "", "")]):
+            table.add_row(*(head if n == 0 else ("", "", "", "", "")), *map(cell, line))
     return table
 
 
 def _changes(detail: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    """(field, now, then); what is no pair of values is said as it is."""
-    found = []
-    for key, value in detail.items():
-        if isinstance(value, list) and len(value) == 2:
-            found.append((key, plain_text(value[0]), plain_text(value[1])))
-        elif isinstance(value, Mapping) and key in ("fields", "changed", "changes"):
-            found += _changes(value)
-        else:
-            found.append((key, "", plain_text(value)))
-    return found
+    """(field, now, then); a question says its evidence instead."""
+    if "evidence" in detail:
+        said = [f"{e['field']}: {e['level']}" for e in detail["evidence"] if isinstance(e, Mapping)]
+        return [(f"{detail.get('bits', 0):+} bits", "; ".join(said), "asked")]
+    fields = detail.get("fields") or {}
+    return [say_value(key, *pair) for key, pair in fields.items() if isinstance(pair, list) and len(pair) == 2]
 
 
 @app.command()

@@ -119,9 +119,7 @@ def bar(bits: float) -> Text:
 
 
 def table(*columns: str, right: Sequence[str] = (), title: str | None = None) -> Table:
-    found = Table(
-        box=None, pad_edge=False, header_style="bold", title=title, title_justify="left", title_style="bold"
-    )
+    found = Table(box=None, pad_edge=False, header_style="bold", title=title, title_justify="left", title_style="bold")
     for name in columns:
         found.add_column(name, justify="right" if name in right else "left", overflow="fold")
     return found
@@ -218,9 +216,7 @@ def person(by: str | None) -> str:
     try:
         return getpass.getuser()
     except (KeyError, OSError, ImportError) as err:
-        raise ConfigError(
-            "Your login name is not known, so nothing was changed. Say who you are: --by NAME."
-        ) from err
+        raise ConfigError("Your login name is not known, so nothing was changed. Say who you are: --by NAME.") from err
 
 
 def numbers(found: Iterable[int]) -> str:
