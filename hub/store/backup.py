@@ -21,7 +21,7 @@ from hub.errors import ConfigError, HubError
 from hub.store.db import Store, Tx, insert_sql
 from hub.store.leases import holders, machine, owner_is_dead
 from hub.store.schema import inbox
-from hub.store.upgrade import REVISIONS, connected, make_private, revision, upgrade
+from hub.store.upgrade import DAMAGED, REVISIONS, connected, make_private, revision, tables, upgrade
 
 TOKEN_STEP = 1_000_000  # fencing tokens after a restore are above any that was given out since the backup
 INBOX = ("connection", "delivery_id", "received_at", "payload")
@@ -80,7 +80,7 @@ def _refuse_while_busy(store: Store, now: float) -> None:
         if revision(store) != REVISIONS[-1]:
             return
         found = holders(store, now)
-    except (HubError, sqlite3.DatabaseError):
+    except (HubError, *DAMAGED):
         return  # a store that cannot be read has nobody working on it
     busy = sorted(name for name, owner in found.items() if not owner_is_dead(owner, machine()))
     if busy:
@@ -123,7 +123,7 @@ def _swap(side: Path, live: Path) -> None:
     try:
         with closing(sqlite3.connect(side)) as origin, closing(sqlite3.connect(live, timeout=30)) as target:
             origin.backup(target)
-    except sqlite3.DatabaseError:  # damaged too badly to be written into
+    except DAMAGED:  # damaged too badly to be written into
         for log in (live.with_name(live.name + "-wal"), live.with_name(live.name + "-shm")):
             log.unlink(missing_ok=True)
         side.replace(live)
@@ -137,7 +137,7 @@ def _copy_file(source: Path, side: Path) -> None:
         ):
             origin.backup(copy)
             said = copy.execute("PRAGMA integrity_check(1)").fetchone()[0]
-    except sqlite3.DatabaseError as err:
+    except DAMAGED as err:
         raise ConfigError(f"{source} is not a backup of a hub ({err}). Nothing was restored.") from err
     if said != "ok":
         raise ConfigError(f"{source} is damaged ({said}). Nothing was restored. Use an older backup.")
@@ -157,7 +157,7 @@ def _keep_present(store: Store, live: Path) -> Path | None:
     kept = live.with_name(live.name + ".before-restore")
     try:
         backup(store, kept, overwrite=True)
-    except (HubError, sqlite3.DatabaseError):
+    except (HubError, *DAMAGED):
         return None
     return kept
 
@@ -209,10 +209,11 @@ def _run_postgres(store: Store, program: str, options: Sequence[str]) -> None:
 def _deliveries(store: Store) -> list[dict[str, Any]]:
     """The inbox as it is now; empty where it cannot be read."""
     try:
+        if inbox.name not in tables(store):
+            return []
         with store.read() as tx:
             rows = tx.all(f"SELECT {', '.join(INBOX)} FROM inbox ORDER BY id")
-    except Exception as err:  # noqa: BLE001  a damaged or empty store is why one restores
-        del err
+    except (HubError, *DAMAGED):  # a damaged or empty store is why one restores
         return []
     return [dict(zip(INBOX, row, strict=True)) for row in rows]
 

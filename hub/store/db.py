@@ -24,6 +24,7 @@ from sqlalchemy.pool import StaticPool
 from hub.errors import ConfigError, LeaseLost, TransientError
 from hub.store.schema import metadata
 
+POOL = {"pool_size": 10, "max_overflow": 40}  # a thread a connection, and those of the web server
 BUSY_SECONDS = 30  # how long a writer waits for the one before it
 WRITER_LOCK = 7_210_150  # advisory lock number of "the one writer" on PostgreSQL
 
@@ -193,6 +194,8 @@ class Store:
             connection = self.engine.raw_connection()
         except sa.exc.OperationalError as err:
             raise TransientError(f"The store cannot be opened ({type(err.orig).__name__}).") from err
+        except sa.exc.TimeoutError as err:
+            raise TransientError("Every connection to the store is in use. The step was not begun.") from err
         if self.dialect == "sqlite":
             self._thread.connection = connection
         return connection
@@ -289,9 +292,9 @@ def _short(err: Exception) -> str:
 
 def _engine(url: sa.URL) -> sa.Engine:
     if url.get_backend_name() != "sqlite":
-        return sa.create_engine(url, pool_pre_ping=True, isolation_level="AUTOCOMMIT")
+        return sa.create_engine(url, pool_pre_ping=True, isolation_level="AUTOCOMMIT", **POOL)
     memory = url.database in (None, "", ":memory:")
-    options: dict[str, Any] = {"poolclass": StaticPool} if memory else {}
+    options: dict[str, Any] = {"poolclass": StaticPool} if memory else POOL
     engine = sa.create_engine(
         url,
         connect_args={"isolation_level": None, "timeout": BUSY_SECONDS, "check_same_thread": False},

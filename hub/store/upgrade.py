@@ -11,6 +11,9 @@ import sqlalchemy as sa
 from hub.errors import ConfigError, TransientError
 from hub.store.db import WRITER_LOCK, Store
 
+DAMAGED = (sqlite3.DatabaseError, sa.exc.DatabaseError)
+"""What a SQLite file raises that is none, or not any more; locks and the like are other errors before."""
+
 REVISIONS = ("0001",)
 """Every schema there ever was, oldest first. Known without alembic, whose loading costs 0.1 s a command."""
 
@@ -126,7 +129,7 @@ def opened(url: str) -> Store:
     store = connected(url)
     try:
         ready(store)
-    except sqlite3.DatabaseError as err:
+    except DAMAGED as err:
         store.close()
         raise ConfigError(
             f"The store is damaged ({err}). Nothing was done. `hub db check` says more; "

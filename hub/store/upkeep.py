@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 from hub.dedupe.survive import Rules, survive
 from hub.store import links as db
 from hub.store.db import Store, Tx
-from hub.store.upgrade import REVISIONS, revision
+from hub.store.upgrade import DAMAGED, REVISIONS, revision
 
 BATCH = 500  # golden records computed anew together
 EXAMPLES = 5
@@ -99,7 +98,7 @@ def _faults(store: Store) -> list[str]:
     try:
         with store.read() as tx:
             said = [str(row[0]) for row in tx.all("PRAGMA integrity_check(20)")]
-    except sqlite3.DatabaseError as err:
+    except DAMAGED as err:
         return [str(err)]
     return [] if said == ["ok"] else said
 
