@@ -191,10 +191,14 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Mapped:
-    """A source record in canonical fields, with what could not be mapped."""
+    """A source record in canonical fields, with what could not be mapped.
+
+    silent  base fields none of whose source paths is present in the record: it says nothing about them
+    """
 
     fields: dict[str, Any]
     problems: tuple[Problem, ...] = ()
+    silent: frozenset[str] = frozenset()
 
 
 # --- claims and golden records ----------------------------------------------------------------------

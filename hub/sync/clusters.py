@@ -159,7 +159,8 @@ class Clusters:
             given = self._given(keep, lose)
             tx.run("UPDATE record SET golden_id = :k WHERE golden_id = :l", k=keep, l=lose)
             tx.run(
-                "UPDATE golden SET state = 'merged', merged_into = :k, version = version + 1, updated_at = :a WHERE id = :l",
+                "UPDATE golden SET state = 'merged', merged_into = :k, version = version + 1, updated_at = :a"
+                " WHERE id = :l",
                 k=keep,
                 l=lose,
                 a=self.now,

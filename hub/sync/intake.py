@@ -56,6 +56,7 @@ class Fresh:
     fingerprint: bytes
     fields: dict[str, Any]
     odd: frozenset[str] = frozenset()
+    silent: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -151,9 +152,8 @@ def _map(run: Run, record: Record, mark: bytes, reading: Reading) -> None:
         reason = "; ".join(f"{p.field}: {p.reason}" for p in mapped.problems)
         values = dumps({p.field: p.value for p in mapped.problems})
         reading.parked.append(work.Parked(record.id, "value", reason, values))
-    reading.fresh[record.id] = Fresh(
-        record, mark, mapped.fields, frozenset(base_field(p.field) for p in mapped.problems)
-    )
+    odd = frozenset(base_field(p.field) for p in mapped.problems)
+    reading.fresh[record.id] = Fresh(record, mark, mapped.fields, odd, mapped.silent)
 
 
 def original(record: Record) -> str:
@@ -350,7 +350,7 @@ def _edit(
     base = dict(link.agreed())
     if "echo" in hub.off:
         payloads = ()
-    edits = take(link, fresh.fields, payloads, run.route.mapping.stored)
+    edits = take(link, fresh.fields, payloads, run.route.mapping.stored, fresh.silent)
     record = fresh.record
     at = record.changed_at.timestamp() if record.changed_at else hub.clock()
     fights = [f for e in edits if (f := _fight(run, cluster, link, e, base))]

@@ -15,7 +15,7 @@ differ from it:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -114,17 +114,22 @@ class Edit:
     theirs: Any
 
 
-def take(link: Link, pulled: Fields, pending: Iterable[Fields], stored: Stored) -> list[Edit]:
+def take(
+    link: Link, pulled: Fields, pending: Iterable[Fields], stored: Stored, silent: Collection[str] = ()
+) -> list[Edit]:
     """Bring a link up to what was just read; return the fields in which that is news.
 
     pulled   the record as it is now, canonical
     pending  payloads sent with no acknowledged outcome, in golden's terms: a value equal to one of them, in
              the form the system keeps, is our own and no edit
+    silent   fields, or keys, of which the record says nothing: a lost column is not an emptied one
     """
     sent = _expected(pending, stored)
     base = link.agreed() if link.told else dict(link.fields)
     edits = []
     for key in sorted(link.fields.keys() | pulled.keys()):
+        if key not in pulled and (key in silent or base_field(key) in silent or base_field(key) not in MANY):
+            continue
         before, now = link.fields.get(key), pulled.get(key)
         if not differs(key, before, now):
             if key in pulled:

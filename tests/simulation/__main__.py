@@ -70,9 +70,8 @@ def run(seeds: range, off: tuple[str, ...], processes: int) -> int:
                     print(f"seed {seed}: {said}", flush=True)
     seconds = time.perf_counter() - started
     print(f"{len(seeds)} histories in {seconds:.1f} s, {len(seeds) / seconds:.0f} a second on {processes} processes")
-    print(
-        f"crashes: {sum(crashes)}, at least {min(crashes)} a history; other faults: {sum(faults)}, at least {min(faults)}"
-    )
+    print(f"crashes: {sum(crashes)}, at least {min(crashes)} a history")
+    print(f"other faults: {sum(faults)}, at least {min(faults)} a history")
     for kind, n in sorted(hits.items()):
         print(f"  {kind:14} {n}")
     print(f"{len(bad)} violations")

@@ -33,7 +33,7 @@ LIMITS = Limits(
     consents=Limit(None, 4),
 )
 ENOUGH_CRASHES, ENOUGH_FAULTS = 10, 20
-MOST_STEPS = 400
+MOST_STEPS = 3000
 
 
 @lru_cache(1)
@@ -145,6 +145,7 @@ class History:
 
     def _step(self) -> None:
         rng = self.world.rng
+        self.world.now += rng.uniform(0.0, 20.0)
         roll = rng.random()
         if roll < 0.30:
             self.people.act()
