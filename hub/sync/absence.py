@@ -31,6 +31,7 @@ class Seen:
 
     def __init__(self) -> None:
         self._bits = bytearray()
+        self.nameless = 0  # items that could not be read, key included: any record may be among them
 
     def add(self, record_ids: Iterable[int]) -> None:
         bits = self._bits
@@ -48,8 +49,12 @@ class Seen:
 def mark_absent(hub: Hub, run: Run, seen: Seen) -> None:
     """After one complete listing: who is missing is in doubt; who is missing again has gone.
 
-    Held when the listing shrank by more than the limit on deletions: then nobody is marked.
+    Held when the listing shrank by more than the limit on deletions: then nobody is marked. Nobody is either where
+    part of the listing could not be read.
     """
+    if seen.nameless:
+        run.notes.append(f"{seen.nameless} items had no readable key, so nobody was taken for missing")
+        return
     with hub.store.read() as tx:
         there = missing = 0
         for number, _ in _known(tx, run.name):

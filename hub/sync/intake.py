@@ -66,9 +66,11 @@ class Reading:
     seen     record ids of all that are there, for the proof of absence
     touched  unchanged records that were in another state: (record id, state now)
     settles  intents whose outcome this reading tells
+    nameless items that could not be read, key included
     """
 
     total: int = 0
+    nameless: int = 0
     unchanged: int = 0
     seen: list[int] = field(default_factory=list)
     touched: list[tuple[int, LinkState]] = field(default_factory=list)
@@ -129,6 +131,7 @@ def _collect(items: Iterable[Record | Tombstone | Unreadable], reading: Reading)
             reading.gone[item.id] = item
             records.pop(item.id, None)
         else:
+            reading.nameless += item.id is None
             reading.parked.append(work.Parked(item.id or item.where, "read", item.reason, item.original))
     return records
 

@@ -228,10 +228,8 @@ def _pull(hub: Hub, run: Run, state: work.ConnectionRow, orders: Orders) -> None
     except CursorExpired:
         since = None
         complete = _read_all(hub, run, None, state.cursor, orders)
-    if complete and since is None and can.complete:
-        seen = complete
-        # before anything is concluded from absence, the listing is on record as complete
-        mark_absent(hub, run, seen)
+    if complete is not None and since is None and can.complete:
+        mark_absent(hub, run, complete)
         with hub.store.write(run.fence) as tx:
             work.mark_connection(tx, run.name, full_at=hub.clock())
 
@@ -243,6 +241,7 @@ def _read_all(hub: Hub, run: Run, since: str | None, saved: str | None, orders: 
         reading = read_page(hub, run, page.items)
         saved = _save(hub, run, page, reading, saved)
         seen.add(reading.seen)
+        seen.nameless += reading.nameless
         if run.progress:
             run.progress(run)
         if orders.stop():
