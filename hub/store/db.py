@@ -192,8 +192,9 @@ class Store:
             return kept
         try:
             connection = self.engine.raw_connection()
-        except sa.exc.OperationalError as err:
-            raise TransientError(f"The store cannot be opened ({type(err.orig).__name__}).") from err
+        except (sa.exc.OperationalError, self.engine.dialect.loaded_dbapi.OperationalError) as err:
+            reason = type(getattr(err, "orig", err)).__name__
+            raise TransientError(f"The store cannot be opened ({reason}). Nothing was done.") from err
         except sa.exc.TimeoutError as err:
             raise TransientError("Every connection to the store is in use. The step was not begun.") from err
         if self.dialect == "sqlite":

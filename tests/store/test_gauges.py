@@ -1,0 +1,62 @@
+"""How connections stand, as the store tells it."""
+
+from datetime import UTC, datetime
+
+from prometheus_client import CollectorRegistry, generate_latest
+
+from hub.metrics import StateCollector
+from hub.store import work
+from hub.store.gauges import StoreGauges, standings
+
+NOW = 1_800_000_000.0
+AT = datetime.fromtimestamp(NOW, UTC)
+
+
+def fill(store):
+    with store.write() as tx:
+        work.acquire(tx, "crm", "me", NOW, 60)
+        work.mark_connection(tx, "crm", started_at=NOW - 100, ok_at=NOW - 60, full_at=NOW - 90)
+        work.enqueue(tx, [("crm", "g1"), ("crm", "g2")], NOW - 50, "r1", optouts={"g2"})
+        work.open_hold(tx, "crm", "r1", "deletes", {"deletes": 7}, "many", NOW)
+        work.park(tx, "crm", [work.Parked("3", "map", "odd", "{}")], NOW, "r1")
+        work.start_run(tx, "r1", "crm", NOW - 70)
+        work.end_run(tx, "r1", NOW - 60, "held", {"pulled": 5}, "many")
+
+
+def test_every_gauge_is_read(store):
+    fill(store)
+
+    found = StoreGauges(store, ["crm", "new"]).gauges()
+
+    crm = found["crm"]
+    assert crm.last_complete == datetime.fromtimestamp(NOW - 60, UTC)
+    assert crm.oldest_opt_out == datetime.fromtimestamp(NOW - 50, UTC)
+    assert (crm.queue_depth, crm.held, crm.parked) == (2, 1, 1)
+    assert found["new"].last_complete is None
+
+
+def test_connections_that_are_configured_no_more_are_left_out(store):
+    fill(store)
+
+    assert list(StoreGauges(store, ["other"]).gauges()) == ["other"]
+
+
+def test_the_standing_tells_of_the_last_run(store):
+    fill(store)
+
+    (crm,) = standings(store, ["crm"], NOW)
+
+    assert (crm.last_run, crm.last_status, crm.last_error, crm.counts) == ("r1", "held", "many", {"pulled": 5})
+    assert crm.running
+    assert crm.gates == ("deletes",)
+    assert crm.started
+
+
+def test_a_store_that_is_away_shows_in_the_metrics(store):
+    registry = CollectorRegistry()
+    registry.register(StateCollector(StoreGauges(store, ["crm"]), lambda: AT))
+    fill(store)
+    text = generate_latest(registry).decode()
+
+    assert "hub_state_readable 1.0" in text
+    assert 'hub_optout_unacknowledged_seconds{connection="crm"} 50.0' in text

@@ -1,0 +1,115 @@
+"""Deliveries: once, in order, durable; forgotten when they are old and pulled."""
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from hub.errors import TransientError
+from hub.store.db import Store
+from hub.store.inbox import KEPT_SECONDS, StoreInbox, prune, waiting
+
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def inbox(store):
+    return StoreInbox(store)
+
+
+def test_a_delivery_is_read_as_it_was_stored(inbox):
+    assert inbox.add("form", "d1", NOW, {"emails": "ann@example.org", "größe": ["ü", None, 1.5]})
+
+    ((number, delivery_id, at, payload),) = inbox.of("form").read(0, 10)
+
+    assert number > 0
+    assert (delivery_id, at, payload) == ("d1", NOW, {"emails": "ann@example.org", "größe": ["ü", None, 1.5]})
+
+
+def test_a_delivery_that_comes_twice_is_stored_once(inbox):
+    inbox.add("form", "d1", NOW, {"n": 1})
+
+    assert not inbox.add("form", "d1", NOW, {"n": 2})
+    assert [row[3] for row in inbox.of("form").read(0, 10)] == [{"n": 1}]
+
+
+def test_forms_do_not_see_one_another(inbox):
+    inbox.add("one", "d1", NOW, {})
+    assert inbox.add("two", "d1", NOW, {})
+
+    assert len(inbox.of("one").read(0, 10)) == 1
+
+
+def test_reading_goes_on_after_a_number(inbox):
+    for n in range(5):
+        inbox.add("form", f"d{n}", NOW, {"n": n})
+    reader = inbox.of("form")
+    first = reader.read(0, 2)
+
+    rest = reader.read(first[-1][0], 10)
+
+    assert [row[3]["n"] for row in [*first, *rest]] == list(range(5))
+
+
+def test_whoever_read_up_to_a_number_has_missed_none_before_it(inbox):
+    """Writers at once: numbers become visible in their order."""
+    seen, reader = [], inbox.of("form")
+
+    def write(worker):
+        for n in range(25):
+            inbox.add("form", f"{worker}-{n}", NOW, {})
+
+    with ThreadPoolExecutor(4) as pool:
+        jobs = [pool.submit(write, worker) for worker in range(4)]
+        while not all(job.done() for job in jobs) or reader.read(seen[-1] if seen else 0, 1):
+            seen.extend(row[0] for row in reader.read(seen[-1] if seen else 0, 7))
+        for job in jobs:
+            job.result()
+
+    assert len(seen) == 100
+    assert seen == sorted(seen)
+
+
+@pytest.mark.parametrize("url", ["sqlite:////no/such/folder/hub.db", "postgresql+psycopg://hub@127.0.0.1:1/hub"])
+def test_a_store_that_is_away_says_when_to_come_again(url):
+    with closing(Store(url)) as away, pytest.raises(TransientError) as told:
+        StoreInbox(away).add("form", "d1", NOW, {})
+
+    assert told.value.retry_after
+
+
+def test_only_old_deliveries_that_were_pulled_are_forgotten(inbox, store):
+    old = NOW - timedelta(seconds=KEPT_SECONDS + 1)
+    for name, at in (("pulled", old), ("fresh", NOW), ("waiting", old)):
+        inbox.add("form", name, at, {})
+    number = inbox.of("form").read(0, 2)[-1][0]
+    with store.write() as tx:
+        tx.run("INSERT INTO connection_state (name, cursor) VALUES ('form', :c)", c=str(number))
+
+    assert prune(store, NOW.timestamp()) == 1
+    assert [row[1] for row in inbox.of("form").read(0, 10)] == ["fresh", "waiting"]
+
+
+def test_numbers_are_not_used_again_after_a_forgetting(inbox, store):
+    inbox.add("form", "d1", NOW - timedelta(days=40), {})
+    last = inbox.of("form").read(0, 1)[0][0]
+    with store.write() as tx:
+        tx.run("INSERT INTO connection_state (name, cursor) VALUES ('form', :c)", c=str(last))
+    prune(store, NOW.timestamp())
+    inbox.add("form", "d2", NOW, {})
+
+    assert [row[1] for row in inbox.of("form").read(last, 10)] == ["d2"]
+
+
+def test_a_form_waits_until_its_last_delivery_was_pulled(inbox, store):
+    inbox.add("form", "d1", NOW, {})
+    with store.read() as tx:
+        before = waiting(tx, ["form", "other"])
+    number = inbox.of("form").read(0, 1)[0][0]
+    with store.write() as tx:
+        tx.run("INSERT INTO connection_state (name, cursor) VALUES ('form', :c)", c=str(number))
+    with store.read() as tx:
+        after = waiting(tx, ["form", "other"])
+
+    assert (before, after) == ({"form"}, set())
