@@ -205,4 +205,5 @@ def write_time(at: datetime) -> dict[str, Any]:
 
 def read_time(value: Mapping[str, Any]) -> datetime:
     """Aware UTC of such an object."""
-    return datetime(*(value[part] for part in _PARTS), tzinfo=UTC)
+    year, month, day, hour, minute, second, micro = (int(value[part]) for part in _PARTS)
+    return datetime(year, month, day, hour, minute, second, micro, tzinfo=UTC)

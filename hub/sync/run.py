@@ -102,7 +102,8 @@ def _run(hub: Hub, run: Run, orders: Orders) -> Result:
         state = _begin(hub, run, orders)
         if isinstance(state, Result):
             return state
-        status, message = _outcome(hub, run, state, orders)
+        status, said = _outcome(hub, run, state, orders)
+        message = "; ".join(part for part in (said, *run.notes) if part) or None
         _end(hub, run, status, message)
     except LeaseLost as err:
         return Result(run.name, run.id, "failed", run.counts, str(err))
