@@ -53,7 +53,9 @@ def test_a_request_of_a_dead_process_is_waited_for(store, dead):
     assert is_free(store, NOW + SETTLE_SECONDS + 1)
 
 
-@pytest.mark.parametrize("owner", ["elsewhere:1:x", f"{machine()}:{os.getpid()}:x", "odd"])
+@pytest.mark.parametrize(
+    "owner", ["elsewhere:1:x", f"{machine()}:{os.getpid()}:x", "odd"], ids=["elsewhere", "alive", "odd"]
+)
 def test_whoever_may_be_alive_keeps_its_lease(store, owner):
     held_by(store, owner)
 
