@@ -173,7 +173,7 @@ def write_csv(
     """Rows written. The file is whole or as it was before. ConfigError when it cannot be written."""
     written = 0
     with _replacing(path) as file, _progress(path.name, total, quiet=quiet) as advance:
-        writer = csv.writer(file, lineterminator="\n")
+        writer = csv.writer(file)  # lines end in CRLF: with LF alone, a CR inside a value would not be quoted
         writer.writerow(header)
         for row in rows:
             writer.writerow([neutral(text) for text in row])
