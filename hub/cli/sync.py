@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -15,7 +16,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from hub.cli.screen import DONE, FAILED, SET_ASIDE, Chosen, Json, print_json, screen
+from hub.cli.screen import DONE, FAILED, SET_ASIDE, Chosen, Json, complain, print_json, screen
 from hub.config import HubConfig, connection_config
 from hub.errors import ConfigError
 from hub.secrets import redact
@@ -36,6 +37,8 @@ WORK = {"conflicts": "conflicts", "asked": "to review", "set_aside": "set aside"
 COUNTS = READ | {"pushed": "written there"} | WORK
 """Outcome as the engine counts it → column of the table."""
 FOR_PEOPLE = ("held", "paused")
+STOP_SECONDS = 30.0
+STOPPED = 130
 
 
 @app.command()
@@ -45,9 +48,7 @@ def sync(
     yes: Annotated[
         bool, typer.Option("--yes", help="Approve first syncs and whatever else waits or would be held.")
     ] = False,
-    full: Annotated[
-        bool, typer.Option("--full", help="List every record instead of only what changed.")
-    ] = False,
+    full: Annotated[bool, typer.Option("--full", help="List every record instead of only what changed.")] = False,
     as_json: Json = False,
 ) -> None:
     """Run one cycle of the connections now: read them, match, merge, and write back what each lacks.
@@ -69,7 +70,7 @@ def sync(
     else:
         _print(results, holds)
     if stopping.is_set():
-        raise typer.Exit(130)
+        raise typer.Exit(STOPPED)
     raise typer.Exit(exit_code(results.values()))
 
 
@@ -78,14 +79,12 @@ def chosen(config: HubConfig, names: Sequence[str] | None) -> list[str]:
     for name in names or ():
         if not connection_config(config, name).enabled:
             raise ConfigError(
-                f"The connection {name} is not enabled, so nothing was done. "
-                "Set `enabled: true` in hub.yaml to use it."
+                f"The connection {name} is not enabled, so nothing was done. Set `enabled: true` in hub.yaml to use it."
             )
     found = list(dict.fromkeys(names or (n for n, c in config.connections.items() if c.enabled)))
     if not found:
         raise ConfigError(
-            "There is no enabled connection yet, so nothing was done. "
-            "Add one to hub.yaml below `connections`."
+            "There is no enabled connection yet, so nothing was done. Add one to hub.yaml below `connections`."
         )
     return found
 
@@ -107,6 +106,7 @@ def _wait_for_the_dead(shop: Workshop) -> None:
 
     wait = release_dead(shop.store, shop.hub.clock())
     if wait:
+        complain(f"A sync that was killed may still be heard by a system: waiting {wait:.0f} seconds.")
         time.sleep(wait)
 
 
@@ -126,12 +126,15 @@ def _run(
 
 @contextmanager
 def _stopped_by_signal(stopping: threading.Event) -> Iterator[None]:
-    """The first Ctrl-C or SIGTERM ends every run after its page; a second Ctrl-C breaks off at once."""
+    """The first Ctrl-C or SIGTERM ends every run after its page; a second one, or 30 seconds, break off."""
 
-    def stop(number: int, _: FrameType | None) -> None:
-        if stopping.is_set() and number == signal.SIGINT:
-            raise KeyboardInterrupt
+    def stop(_: int, __: FrameType | None) -> None:
+        if stopping.is_set():
+            break_off()
         stopping.set()
+        timer = threading.Timer(STOP_SECONDS, break_off)
+        timer.daemon = True
+        timer.start()
 
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -142,6 +145,12 @@ def _stopped_by_signal(stopping: threading.Event) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def break_off() -> None:
+    """Threads that wait for a system's answer must not keep the process; the next run takes it up."""
+    complain("Broken off. What was saved stays saved; the same command goes on from there.")
+    os._exit(STOPPED)
 
 
 class Live:

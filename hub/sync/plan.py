@@ -38,13 +38,14 @@ class Plan:
 
     counts  by connection: what would be read, made, changed, and written there
     holds   (connection, gate, reason) of what would wait for a person
-    rows    the first `MOST_ROWS` of `total`
+    rows    the first `most` of `total`
     """
 
     counts: dict[str, dict[str, int]] = field(default_factory=dict)
     holds: list[tuple[str, str, str]] = field(default_factory=list)
     rows: list[Row] = field(default_factory=list)
     total: int = 0
+    most: int = MOST_ROWS
 
     def count(self, connection: str, outcome: str, n: int = 1) -> None:
         counts = self.counts.setdefault(connection, {})
@@ -58,7 +59,7 @@ class Plan:
 
     @property
     def is_full(self) -> bool:
-        return len(self.rows) >= MOST_ROWS
+        return len(self.rows) >= self.most
 
 
 class Reader(Connector):
@@ -102,13 +103,14 @@ def preview(hub: Hub, connector: Connector, name: str) -> tuple[dict[str, int], 
     return {k: n for k, n in counts.items() if n and k not in READING}, plan.rows
 
 
-def make_plan(hub: Hub, connectors: Mapping[str, Connector], *, full: bool = False) -> Plan:
+def make_plan(hub: Hub, connectors: Mapping[str, Connector], *, full: bool = False, most: int = MOST_ROWS) -> Plan:
     """What a sync of these connections, one after the other, would do.
 
     full  list everything, whatever the cursors
+    most  rows that are kept; all are counted
     Errors of a connection are raised: a plan that leaves one out would be wrong about the others too.
     """
-    plan = Plan()
+    plan = Plan(most=most)
     with hub.store.scratch() as store:
         try:
             trial = replace(hub, store=store, meter=NoMeter())
