@@ -175,7 +175,8 @@ def acknowledge(link: Link, sent: Fields, answer: Fields | None, stored: Stored,
     if answer is None:
         answer = {k: v for k, pairs in expected.items() for _, _, v in pairs if v is not None}
     strays = _strays(link, sent, answer, expected)
-    for golden_key, value in sent.items():
+    # removals first: what is kept under a removed key may be their form of another value that was sent
+    for golden_key, value in sorted(sent.items(), key=lambda item: item[1] is not None):
         _settle(link, golden_key, value, answer, expected, strays, at)
 
 
