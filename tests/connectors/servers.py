@@ -38,17 +38,22 @@ class Server:
     user: str
     stop_signal: signal.Signals
     process: subprocess.Popen[bytes] | None = None
+    ready_line: bytes = b""  # of its log: some listen before they let anybody in
 
     def start(self) -> None:
         with (self.folder / "log").open("ab") as log:
+            begun = log.tell()
             self.process = subprocess.Popen(
                 self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **as_user(self.user)
             )
         deadline = time.monotonic() + START_SECONDS
-        while not answers(self.port):
+        while not (answers(self.port) and self._is_ready(begun)):
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"{self.name} did not start: {(self.folder / 'log').read_text()[-2000:]}")
             time.sleep(0.05)
+
+    def _is_ready(self, begun: int) -> bool:
+        return self.ready_line in (self.folder / "log").read_bytes()[begun:]
 
     def stop(self) -> None:
         if self.process is None:
@@ -83,7 +88,9 @@ def postgres() -> Iterator[Server]:
         }
         flags = [flag for key, value in options.items() for flag in ("-c", f"{key}={value}")]
         command = [binary, "-D", str(folder / "data"), "-p", str(port), *flags]
-        with running(Server("PostgreSQL", port, folder, command, user, signal.SIGINT)) as server:
+        ready = b"ready to accept connections"
+        postgresql = Server("PostgreSQL", port, folder, command, user, signal.SIGINT, ready_line=ready)
+        with running(postgresql) as server:
             yield server
 
 
