@@ -8,7 +8,6 @@ they are not deleted.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from hub.dedupe import consent
@@ -19,7 +18,7 @@ from hub.store.db import Tx, dumps
 from hub.sync.clusters import Cluster, Clusters
 from hub.sync.engine import Held, Hub, Run, chunks
 from hub.sync.guard import held
-from hub.sync.intake import read_page, save_page
+from hub.sync.intake import iso, read_page, save_page
 from hub.sync.lacks import lacks
 from hub.sync.link import HOLDING, Link
 
@@ -133,7 +132,7 @@ def _opt_out(hub: Hub, tx: Tx, run: Run, links: Iterable[Link]) -> None:
 
 def deny(link: Link, now: float, basis: str) -> None:
     """Turn every consent a link grants into a denial."""
-    at = datetime.fromtimestamp(now, UTC).isoformat(timespec="seconds")
+    at = iso(now)
     for key, value in list(link.fields.items()):
         if key.startswith(consent.PREFIX) and value and value.get("status") != consent.DENIED:
             link.fields[key] = {"status": consent.DENIED, "at": at, "basis": basis}

@@ -98,7 +98,7 @@ def _read_again(tx: Tx, rows: Iterable[lists.ParkedRow]) -> None:
         [{"c": r.connection, "e": r.external_id} for r in stale],
     )
     for name in sorted({r.connection for r in stale}):
-        work.mark_connection(tx, name, full_at=None)
+        work.mark_connection(tx, name, full_at=None, cursor=None)
 
 
 # --- conflicts --------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any
 
@@ -25,7 +26,7 @@ from hub.sync.conflicts import Fight, log_fights
 from hub.sync.engine import Held, Hub, Run, golden_of
 from hub.sync.guard import held, most
 from hub.sync.lacks import lacks
-from hub.sync.link import HOLDING, Edit, Link, date_edits, differs, take
+from hub.sync.link import HOLDING, Edit, Link, date_consents, date_edits, differs, take
 from hub.sync.place import Newcomer, place
 
 MATCHED = frozenset(
@@ -346,14 +347,13 @@ def _edit(
     hub: Hub, run: Run, cluster: Cluster, link: Link, fresh: Fresh, payloads: Sequence[Fields]
 ) -> tuple[list[Edit], list[Fight]]:
     """Take a reading into a known link; returns what is news, and which of it is a conflict."""
-    differing = [
-        k for k in link.fields.keys() | fresh.fields.keys() if differs(k, link.fields.get(k), fresh.fields.get(k))
-    ]
+    pulled = date_consents(link, fresh.fields, iso(hub.clock()))
+    differing = [k for k in link.fields.keys() | pulled.keys() if differs(k, link.fields.get(k), pulled.get(k))]
     floor = {k: max(t) for k in differing if (t := [m.claimed_since(k) for m in cluster.members if m.claims(k)])}
     base = dict(link.agreed())
     if "echo" in hub.off:
         payloads = ()
-    edits = take(link, fresh.fields, payloads, run.route.mapping.stored, fresh.silent)
+    edits = take(link, pulled, payloads, run.route.mapping.stored, fresh.silent)
     record = fresh.record
     at = record.changed_at.timestamp() if record.changed_at else hub.clock()
     fights = [f for e in edits if (f := _fight(run, cluster, link, e, base))]
@@ -365,6 +365,10 @@ def _edit(
     cluster.touched = True
     cluster.told_by.add(run.name)
     return edits, fights
+
+
+def iso(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")
 
 
 def _revive(cluster: Cluster) -> None:
@@ -411,15 +415,16 @@ def _attach(hub: Hub, run: Run, cluster: Cluster, link: Link, fresh: Fresh, payl
     """Give a new link its content. What an unacknowledged create of ours had sent is our own echo."""
     record = fresh.record
     now = hub.clock()
+    pulled = date_consents(link, fresh.fields, iso(now))
     link.changed = record.changed_at.timestamp() if record.changed_at else now
     link.fingerprint, link.version, link.odd = fresh.fingerprint, record.version, set(fresh.odd)
     if payloads and "multi" in hub.off:
         payloads = payloads[-1:]
     if payloads and "echo" not in hub.off:
-        edits = take(link, fresh.fields, payloads, run.route.mapping.stored)
+        edits = take(link, pulled, payloads, run.route.mapping.stored)
         date_edits(link, edits, now, {}, set())
     else:
-        link.fields = dict(fresh.fields)
+        link.fields = dict(pulled)
     cluster.members.append(link)
     cluster.touched = cluster.joined = True
     cluster.told_by.add(run.name)

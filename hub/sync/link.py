@@ -150,6 +150,26 @@ def take(
     return edits
 
 
+def date_consents(link: Link, pulled: Fields, now: str) -> Fields:
+    """Give consents that come without a time the time at which they were first seen like that.
+
+    now  ISO 8601. A denial is at the latest as old as that, so a later explicit opt-in can be told from it.
+    Who had left a list and is on it again has joined by an act of their own.
+    """
+    dated: dict[str, Any] = {}
+    for key, value in pulled.items():
+        if not key.startswith("consents/") or not value or value.get("at"):
+            continue
+        before = link.fields.get(key)
+        if before and before.get("status") == value.get("status"):
+            dated[key] = before
+        elif link.state is LinkState.LEFT and value.get("status") == "granted":
+            dated[key] = {**value, "at": now, "basis": "explicit"}
+        else:
+            dated[key] = {**value, "at": now}
+    return {**pulled, **dated} if dated else pulled
+
+
 def date_edits(link: Link, edits: Iterable[Edit], at: float, floor: Mapping[str, float], fought: set[str]) -> None:
     """Say since when the edited values are claimed.
 

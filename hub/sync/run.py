@@ -222,17 +222,22 @@ def _pull(hub: Hub, run: Run, state: work.ConnectionRow, orders: Orders) -> None
     since = state.cursor
     can = run.route.can
     due = state.full_at is None or hub.clock() - state.full_at >= run.route.full_every
-    if orders.full or (can.complete and due):
+    resumes = state.full_at is None and since is not None  # a first listing that was cut short
+    if orders.full or (can.complete and due and not resumes):
         since = None
     try:
         complete = _read_all(hub, run, since, state.cursor, orders)
     except CursorExpired:
         since = None
         complete = _read_all(hub, run, None, state.cursor, orders)
-    if complete is not None and since is None and can.complete:
+    if complete is None or not can.complete or (since is not None and not resumes):
+        return
+    if since is None:
         mark_absent(hub, run, complete)
-        with hub.store.write(run.fence) as tx:
-            work.mark_connection(tx, run.name, full_at=hub.clock())
+    with hub.store.write(run.fence) as tx:
+        if since is not None:  # listed in two parts: it proves nobody's absence, but all are known now
+            run.population = db.count_there(tx, run.name) - run.counts.get("creates", 0)
+        work.mark_connection(tx, run.name, full_at=hub.clock())
 
 
 def _read_all(hub: Hub, run: Run, since: str | None, saved: str | None, orders: Orders) -> Seen | None:
