@@ -120,6 +120,14 @@ def count_doomed(tx: Tx, connection: str) -> int:
     return int(row[0]) if row else 0
 
 
+def count_there(tx: Tx, connection: str) -> int:
+    """Records of a connection that are there, as far as we know."""
+    row = tx.one(
+        "SELECT count(*) FROM record WHERE connection = :c AND state IN ('live', 'archived', 'absent')", c=connection
+    )
+    return int(row[0]) if row else 0
+
+
 def set_state(tx: Tx, ids: Sequence[int], state: LinkState) -> None:
     tx.run("UPDATE record SET state = :s WHERE id IN :*ids", s=str(state), ids=list(ids))
 
