@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from typing import Any
 
 from hub.config import HubConfig, connection_config, connection_mapping
 from hub.connectors.contract import Can, Connector, Inbox
 from hub.errors import ConfigError, HubError, RecordError
 from hub.mapping.apply import ContactMapping
+from hub.mapping.paths import parse_path
 from hub.model import Problem, Record, Unreadable
 from hub.opening import open_connector
 
@@ -89,18 +91,42 @@ def _with_sample(finding: Finding, connector: Connector, mapping: ContactMapping
             if items:
                 break
     unreadable = tuple(f"{item.where}: {item.reason}" for item in items if isinstance(item, Unreadable))
-    record = next((item for item in items if isinstance(item, Record)), None)
-    if record is None:
+    records = [item for item in items if isinstance(item, Record)]
+    if not records:
         return replace(finding, problems=unreadable)
+    record = records[0]
+    finding = replace(finding, warnings=(*finding.warnings, *_lacking(mapping, records)))
     try:
         mapping.inward(record)
         rows = tuple(_row(*line) for line in mapping.explain(record))
     except RecordError as err:
         return replace(finding, problems=(*unreadable, f"the first record would be set aside: {err}"))
     lost = tuple(f"{row.path} → {row.key}: {row.problem}" for row in rows if row.problem)
-    return replace(
-        finding, problems=(*unreadable, *lost), sample=rows, unmapped=tuple(mapping.unmapped(record))
-    )
+    return replace(finding, problems=(*unreadable, *lost), sample=rows, unmapped=tuple(mapping.unmapped(record)))
+
+
+def _lacking(mapping: ContactMapping, records: Sequence[Record]) -> Iterator[str]:
+    """A warning about columns of the mapping that no record of the page has: lost, renamed or misspelled."""
+    absent = mapping.absent(records[0])
+    for record in records[1:]:
+        if not absent:
+            return
+        here = set(mapping.absent(record))
+        absent = [path for path in absent if path in here]
+    if absent:
+        names = list(dict.fromkeys(name for record in records for name in record.fields))
+        said = "; ".join(path + _meant(path, names) for path in absent)
+        yield f"the mapping names columns that the record does not have: {said}"
+
+
+def _meant(path: str, names: Sequence[str]) -> str:
+    """The column that comes next to the one of the path, if that column is not there."""
+    head = parse_path(path).head
+    if head in names:
+        return ""
+    folded = {name.casefold(): name for name in names}
+    close = get_close_matches(head.casefold(), folded, 1)
+    return f", did you mean {folded[close[0]]}?" if close else ""
 
 
 def _row(path: str, before: Any, key: str, after: Any) -> SampleRow:

@@ -52,13 +52,36 @@ class Empty(Acorn):
         yield Page((), None)
 
 
+class Renamed(Acorn):
+    """Its mapping has three columns: `nachname` is misspelled, `email` is not in every record."""
+
+    default_mapping = "fields: {given_name: vorname, family_name: Nachnahme, emails: email, phones: 'tels[].nr'}"
+    items = (
+        Record("1", {"vorname": "Ann", "nachname": "Lee", "tels": [{"no": "1"}]}),
+        Record("2", {"vorname": "Bob", "nachname": "Lee", "tels": [], "email": None}),
+        Record("3", {"vorname": "Eve", "nachname": "Lee", "tels": [{"no": "2"}], "email": None}),
+    )
+
+
+class Lost(Renamed):
+    items = Renamed.items[:1]
+
+
 class Storeless(Acorn):
     def pull(self, since):
         raise ConfigError("needs the store")
         yield Page((), None)
 
 
-TYPES = {"storeless": Storeless, "acorn": Acorn, "closed": Closed, "torn": Torn, "empty": Empty}
+TYPES = {
+    "storeless": Storeless,
+    "renamed": Renamed,
+    "lost": Lost,
+    "acorn": Acorn,
+    "closed": Closed,
+    "torn": Torn,
+    "empty": Empty,
+}
 
 
 @pytest.fixture
@@ -94,6 +117,17 @@ def test_a_value_that_cannot_be_mapped_is_a_problem_that_does_not_show_it(check)
 
 def test_fields_that_nothing_reads_are_named(check):
     assert check("acorn").unmapped == ("shoe_size",)
+
+
+def test_columns_of_the_mapping_that_no_record_has_are_a_warning_with_a_guess(check):
+    assert check("renamed").warnings[1:] == (
+        "the mapping names columns that the record does not have: Nachnahme, did you mean nachname?",
+    )
+    assert check("lost").warnings[1].endswith("Nachnahme, did you mean nachname?; email; tels[].nr")
+
+
+def test_columns_that_map_by_their_names_need_not_be_there(check):
+    assert check("acorn").warnings == ("the key expires soon",)
 
 
 def test_a_refused_key_is_the_answer_and_no_crash(check):

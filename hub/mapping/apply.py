@@ -7,6 +7,7 @@ from typing import Any
 
 from hub.mapping.consent import ConsentField
 from hub.mapping.fields import Field, KindField, NameField
+from hub.mapping.silence import Silence, speaks
 from hub.mapping.table import WriteMode
 from hub.mapping.text import check_id, inspect, shown
 from hub.model import KIND, Fields, Mapped, Problem, Record, base_field
@@ -21,23 +22,34 @@ class ContactMapping:
 
     __slots__ = (
         "_by_base",
+        "_by_name",
         "_fields",
         "_ignored",
         "_kind",
         "_nested",
         "_scope",
+        "_silence",
         "_writable",
         "digest",
         "outward",
     )
 
     def __init__(
-        self, fields: tuple[Field, ...], kind: KindField, *, digest: bytes, ignored: frozenset[str]
+        self,
+        fields: tuple[Field, ...],
+        kind: KindField,
+        *,
+        digest: bytes,
+        ignored: frozenset[str],
+        by_name: frozenset[str] = frozenset(),
     ) -> None:
+        """by_name: base fields whose columns map by themselves, so that none of them need be there"""
         self.digest = digest
         self._fields: tuple[Field, ...] = (kind, *fields) if kind.column else fields
         self._kind = kind
         self._ignored = ignored
+        self._by_name = by_name
+        self._silence = Silence(self._fields)
         self._writable = tuple(field for field in self._fields if field.mode is not WriteMode.NEVER)
         self._nested = any(len(path.steps) > 1 for field in self._writable for path in field.paths)
         self._by_base: dict[str, list[Field]] = {}
@@ -56,7 +68,7 @@ class ContactMapping:
         out, problems = self._read(record.fields)
         if KIND not in out:
             out[KIND] = self._kind.derived(out)
-        return Mapped(out, tuple(problems))
+        return Mapped(out, tuple(problems), self._silence.of(record.fields))
 
     def _read(self, source: Mapping[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
         out: dict[str, Any] = {}
@@ -85,6 +97,12 @@ class ContactMapping:
         known = self._ignored | {path.head for field in self._fields for path in field.paths}
         return [name for name in record.fields if name not in known]
 
+    def absent(self, record: Record) -> list[str]:
+        """Source paths that the mapping names and the record does not have, in the order of the mapping."""
+        named = [path for field in self._fields if field.base not in self._by_name for path in field.paths]
+        lacking = (path.text for path in named if not speaks(path, record.fields))
+        return list(dict.fromkeys(lacking))
+
     # --- outward --------------------------------------------------------------------------------------
 
     def scope(self) -> frozenset[str]:
@@ -94,15 +112,12 @@ class ContactMapping:
     def covers(self, key: str) -> bool:
         """May this mapping write this canonical key?"""
         return any(
-            field.mode is not WriteMode.NEVER and field.covers(key)
-            for field in self._by_base.get(base_field(key), ())
+            field.mode is not WriteMode.NEVER and field.covers(key) for field in self._by_base.get(base_field(key), ())
         )
 
     def _told(self, keys: Iterable[str]) -> list[Field]:
         """The fields that these keys belong to, in the order of the mapping."""
-        told = {
-            id(field) for key in keys for field in self._by_base.get(base_field(key), ()) if field.covers(key)
-        }
+        told = {id(field) for key in keys for field in self._by_base.get(base_field(key), ()) if field.covers(key)}
         return [field for field in self._fields if id(field) in told]
 
     def missing(self, golden: Fields) -> list[str]:

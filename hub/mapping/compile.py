@@ -17,9 +17,7 @@ from hub.mapping.transforms import PLAIN, Transform, lookup, moment, same, split
 from hub.model import MANY, SINGLE
 
 MAPPABLE_MANY = MANY - {"consents"}
-EXACT = frozenset(
-    {"tax_id", "customer_number", "language", "timezone", "website", "birth_date", "lifecycle_stage"}
-)
+EXACT = frozenset({"tax_id", "customer_number", "language", "timezone", "website", "birth_date", "lifecycle_stage"})
 INTRINSIC: Mapping[str, Transform] = {
     "birth_date": PLAIN["date"],
     "tax_id": PLAIN["id"],
@@ -100,7 +98,8 @@ def _column(name: str, row: RowSpec, region: str | None, key: str) -> Column:
         if not paths:
             raise Wrong(f"{key}.from", "name at least one path")
         read = reader(row, steps)
-        return Column(paths[0], _joined([getter(p.steps) for p in paths], row.join), read, None)
+        joined = _joined([getter(p.steps) for p in paths], row.join)
+        return Column(paths[0], joined, read, None, tuple(paths[1:]))
     if not isinstance(row.source, str):
         raise Wrong(f"{key}.from", "one path was expected: parts are for addresses")
     path = path_of(row.source, f"{key}.from")

@@ -120,9 +120,7 @@ def _before(name: str, row: RowSpec, region: str | None, key: str) -> Callable[[
     """Transforms that run before the key is made. Elements are written as they are, so these must not change
     what a text means: `email` and `phone` are what the field does anyway."""
     own = {"emails": "email", "phones": "phone"}.get(name)
-    steps = [
-        step for step in row.steps if step != own and not (own and isinstance(step, dict) and own in step)
-    ]
+    steps = [step for step in row.steps if step != own and not (own and isinstance(step, dict) and own in step)]
     made = transforms_of(row.model_copy(update={"steps": steps}), region, key)
     if any(step.write is not same for step in made):
         raise Wrong(f"{key}.with", f"only transforms that keep the text's meaning can be used on {name}")
@@ -131,9 +129,7 @@ def _before(name: str, row: RowSpec, region: str | None, key: str) -> Callable[[
 
 def _phone_region(row: RowSpec) -> str | None:
     """The region of `with: [{phone: PT}]`."""
-    return next(
-        (str(step["phone"]) for step in row.steps if isinstance(step, dict) and "phone" in step), None
-    )
+    return next((str(step["phone"]) for step in row.steps if isinstance(step, dict) and "phone" in step), None)
 
 
 def _phone_maker(region: str | None) -> Callable[[str], str]:
@@ -149,9 +145,7 @@ def _phone_speller(form: str | None) -> Callable[[str], str] | None:
 
 def _address_slot(row: RowSpec, region: str | None, key: str) -> Slot:
     if not isinstance(row.source, dict):
-        raise Wrong(
-            f"{key}.from", f"an address has parts: {{street: …}}; allowed: {', '.join(ADDRESS_PARTS)}"
-        )
+        raise Wrong(f"{key}.from", f"an address has parts: {{street: …}}; allowed: {', '.join(ADDRESS_PARTS)}")
     if not row.source:
         raise Wrong(f"{key}.from", f"name at least one part; allowed: {', '.join(ADDRESS_PARTS)}")
     if unknown := [name for name in row.source if name not in ADDRESS_PARTS]:

@@ -34,9 +34,7 @@ def email_key(text: str) -> str:
     if usual and not _LONG_PART.search(text):
         return text.lower()
     try:
-        checked = validate_email(
-            text, check_deliverability=False, allow_quoted_local=True, test_environment=True
-        )
+        checked = validate_email(text, check_deliverability=False, allow_quoted_local=True, test_environment=True)
     except (EmailNotValidError, UnicodeError) as err:
         raise Unmappable("not an email address") from err
     if len(checked.local_part) > MAX_LOCAL:
@@ -60,6 +58,4 @@ def _address_key(street: str, postcode: str, locality: str, country: str) -> str
 def address_key(parts: Mapping[str, Any]) -> str:
     """Eight hex digits; spelling, case, accents and punctuation make no difference."""
     country = parts.get("country") or folded(parts.get("country_raw") or "")
-    return _address_key(
-        parts.get("street") or "", parts.get("postcode") or "", parts.get("locality") or "", country
-    )
+    return _address_key(parts.get("street") or "", parts.get("postcode") or "", parts.get("locality") or "", country)

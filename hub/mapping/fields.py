@@ -61,12 +61,16 @@ def keeps_own(mode: WriteMode, has_value: bool, creating: bool) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One source path of a single field. `write` is None where there is no way back."""
+    """One source path of a single field. `write` is None where there is no way back.
+
+    beside  further paths that are read together with it
+    """
 
     path: Path
     raw: Getter
     read: Callable[[Any], Any]
     write: Callable[[str], Any] | None
+    beside: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +89,7 @@ class SingleField:
 
     @property
     def paths(self) -> tuple[Path, ...]:
-        return tuple(column.path for column in self.columns)
+        return tuple(path for column in self.columns for path in (column.path, *column.beside))
 
     @property
     def one_way(self) -> bool:

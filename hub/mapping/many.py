@@ -343,9 +343,7 @@ class ManyField:
         """Key after the slash → value. None is an element that is not there any more."""
         prefix = f"{self.base}/"
         cut = len(prefix)
-        return {
-            key[cut:]: value for key, value in fields.items() if key.startswith(prefix) and value is not None
-        }
+        return {key[cut:]: value for key, value in fields.items() if key.startswith(prefix) and value is not None}
 
     def project(self, golden: Fields, held: Fields, creating: bool, out: dict[str, Any]) -> None:
         mine = self.elements(held)
@@ -426,8 +424,7 @@ class ManyField:
                 taken = [
                     e
                     for e in rest
-                    if (not by_label or e[1].get("label") == slot.label)
-                    and (self.always_fits or _holds(slot, e))
+                    if (not by_label or e[1].get("label") == slot.label) and (self.always_fits or _holds(slot, e))
                 ]
                 put += taken[:1] if slot.single else taken
                 rest = [e for e in rest if e not in put]

@@ -32,6 +32,11 @@ class Path:
         return str(self.steps[0])
 
     @property
+    def nested(self) -> bool:
+        """Does it lead into an object or a list of the record?"""
+        return len(self.steps) > 1 or bool(self.each)
+
+    @property
     def writable(self) -> bool:
         """A place in a list by number can not be written without knowing the rest of the list."""
         return not any(isinstance(step, int) for step in self.steps + (self.each or ()))

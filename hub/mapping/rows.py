@@ -15,7 +15,7 @@ from hub.mapping.text import Unmappable, ascii_only
 from hub.mapping.transforms import MAKERS, PLAIN, TRANSFORMS, Transform, lookup, phone, same
 
 
-class Wrong(Exception):  # noqa: N818 - becomes the ConfigError of load_mapping, which knows the file
+class Wrong(Exception):  # becomes the ConfigError of load_mapping, which knows the file
     """Something in the table that can not be; `key` says where."""
 
     def __init__(self, key: str, problem: str) -> None:

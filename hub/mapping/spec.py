@@ -16,6 +16,7 @@ from hub.mapping.compile import compile_fields
 from hub.mapping.flat import with_flat_rows
 from hub.mapping.rows import Wrong
 from hub.mapping.table import ConsentSpec, FromSpec, KindSpec, MappingSpec, MomentSpec, RowSpec
+from hub.model import KIND
 
 __all__ = ["MappingSpec", "flat_mapping", "load_mapping"]
 
@@ -40,7 +41,22 @@ def load_mapping(data: Mapping[str, Any], *, where: str, default_region: str | N
         raise ConfigError("\n".join(_said(where, dict(error)) for error in err.errors())) from err
     except Wrong as err:
         raise ConfigError(f"{where}: {err.key}: {err.problem}") from err
-    return ContactMapping(fields, kind, digest=_digest(spec, default_region), ignored=frozenset(table.ignore))
+    return ContactMapping(
+        fields,
+        kind,
+        digest=_digest(spec, default_region),
+        ignored=frozenset(table.ignore),
+        by_name=_by_name(spec, table),
+    )
+
+
+def _by_name(spec: MappingSpec, table: MappingSpec) -> frozenset[str]:
+    """Fields of a flat table whose columns carry their names."""
+    if not spec.flat:
+        return frozenset()
+    own = {name for name, rows in spec.fields.items() if [row.source for row in rows] != [f"['{name}']"]}
+    kind = {KIND} if spec.kind is None else set()
+    return frozenset(table.fields.keys() - own | kind)
 
 
 def flat_mapping(default_region: str | None, custom: Collection[str] = ()) -> ContactMapping:

@@ -29,7 +29,7 @@ EXACT_FLOAT = 2.0**53  # above it a float has lost digits
 SCIENTIFIC = re.compile(r"[+-]?\d(?:[.,]\d+)?[eE]\+\d+")  # what a spreadsheet makes of a long number
 
 
-class Unmappable(Exception):  # noqa: N818 - a result of one value, caught by its row, not an error of the hub
+class Unmappable(Exception):  # a result of one value, caught by its row, not an error of the hub
     """A value that has no canonical form; `reason` is for people and holds no part of the value."""
 
     def __init__(self, reason: str) -> None:

@@ -65,9 +65,7 @@ def name_case(text: str) -> str:
     if len(text) < 3 or not (text.isupper() or text.islower()):
         return text
     words = text.lower().split(" ")
-    cased = " ".join(
-        word if n and word in _PARTICLES else _WORD.sub(_capital, word) for n, word in enumerate(words)
-    )
+    cased = " ".join(word if n and word in _PARTICLES else _WORD.sub(_capital, word) for n, word in enumerate(words))
     return text if cased.isupper() else cased  # letters of which capitals are made of two: left alone
 
 

@@ -28,9 +28,7 @@ TABLE = fields(note="N")
         ({"N": b"x"}, "bytes"),
     ],
 )
-def test_a_record_that_cannot_be_kept_is_set_aside_with_the_reason(
-    source: dict[str, object], reason: str
-) -> None:
+def test_a_record_that_cannot_be_kept_is_set_aside_with_the_reason(source: dict[str, object], reason: str) -> None:
     with pytest.raises(RecordError, match=reason) as caught:
         TABLE.inward(Record("7", source))
 

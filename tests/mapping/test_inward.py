@@ -71,12 +71,8 @@ def test_an_enumeration_is_read_whatever_type_the_source_gives(value: object) ->
     assert inward(mapping(LEGACY), {"TIPO": value})["lifecycle_stage"] == "customer"
 
 
-@pytest.mark.parametrize(
-    ("value", "status"), [("yes", "x"), ("Yes", "x"), (True, "x"), ("off", "y"), (False, "y")]
-)
-def test_yes_and_no_mean_what_they_say_although_yaml_makes_booleans_of_them(
-    value: object, status: str
-) -> None:
+@pytest.mark.parametrize(("value", "status"), [("yes", "x"), ("Yes", "x"), (True, "x"), ("off", "y"), (False, "y")])
+def test_yes_and_no_mean_what_they_say_although_yaml_makes_booleans_of_them(value: object, status: str) -> None:
     table = fields(lifecycle_stage={"from": "A", "values": {True: "x", False: "y"}})
 
     assert inward(table, {"A": value})["lifecycle_stage"] == status
@@ -109,9 +105,7 @@ def test_a_national_number_without_a_region_is_not_guessed() -> None:
 
 def test_a_row_may_name_its_own_region() -> None:
     assert "phones/+351912345678" in inward(fields(phones={"from": "T", "region": "PT"}), {"T": "912345678"})
-    assert "phones/+351912345678" in inward(
-        fields(phones={"from": "T", "with": [{"phone": "PT"}]}), {"T": "912345678"}
-    )
+    assert "phones/+351912345678" in inward(fields(phones={"from": "T", "with": [{"phone": "PT"}]}), {"T": "912345678"})
 
 
 def test_an_unknown_country_is_reported_and_the_text_stays_in_the_address() -> None:

@@ -76,9 +76,7 @@ def test_a_mistake_is_named_with_its_place_and_the_way_out(text: str, place: str
     assert way_out in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    "data", [{"fields": []}, {"fields": {"note": None}}, {"fields": {"note": []}}, {"kind": 1}]
-)
+@pytest.mark.parametrize("data", [{"fields": []}, {"fields": {"note": None}}, {"fields": {"note": []}}, {"kind": 1}])
 def test_a_table_of_another_shape_is_refused(data: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=r"m\.yaml: "):
         load_mapping(data, where="m.yaml", default_region=None)
@@ -120,9 +118,7 @@ some = st.recursive(
     leaf,
     lambda inner: (
         st.lists(inner, max_size=2)
-        | st.dictionaries(
-            st.sampled_from(["match", "take", "by", "part", "street", "country", "A", "group"]), inner
-        )
+        | st.dictionaries(st.sampled_from(["match", "take", "by", "part", "street", "country", "A", "group"]), inner)
     ),
     max_leaves=4,
 )
@@ -169,9 +165,7 @@ unlikely = st.fixed_dictionaries(
     },
 )
 row = likely | unlikely
-names = st.sampled_from(
-    ["note", "given_name", "family_name", "emails", "phones", "addresses", "tags", "birth_date"]
-)
+names = st.sampled_from(["note", "given_name", "family_name", "emails", "phones", "addresses", "tags", "birth_date"])
 consent = st.dictionaries(
     st.sampled_from(["from", "values", "channel", "purpose", "at", "basis", "wording", "whole_person"]),
     some | st.dictionaries(st.sampled_from(["from", "date", "A"]), some),
@@ -208,12 +202,8 @@ def test_any_table_is_compiled_or_refused(data: dict[str, Any]) -> None:
 
 
 @settings(max_examples=400, deadline=None)
-@given(
-    names, likely, st.sampled_from(["x y", "1", "912345678", "ann@example.org;b@example.org", "España", ""])
-)
-def test_what_any_single_row_stores_is_stored_the_same_again(
-    name: str, row: dict[str, Any], text: str
-) -> None:
+@given(names, likely, st.sampled_from(["x y", "1", "912345678", "ann@example.org;b@example.org", "España", ""]))
+def test_what_any_single_row_stores_is_stored_the_same_again(name: str, row: dict[str, Any], text: str) -> None:
     try:
         table = load_mapping({"fields": {name: row}}, where="m.yaml", default_region="PT")
     except ConfigError:

@@ -12,9 +12,7 @@ from tests.mapping.samples import ANN, ERP, LEGACY, PARTY, fields, inward, mappi
 ONE_EMAIL = {"emails": {"from": "E"}}
 
 
-def project(
-    table: dict[str, Any], golden: dict[str, Any], held: dict[str, Any], creating: bool = False
-) -> Any:
+def project(table: dict[str, Any], golden: dict[str, Any], held: dict[str, Any], creating: bool = False) -> Any:
     return mapping({"fields": table}).project(golden, held, creating=creating)
 
 
@@ -57,17 +55,13 @@ def test_a_field_that_is_never_written_is_out_of_scope() -> None:
 
 
 def test_fields_that_are_not_mapped_do_not_occur() -> None:
-    assert project({"note": "N"}, {"note": "a", "nickname": "b", "emails/a@example.org": {}}, {}) == {
-        "note": "a"
-    }
+    assert project({"note": "N"}, {"note": "a", "nickname": "b", "emails/a@example.org": {}}, {}) == {"note": "a"}
 
 
 def test_a_value_the_system_has_no_word_for_leaves_its_own_in_place() -> None:
     table = {"lifecycle_stage": {"from": "T", "values": {1: "lead"}}}
 
-    assert project(table, {"lifecycle_stage": "customer"}, {"lifecycle_stage": "lead"}) == {
-        "lifecycle_stage": "lead"
-    }
+    assert project(table, {"lifecycle_stage": "customer"}, {"lifecycle_stage": "lead"}) == {"lifecycle_stage": "lead"}
 
 
 def test_an_identifier_too_long_for_the_column_is_not_cut() -> None:
@@ -215,15 +209,11 @@ def test_an_element_of_none_is_one_that_is_not_there() -> None:
 def test_the_parts_of_one_nested_object_are_sent_together() -> None:
     desired = {"language": "pt", "timezone": "Europe/Lisbon", "full_name": "Ann"}
 
-    assert mapping(ERP).payload(desired, {"language"}) == {
-        "settings": {"lang": "pt", "zone": "Europe/Lisbon"}
-    }
+    assert mapping(ERP).payload(desired, {"language"}) == {"settings": {"lang": "pt", "zone": "Europe/Lisbon"}}
 
 
 def test_an_item_chosen_from_a_list_is_sent_with_its_mark() -> None:
-    assert mapping(ERP).payload({"tax_id": "X"}, {"tax_id"}) == {
-        "identifiers": [{"type": "eu_vat", "code": "X"}]
-    }
+    assert mapping(ERP).payload({"tax_id": "X"}, {"tax_id"}) == {"identifiers": [{"type": "eu_vat", "code": "X"}]}
 
 
 def test_a_name_taken_apart_is_put_together_again_so_that_it_comes_apart_at_the_same_place() -> None:
@@ -232,12 +222,8 @@ def test_a_name_taken_apart_is_put_together_again_so_that_it_comes_apart_at_the_
         family_name={"from": "N", "with": [{"split_name": "family"}]},
     )
 
-    assert table.payload({"given_name": "Ann", "family_name": "da Costa"}, {"family_name"}) == {
-        "N": "Ann da Costa"
-    }
-    assert table.payload({"given_name": "Ann Mary", "family_name": "Lee"}, {"given_name"}) == {
-        "N": "Lee, Ann Mary"
-    }
+    assert table.payload({"given_name": "Ann", "family_name": "da Costa"}, {"family_name"}) == {"N": "Ann da Costa"}
+    assert table.payload({"given_name": "Ann Mary", "family_name": "Lee"}, {"given_name"}) == {"N": "Lee, Ann Mary"}
     assert table.scope() == {"given_name", "family_name"}
 
 
@@ -255,9 +241,7 @@ def test_both_parts_of_a_name_come_back_as_they_were(given: str | None, family: 
     assert table.stored({"given_name": given}) == {"given_name": given}
 
 
-@pytest.mark.parametrize(
-    "key", ["given_name", "emails/ann.lee@example.org", "phones/+34612345678", "birth_date"]
-)
+@pytest.mark.parametrize("key", ["given_name", "emails/ann.lee@example.org", "phones/+34612345678", "birth_date"])
 def test_a_field_is_stored_alone_as_it_is_beside_others(key: str) -> None:
     table = mapping(LEGACY)
     found = inward(table, ANN)

@@ -74,15 +74,11 @@ json_value = st.recursive(
     scalar,
     lambda inner: (
         st.lists(inner, max_size=3)
-        | st.dictionaries(
-            st.sampled_from(["value", "label", "type", "code", "street", "city", "lang"]), inner
-        )
+        | st.dictionaries(st.sampled_from(["value", "label", "type", "code", "street", "city", "lang"]), inner)
     ),
     max_leaves=8,
 )
-COLUMNS = sorted(
-    {*ANN, *PARTY, "E", "T", "S", "L", "more", *SINGLE, "email", "phones", "street", "city", "a\0b"}
-)
+COLUMNS = sorted({*ANN, *PARTY, "E", "T", "S", "L", "more", *SINGLE, "email", "phones", "street", "city", "a\0b"})
 any_source = st.dictionaries(st.sampled_from(COLUMNS), json_value, max_size=12)
 plain_source = st.dictionaries(st.sampled_from(COLUMNS[1:]), st.sampled_from(WORDS + VALUES), max_size=12)
 any_table = st.sampled_from(sorted(TABLES))
@@ -109,9 +105,7 @@ def test_any_record_is_mapped_or_set_aside(name: str, source: dict[str, Any]) ->
 
 @settings(max_examples=300, deadline=None)
 @given(any_table, any_table, plain_source)
-def test_what_a_system_stores_of_its_own_form_is_that_form(
-    name: str, other: str, source: dict[str, Any]
-) -> None:
+def test_what_a_system_stores_of_its_own_form_is_that_form(name: str, other: str, source: dict[str, Any]) -> None:
     table = TABLES[name]
     golden = read(other, source)
     wanted = table.project(golden, {}, creating=True)
@@ -123,9 +117,7 @@ def test_what_a_system_stores_of_its_own_form_is_that_form(
 
 @settings(max_examples=300, deadline=None)
 @given(any_table, plain_source)
-def test_a_record_that_was_read_is_written_and_read_again_as_the_same(
-    name: str, source: dict[str, Any]
-) -> None:
+def test_a_record_that_was_read_is_written_and_read_again_as_the_same(name: str, source: dict[str, Any]) -> None:
     table = TABLES[name]
     once = table.stored(read(name, source))
 

@@ -76,9 +76,7 @@ def test_a_day_is_read_in_its_declared_format(text: str, iso: str) -> None:
     assert day("%d/%m/%Y").read(text) == iso
 
 
-@pytest.mark.parametrize(
-    "text", ["31/02/1980", "1980-02-03", "3/2/80", "44927", "03/02/1980x", "٠٣/02/1980", ""]
-)
+@pytest.mark.parametrize("text", ["31/02/1980", "1980-02-03", "3/2/80", "44927", "03/02/1980x", "٠٣/02/1980", ""])
 def test_a_day_in_any_other_form_is_not_guessed(text: str) -> None:
     with pytest.raises(Unmappable):
         day("%d/%m/%Y").read(text)
