@@ -1,0 +1,390 @@
+"""What is no longer there: doubt, proof, the limit, and what a deletion means elsewhere."""
+
+from __future__ import annotations
+
+import pytest
+
+from hub.errors import TransientError
+from hub.model import LinkState, Tombstone
+from hub.sync.absence import Seen
+from hub.sync.guard import Limit, Limits
+from hub.sync.people import pin
+from tests.fakes.rig import ADA, FREE, NO_LIMIT, RUI, Rig, person
+from tests.fakes.systems import can, timed_out
+
+STRICT = Limits(NO_LIMIT, NO_LIMIT, Limit(0.1, 100), NO_LIMIT, NO_LIMIT)
+
+
+def filled(rig: Rig, name: str, people: int, **options: object) -> None:
+    """A system with so many people, all of them known."""
+    rig.add(name, **options)  # type: ignore[arg-type]
+    for n in range(people):
+        rig.systems[name].put(f"{n:02}", **person(n))
+    assert rig.sync(name).status == "done"
+
+
+def in_both(rig: Rig, **options: object) -> Rig:
+    """Ada and Rui are in both systems; the options are those of `crm`, where they will be deleted."""
+    rig.add("crm", **options)  # type: ignore[arg-type]
+    rig.add("erp")
+    rig.systems["crm"].put("1", **ADA)
+    rig.systems["crm"].put("2", **RUI)
+    rig.systems["crm"].put("3", **person(33))
+    rig.settle()
+    assert len(rig.systems["erp"].rows) == 3
+    return rig
+
+
+def listed_without(rig: Rig, row_id: str, times: int = 2) -> None:
+    rig.systems["crm"].remove(row_id)
+    for _ in range(times):
+        rig.later(1000)
+        assert rig.listing("crm").status == "done"
+
+
+# --- doubt and proof --------------------------------------------------------------------------------
+
+
+def test_who_is_missing_once_is_in_doubt(rig):
+    filled(rig, "crm", 12, abilities=can(changes=False))
+
+    listed_without(rig, "03", times=1)
+
+    assert rig.link("crm", "03").state is LinkState.ABSENT
+
+
+def test_who_is_missing_twice_and_not_found_by_a_read_is_gone(rig):
+    filled(rig, "crm", 12, abilities=can(changes=False))
+
+    listed_without(rig, "03")
+
+    assert rig.link("crm", "03").state is LinkState.GONE
+    assert rig.systems["crm"].calls.count("read") == 1
+
+
+def test_who_is_missing_in_listings_but_found_by_a_read_is_there(rig):
+    filled(rig, "crm", 12, abilities=can(changes=False))
+    rig.systems["crm"].hidden = {"03"}
+
+    for _ in range(2):
+        rig.listing("crm")
+
+    assert rig.link("crm", "03").state is LinkState.LIVE
+
+
+def test_a_system_without_a_read_is_believed_after_two_listings(rig):
+    filled(rig, "crm", 12, abilities=can(changes=False, read=False))
+
+    listed_without(rig, "03")
+
+    assert rig.link("crm", "03").state is LinkState.GONE
+
+
+def test_who_is_seen_again_is_out_of_doubt(rig):
+    filled(rig, "crm", 12, abilities=can(changes=False))
+    rig.systems["crm"].hidden = {"03"}
+    rig.listing("crm")
+    rig.systems["crm"].hidden = set()
+
+    rig.listing("crm")
+
+    assert rig.link("crm", "03").state is LinkState.LIVE
+
+
+def test_a_pull_of_changes_proves_nobodys_absence(rig):
+    filled(rig, "crm", 12)
+    rig.systems["crm"].remove("03")
+
+    for _ in range(3):
+        rig.sync("crm")
+
+    assert rig.link("crm", "03").state is LinkState.LIVE
+
+
+def test_a_listing_that_broke_off_marks_nobody(rig):
+    filled(rig, "crm", 12, abilities=can(changes=False), page=5)
+    rig.systems["crm"].remove("11")
+    rig.systems["crm"].failures.extend([None, None, TransientError("down")])
+
+    rig.listing("crm")
+
+    assert rig.link("crm", "11").state is LinkState.LIVE
+
+
+def test_a_stopped_listing_marks_nobody(rig):
+    filled(rig, "crm", 12, abilities=can(changes=False), page=5)
+
+    rig.listing("crm", stop=lambda: True)
+
+    assert rig.rows("SELECT count(*) FROM record WHERE state <> 'live'")[0][0] == 0
+
+
+def test_a_tombstone_is_proof(rig):
+    filled(rig, "crm", 12, abilities=can(tombstones=True))
+    rig.systems["crm"].remove("03")
+
+    rig.sync("crm")
+
+    assert rig.link("crm", "03").state is LinkState.GONE
+
+
+def test_the_claims_of_who_is_gone_stay(rig):
+    filled(rig, "crm", 12, abilities=can(tombstones=True))
+    before = rig.golden("crm", "03")
+    rig.systems["crm"].remove("03")
+
+    rig.sync("crm")
+
+    assert rig.golden("crm", "03") == before
+
+
+def test_who_comes_back_is_the_same_contact(rig):
+    filled(rig, "crm", 12, abilities=can(tombstones=True))
+    home = rig.home("crm", "03")
+    rig.systems["crm"].remove("03")
+    rig.sync("crm")
+
+    rig.systems["crm"].put("03", **person(3))
+    rig.sync("crm")
+
+    assert (rig.home("crm", "03"), rig.link("crm", "03").state) == (home, LinkState.LIVE)
+
+
+# --- listings that cannot be believed ---------------------------------------------------------------
+
+
+def test_an_empty_listing_marks_nothing_and_waits_for_a_person(rig):
+    filled(rig, "crm", 12, abilities=can(changes=False), limits=STRICT)
+    rig.systems["crm"].hidden = set(rig.systems["crm"].rows)
+
+    results = [rig.listing("crm").status for _ in range(3)]
+
+    assert results == ["held"] * 3
+    assert rig.rows("SELECT count(*) FROM record WHERE state <> 'live'")[0][0] == 0
+    [hold] = rig.holds()
+    assert hold.gate == "absence"
+    assert "0 of 12" in hold.reason
+
+
+def test_an_empty_listing_is_asked_about_even_without_limits(rig):
+    filled(rig, "crm", 12, abilities=can(changes=False))
+    rig.systems["crm"].hidden = set(rig.systems["crm"].rows)
+
+    assert rig.listing("crm").status == "held"
+
+
+def test_a_shrunken_listing_marks_nothing(rig):
+    filled(rig, "crm", 20, abilities=can(changes=False), limits=STRICT)
+    rig.systems["crm"].hidden = {"01", "02", "03"}
+
+    assert rig.listing("crm").status == "held"
+    assert rig.rows("SELECT count(*) FROM record WHERE state <> 'live'")[0][0] == 0
+
+
+def test_an_approved_shrinking_is_believed(rig):
+    filled(rig, "crm", 20, abilities=can(changes=False), limits=STRICT)
+    for row in ("01", "02", "03"):
+        rig.systems["crm"].remove(row)
+    rig.listing("crm")
+
+    rig.approve("crm")
+    rig.listing("crm")
+
+    assert rig.link("crm", "01").state is LinkState.ABSENT
+
+
+# --- limits on deletions ----------------------------------------------------------------------------
+
+
+def test_more_deletions_than_the_limit_wait_for_a_person(rig):
+    filled(rig, "crm", 20, abilities=can(tombstones=True), limits=STRICT)
+    for row in ("01", "02", "03"):
+        rig.systems["crm"].remove(row)
+
+    result = rig.sync("crm")
+
+    assert result.status == "held"
+    assert [(h.gate, h.counts) for h in rig.holds()] == [("deletes", {"deletes": 3})]
+    assert rig.link("crm", "01").state is LinkState.DOOMED
+
+
+def test_an_approval_lets_the_deletions_through(rig):
+    filled(rig, "crm", 20, abilities=can(tombstones=True), limits=STRICT)
+    for row in ("01", "02", "03"):
+        rig.systems["crm"].remove(row)
+    rig.sync("crm")
+
+    rig.approve("crm")
+
+    assert rig.sync("crm").status == "done"
+    assert rig.link("crm", "01").state is LinkState.GONE
+
+
+def test_held_deletions_do_not_keep_other_changes_from_going_through(rig):
+    filled(rig, "crm", 20, abilities=can(tombstones=True), limits=STRICT)
+    for row in ("01", "02", "03"):
+        rig.systems["crm"].remove(row)
+    rig.systems["crm"].put("05", note="new")
+
+    rig.sync("crm")
+
+    assert rig.golden("crm", "05")["note"] == "new"
+
+
+# --- what a deletion means elsewhere ----------------------------------------------------------------
+
+
+def test_keep_leaves_the_other_systems_alone_and_does_not_make_it_anew(rig):
+    in_both(rig, abilities=can(tombstones=True), deletes="keep")
+    rig.systems["crm"].remove("1")
+
+    rig.settle()
+
+    assert len(rig.systems["erp"].rows) == 3
+    assert len(rig.systems["crm"].rows) == 2
+
+
+def test_kept_records_still_take_edits_elsewhere_and_stay_deleted_here(rig):
+    in_both(rig, abilities=can(tombstones=True), deletes="keep")
+    rig.systems["crm"].remove("1")
+    rig.settle()
+    [erp_id] = [i for i, r in rig.systems["erp"].rows.items() if r.fields["mail"] == ADA["mail"]]
+
+    rig.systems["erp"].put(erp_id, note="still here")
+    rig.settle()
+
+    assert rig.golden("crm", "1")["note"] == "still here"
+    assert "1" not in rig.systems["crm"].rows
+    assert len(rig.systems["crm"].rows) == 2
+
+
+def test_propagate_deletes_in_every_system_that_can(rig):
+    in_both(rig, abilities=can(tombstones=True), deletes="propagate")
+    rig.systems["crm"].remove("1")
+
+    rig.settle()
+
+    assert ADA["mail"] not in {r.fields["mail"] for r in rig.systems["erp"].rows.values()}
+    assert len(rig.systems["erp"].rows) == 2
+
+
+def test_archive_puts_away_in_every_system_that_can(rig):
+    in_both(rig, abilities=can(tombstones=True), deletes="archive")
+    rig.systems["crm"].remove("1")
+
+    rig.settle()
+
+    assert {r.fields["mail"]: r.archived for r in rig.systems["erp"].rows.values()} == {
+        ADA["mail"]: True,
+        RUI["mail"]: False,
+        person(33)["mail"]: False,
+    }
+
+
+def test_deletions_to_be_written_have_a_limit_of_their_own(rig):
+    rig.add("crm", can(tombstones=True), deletes="propagate")
+    erp = rig.add("erp", limits=STRICT)
+    for n in range(12):
+        rig.systems["crm"].put(f"{n:02}", **person(n))
+    rig.settle()
+    for n in range(4):
+        rig.systems["crm"].remove(f"{n:02}")
+
+    rig.sync("crm")
+    rig.sync("erp")
+
+    assert len(erp.rows) == 12
+    assert [h.gate for h in rig.holds("erp")] == ["push deletes"]
+
+    rig.approve("erp")
+    rig.settle()
+
+    assert len(erp.rows) == 8
+
+
+@pytest.mark.parametrize("policy", ["propagate", "archive"])
+def test_an_edit_that_was_still_on_its_way_outlives_the_deletion(rig, policy):
+    in_both(rig, abilities=can(tombstones=True), deletes=policy)
+    [erp_id] = [i for i, r in rig.systems["erp"].rows.items() if r.fields["mail"] == ADA["mail"]]
+    rig.systems["erp"].put(erp_id, note="call her back")
+    rig.sync("erp")
+
+    rig.systems["crm"].remove("1")
+    rig.settle()
+
+    assert erp_id in rig.systems["erp"].rows
+    assert not rig.systems["erp"].rows[erp_id].archived
+    assert [(c.field, c.rule) for c in rig.conflicts()] == [("(record)", "an edit outlives a deletion")]
+
+
+def test_an_edit_made_while_the_deletion_was_on_its_way_outlives_it(rig):
+    in_both(rig, abilities=can(tombstones=True), deletes="propagate")
+    [erp_id] = [i for i, r in rig.systems["erp"].rows.items() if r.fields["mail"] == ADA["mail"]]
+    rig.systems["crm"].remove("1")
+    rig.sync("crm")
+    assert rig.queue("erp") == [(rig.home("crm", "1"), "delete")]
+
+    rig.systems["erp"].put(erp_id, note="call her back")
+    rig.settle()
+
+    assert rig.systems["erp"].rows[erp_id].fields["note"] == "call her back"
+
+
+def test_a_deletion_cancels_the_update_that_was_waiting(rig):
+    """An update must never become a create."""
+    in_both(rig, abilities=can(tombstones=True))
+    pin(rig.hub, rig.home("crm", "1"), "note", "important", "eve")
+    assert "crm" in {r[0] for r in rig.rows("SELECT connection FROM queue")}
+    rig.systems["crm"].remove("1")
+
+    rig.sync("crm")
+
+    assert rig.queue("crm") == []
+    assert len(rig.systems["crm"].rows) == 2
+
+
+def test_a_deletion_cancels_a_write_whose_outcome_is_unknown(rig):
+    in_both(rig, abilities=can(tombstones=True))
+    pin(rig.hub, rig.home("crm", "1"), "note", "important", "eve")
+    rig.systems["crm"].answers.append(timed_out)
+    assert rig.sync("crm").status == "failed"
+    assert rig.intents("crm") == ["update"]
+    rig.systems["crm"].remove("1")
+
+    rig.later(1000)
+    rig.settle()
+
+    assert rig.intents("crm") == []
+    assert len(rig.systems["crm"].rows) == 2
+
+
+def test_a_record_that_another_took_in_is_no_deletion_but_a_question(rig):
+    in_both(rig, abilities=can(tombstones=True), deletes="propagate")
+    rig.systems["crm"].remove("1")
+    rig.systems["crm"].removed.clear()
+    rig.systems["crm"].extra = [Tombstone("1", merged_into="2")]  # type: ignore[list-item]
+
+    rig.sync("crm")
+
+    assert rig.link("crm", "1").state is LinkState.MERGED
+    assert rig.asks() == 1
+    assert len(rig.systems["erp"].rows) == 3
+
+
+# --- one bit a record -------------------------------------------------------------------------------
+
+
+def test_what_was_seen_is_remembered_by_number():
+    seen = Seen()
+    seen.add([0, 7, 8, 1_000_000])
+
+    assert [n in seen for n in (0, 1, 7, 8, 9, 1_000_000, 1_000_001, 9_000_000)] == [
+        True,
+        False,
+        True,
+        True,
+        False,
+        True,
+        False,
+        False,
+    ]
