@@ -8,6 +8,7 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
+from time import sleep
 
 MAPPING = """
 fields:
@@ -65,6 +66,18 @@ web: {{port: {web_port}}}
         """What the SQLite store holds."""
         with closing(sqlite3.connect(self.home / "data" / "hub.db", timeout=30)) as db:
             return db.execute(text).fetchall()
+
+    def wait_until_running(self, process: subprocess.Popen[str]) -> None:
+        """Until a run of this process is under way, or it has ended."""
+        known = self._runs()
+        while process.poll() is None and self._runs() == known:
+            sleep(0.01)
+
+    def _runs(self) -> int:
+        try:
+            return int(str(self.store("select count(*) from run")[0][0]))
+        except sqlite3.OperationalError:
+            return 0
 
     def popen(self, *args: str) -> subprocess.Popen[str]:
         return subprocess.Popen(

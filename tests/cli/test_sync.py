@@ -137,17 +137,18 @@ def test_a_sync_killed_at_random_moments_loses_and_doubles_nothing(company, hub)
     """A create in this table cannot be found again, so one under way when the process died is for a person."""
     rng = random.Random(4)
     company.hire(100, 500)
-    company.deliver(15, 250)
-    for _ in range(6):
+    for n in range(6):
+        company.deliver(15, 250 + 100 * n)
         process = company.popen("sync", "--yes")
-        time.sleep(rng.uniform(0.6, 2.2))
+        company.wait_until_running(process)
+        time.sleep(rng.uniform(0, 0.4))
         process.kill()
         process.communicate()
 
     for _ in range(3):
         hub("sync", "--yes")
 
-    everybody = len({*range(20), *range(100, 500), *range(15, 250)})
+    everybody = len({*range(20), *range(100, 500), *range(15, 750)})
     assert company.store("select count(*) from golden where state = 'live'") == [(everybody,)]
     doubled = company.sql("select mail from people group by mail having count(*) > 1")
     missing = everybody - company.sql("select count(distinct mail) from people")[0][0]
@@ -160,7 +161,7 @@ def test_a_sync_killed_at_random_moments_loses_and_doubles_nothing(company, hub)
 def test_sigterm_ends_a_sync_in_a_state_that_goes_on(company, hub):
     company.hire(100, 4000)
     process = company.popen("sync", "--yes", "crm")
-    time.sleep(1.5)
+    company.wait_until_running(process)
     process.terminate()
     process.communicate(timeout=30)
 
