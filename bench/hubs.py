@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ from hub.mapping.spec import flat_mapping
 from hub.model import Page, Record
 from hub.running import Ids
 from hub.store.db import Store
+from hub.store.schema import metadata
 from hub.store.upgrade import opened
 from hub.sync.engine import Hub, Route
 from hub.sync.run import Orders, Result, sync
@@ -81,29 +82,27 @@ class Bench:
             raise RuntimeError(f"the cycle ended {result.status}: {result.message}")
         return result
 
-    def rows_written(self) -> int:
-        """Rows inserted, changed and deleted since the store was opened."""
-        with closing(self.store.engine.raw_connection()) as connection:
-            driver: Any = connection.driver_connection
-            return int(driver.total_changes)
-
     @contextmanager
-    def tables_written(self) -> Iterator[Counter[str]]:
-        """Table → statements that write to it, of what is done in the block."""
+    def rows_by_table(self) -> Iterator[Counter[str]]:
+        """Table → rows that this thread inserts, changes and deletes in the block; counted by triggers."""
+        names = [f"{op.lower()}_of_{table}" for table in metadata.tables for op in ("INSERT", "UPDATE", "DELETE")]
+        with self.store.write() as tx:
+            tx.run("CREATE TEMP TABLE written (name TEXT)")
+            for name in names:
+                op, _, table = name.partition("_of_")
+                tx.run(
+                    f"CREATE TEMP TRIGGER {name} AFTER {op} ON {table}"
+                    f" BEGIN INSERT INTO written VALUES ('{table}'); END"
+                )
         seen: Counter[str] = Counter()
-
-        def look(statement: str) -> None:
-            words = statement.split(None, 3)
-            if words and words[0] in ("INSERT", "UPDATE", "DELETE"):
-                seen[words[1] if words[0] == "UPDATE" else words[2]] += 1
-
-        with closing(self.store.engine.raw_connection()) as connection:
-            driver: Any = connection.driver_connection
-            driver.set_trace_callback(look)
         try:
             yield seen
         finally:
-            driver.set_trace_callback(None)
+            with self.store.write() as tx:
+                seen.update(dict(tx.all("SELECT name, count(*) FROM written GROUP BY name")))
+                for name in names:
+                    tx.run(f"DROP TRIGGER {name}")
+                tx.run("DROP TABLE temp.written")
 
 
 @contextmanager
@@ -116,7 +115,7 @@ def over_http(url: str, folder: Path) -> Iterator[Bench]:
 @contextmanager
 def over_table(database: Path, folder: Path, *, changed: str | None = None) -> Iterator[Bench]:
     """changed: column with the time of the last change; None: every cycle compares every row"""
-    table: dict[str, Any] = {"url": f"sqlite:///{database}", "table": "contacts", "key": "source_id", "push": False}
+    table: dict[str, Any] = {"url": f"sqlite:///{database}", "table": "contacts", "key": "source_id"}
     if changed:
         table["changed"] = {"column": changed}
     with ExitStack() as stack:

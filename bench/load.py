@@ -1,6 +1,7 @@
 """Full load: N contacts over the paged service into a new store. `python -m bench.load hub|floor|dlt URL`.
 
-Prints one line of JSON. `--profile FILE` writes the profile of the hub's load instead of trusting its time.
+Prints one line of JSON. `--after` goes on in the same process with quiet cycles and cycles with 100 changes;
+`--profile FILE` writes the profile of the load for pstats, and makes its time worthless.
 """
 
 from __future__ import annotations
@@ -14,40 +15,59 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from bench import hubs
+from bench import changed, hubs, quiet, serve
 from bench.dlt_peer import load_with_dlt
 from bench.floor import Floor
-from bench.measure import peak_mib, spend
+from bench.measure import Spent, peak_mib, spend
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.load")
     parser.add_argument("subject", choices=["hub", "floor", "dlt"])
     parser.add_argument("url")
+    parser.add_argument("--after", action="store_true", help="quiet and changed cycles too")
     parser.add_argument("--profile", type=Path, help="file for pstats")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="hub-bench-") as name, ExitStack() as stack:
-        run, facts = _subject(args.subject, args.url, Path(name), stack)
-        result, spent = spend(_profiled(run, args.profile) if args.profile else run)
-        print(json.dumps({"cpu": spent.cpu, "wall": spent.wall, "peak": peak_mib(), **facts(result)}))
+        measure = {"hub": _hub, "floor": _floor, "dlt": _dlt}[args.subject]
+        print(json.dumps(measure(args, Path(name), stack)))
 
 
-def _subject(
-    name: str, url: str, folder: Path, stack: ExitStack
-) -> tuple[Callable[[], Any], Callable[[Any], dict[str, Any]]]:
-    """What to do, and what to tell of it afterwards."""
-    if name == "floor":
-        floor = Floor(url, folder)
-        stack.callback(floor.close)
-        return floor.cycle, lambda fresh: {"contacts": fresh}
-    if name == "dlt":
-        return lambda: load_with_dlt(url, folder), lambda rows: {"contacts": rows}
-    bench = stack.enter_context(hubs.over_http(url, folder))
-    return lambda: bench.cycle(approve=True), lambda result: {
-        "contacts": result.counts["pulled"],
-        "counts": result.counts,
-        "keys": key_statistics(bench),
-    }
+def _hub(args: argparse.Namespace, folder: Path, stack: ExitStack) -> dict[str, Any]:
+    bench = stack.enter_context(hubs.over_http(args.url, folder))
+
+    def load() -> Any:
+        return bench.cycle(approve=True)
+
+    idle = peak_mib()
+    result, spent = spend(_profiled(load, args.profile) if args.profile else load)
+    facts = {**_facts(spent), "idle": idle, "contacts": result.counts["pulled"], "counts": result.counts}
+    facts["requests"] = serve.requests(args.url)
+    facts["keys"] = key_statistics(bench)
+    if args.after:
+        facts["quiet"] = quiet.of_hub(bench, args.url)
+        facts["changed"] = changed.of_hub(bench, args.url)
+    return facts
+
+
+def _floor(args: argparse.Namespace, folder: Path, stack: ExitStack) -> dict[str, Any]:
+    floor = Floor(args.url, folder)
+    stack.callback(floor.close)
+    contacts, spent = spend(floor.cycle)
+    facts = {**_facts(spent), "contacts": contacts}
+    if args.after:
+        facts["quiet"] = quiet.of_floor(floor, args.url)
+        facts["changed"] = changed.of_floor(floor, args.url, contacts)
+    return facts
+
+
+def _dlt(args: argparse.Namespace, folder: Path, _: ExitStack) -> dict[str, Any]:
+    contacts, spent = spend(lambda: load_with_dlt(args.url, folder))
+    return {**_facts(spent), "contacts": contacts}
+
+
+def _facts(spent: Spent) -> dict[str, Any]:
+    return {"cpu": spent.cpu, "wall": spent.wall, "peak": peak_mib()}
 
 
 def key_statistics(bench: hubs.Bench) -> dict[str, float]:

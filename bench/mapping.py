@@ -24,9 +24,7 @@ TABLE = {
         "company": "company",
         "emails": {"from": "email"},
         "phones": [{"from": "phone"}, {"from": "mobile", "label": "mobile"}],
-        "addresses": {
-            "from": {"street": "street", "locality": "city", "postcode": "zip", "country": "country"}
-        },
+        "addresses": {"from": {"street": "street", "locality": "city", "postcode": "zip", "country": "country"}},
         "birth_date": {"from": "born", "with": [{"date": "%d/%m/%Y"}]},
         "tax_id": "vat",
     },

@@ -105,9 +105,7 @@ class Hub:
                 block.append(ref)
         return pairs
 
-    def _save(
-        self, page: list[tuple[Ref, Fields]], joins: dict[Ref, str | int], merges: list[tuple[str, str]]
-    ) -> None:
+    def _save(self, page: list[tuple[Ref, Fields]], joins: dict[Ref, str | int], merges: list[tuple[str, str]]) -> None:
         first = self.counts["golden"]
         for kept, lost in merges:
             for ref in self.members.pop(lost):
@@ -178,9 +176,7 @@ def report(hub: Hub, truth: dict[Ref, str]) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("contacts", type=Path)
     parser.add_argument("truth", type=Path)
     parser.add_argument("--page", type=int, default=1000)

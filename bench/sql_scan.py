@@ -21,9 +21,7 @@ COLUMNS = "nombre, apellidos, empresa, nif, email, telefono, direccion, cp, pobl
 
 def fill(path: Path, rows: int) -> None:
     connection = sqlite3.connect(path)
-    connection.execute(
-        f"CREATE TABLE clientes (id INTEGER PRIMARY KEY, {COLUMNS.replace(',', ' TEXT,')} TEXT)"
-    )
+    connection.execute(f"CREATE TABLE clientes (id INTEGER PRIMARY KEY, {COLUMNS.replace(',', ' TEXT,')} TEXT)")
     connection.executemany(
         f"INSERT INTO clientes VALUES ({', '.join('?' * 12)})", ((n, *person(n)) for n in range(1, rows + 1))
     )
@@ -50,9 +48,7 @@ def bare(path: Path) -> float:
 
 
 def scan(path: Path) -> tuple[int, float]:
-    settings = SqlConnector.Settings.model_validate(
-        {"url": f"sqlite:///{path}", "table": "clientes", "key": "id"}
-    )
+    settings = SqlConnector.Settings.model_validate({"url": f"sqlite:///{path}", "table": "clientes", "key": "id"})
     with ExitStack() as closing:
         connector = SqlConnector(settings, Context("bench", closing=closing))
         connector.check()
