@@ -9,7 +9,7 @@ from hub.model import LinkState, Tombstone
 from hub.sync.absence import Seen
 from hub.sync.guard import Limit, Limits
 from hub.sync.people import pin
-from tests.fakes.rig import ADA, FREE, NO_LIMIT, RUI, Rig, person
+from tests.fakes.rig import ADA, NO_LIMIT, RUI, Rig, person
 from tests.fakes.systems import can, timed_out
 
 STRICT = Limits(NO_LIMIT, NO_LIMIT, Limit(0.1, 100), NO_LIMIT, NO_LIMIT)
