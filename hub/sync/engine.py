@@ -101,7 +101,7 @@ class Run:
             self.counts[outcome] = self.counts.get(outcome, 0) + n
 
 
-class Held(Exception):  # noqa: N818  not an error: the run stops and waits for a person
+class Held(Exception):
     """This run would touch too much: nothing of this step was done."""
 
     def __init__(self, gate: str, counts: Mapping[str, int], reason: str, subjects: Sequence[Any] = ()) -> None:
