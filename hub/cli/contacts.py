@@ -426,7 +426,7 @@ def split(
     with show.opened_hub(ctx) as hub:
         new = people.split(hub, golden_id, refs, who)
         left = _homes(hub, [golden_id])[0]
-        _done(hub, golden_id, left, f"split by {who}; {', '.join(record)} is now {new}")
+        _done(hub, golden_id, left, f"split by {who}; {', '.join(record)} is now {new}", new)
 
 
 def parse_ref(text: str) -> tuple[str, str]:
@@ -438,14 +438,14 @@ def parse_ref(text: str) -> tuple[str, str]:
     return connection, external_id
 
 
-def _done(hub: Hub, asked: str, home: str, what: str) -> None:
+def _done(hub: Hub, asked: str, home: str, what: str, *beside: str) -> None:
     from hub.store.contacts import waiting
 
     out = show.out()
     if asked != home:
         show.say(out, f"{asked} was merged into {home}.")
     with hub.store.read() as tx:
-        told = [w.connection for w in waiting(tx, home)]
+        told = sorted({w.connection for golden_id in (home, *beside) for w in waiting(tx, golden_id)})
     show.say(out, f"{home}: {what}.")
     if told:
         show.say(out, f"The next cycle tells: {', '.join(told)}. Now: hub sync {' '.join(told)}")

@@ -86,7 +86,10 @@ def crosswalk(
     gone: Annotated[bool, typer.Option("--gone", help="Records that are no longer there, too.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Which source record is which golden record: connection,external_id,golden_id."""
+    """Which source record is which golden record: connection,external_id,golden_id.
+
+    A cell that a spreadsheet would take for a formula gets an apostrophe in front; take it away to read it back.
+    """
     from hub.store import exports
 
     with show.opened(ctx) as store, store.read() as tx:
@@ -97,7 +100,11 @@ def crosswalk(
 
 @app.command()
 def contacts(ctx: typer.Context, out: Out, as_json: Json = False) -> None:
-    """One row a golden record, in columns named like the canonical fields; several values separated by ; ."""
+    """One row a golden record, in columns named like the canonical fields; several values separated by ; .
+
+    A cell that a spreadsheet would take for a formula gets an apostrophe in front; take it away to read it back.
+    Phone numbers such as +351912345678 stay as they are.
+    """
     from hub.store import exports
 
     with show.opened(ctx) as store, store.read() as tx:

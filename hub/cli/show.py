@@ -191,9 +191,10 @@ def config_of(ctx: typer.Context) -> HubConfig:
 @contextmanager
 def opened(ctx: typer.Context) -> Iterator[Store]:
     """The configured store, closed again."""
-    from hub.running import open_store
+    from hub.config import store_url  # not by hub.running: looking needs no connector and no engine
+    from hub.store.upgrade import opened as open_store
 
-    store = open_store(config_of(ctx))
+    store = open_store(store_url(config_of(ctx)))
     try:
         yield store
     finally:
