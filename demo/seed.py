@@ -28,9 +28,7 @@ class TrytonDesk:
     """Somebody at work in Tryton: calls its models by JSON-RPC."""
 
     def __init__(self, server: Server) -> None:
-        self._http = httpx.Client(
-            base_url=f"{server.url}/{DATABASE}", timeout=TIMEOUT_SECONDS, trust_env=False
-        )
+        self._http = httpx.Client(base_url=f"{server.url}/{DATABASE}", timeout=TIMEOUT_SECONDS, trust_env=False)
         user, token, _ = self._call("common.db.login", [server.user, {"password": server.password}, "en"])
         key = base64.b64encode(f"{server.user}:{user}:{token}".encode()).decode()
         self._http.headers["authorization"] = f"Session {key}"
@@ -111,6 +109,13 @@ class MailmanDesk:
         path = f"/members/{self.member_id(list_id, address)}/preferences"
         self._http.patch(path, data={"delivery_status": status}).raise_for_status()
 
+    def is_member(self, list_id: str, address: str) -> bool:
+        answer = self._http.get(f"/lists/{list_id}/member/{address}")
+        return answer.status_code != 404 and answer.raise_for_status().status_code == 200
+
+    def count(self, list_id: str) -> int:
+        return int(self._http.get(f"/lists/{list_id}").raise_for_status().json()["member_count"])
+
     def member_id(self, list_id: str, address: str) -> str:
         answer = self._http.get(f"/lists/{list_id}/member/{address}")
         return str(answer.raise_for_status().json()["member_id"])
@@ -125,9 +130,7 @@ def seed_tryton(desk: TrytonDesk, contacts: Sequence[Contact], *, doubles_every:
     doubles_every  every so manieth person is there a second time, in capitals and without e-mail
     """
     countries = seed_countries(desk)
-    languages = {
-        each["code"]: each["id"] for each in desk.call("ir.lang", "search_read", [], 0, None, None, ["code"])
-    }
+    languages = {each["code"]: each["id"] for each in desk.call("ir.lang", "search_read", [], 0, None, None, ["code"])}
     twice = [shouted(each) for each in contacts[::doubles_every]] if doubles_every else []
     parties = [_party(each, countries, languages[LANGUAGES[each.country]]) for each in (*contacts, *twice)]
     ids: list[int] = []
@@ -143,9 +146,7 @@ def seed_countries(desk: TrytonDesk) -> dict[str, tuple[int, dict[str, int]]]:
         ids = desk.call("country.country", "search", [["code", "=", code]], 0, 1, None)
         ids = ids or desk.call("country.country", "create", [{"name": name, "code": code}])
         regions = sorted({place[3] for place in PLACES[code]})
-        there = desk.call(
-            "country.subdivision", "search_read", [["country", "=", ids[0]]], 0, None, None, ["name"]
-        )
+        there = desk.call("country.subdivision", "search_read", [["country", "=", ids[0]]], 0, None, None, ["name"])
         known = {each["name"]: each["id"] for each in there}
         new = [
             {"name": each, "code": f"{code}-{number:02d}", "country": ids[0], "type": REGION_TYPES[code]}
@@ -158,13 +159,15 @@ def seed_countries(desk: TrytonDesk) -> dict[str, tuple[int, dict[str, int]]]:
     return found
 
 
-def seed_mailman(desk: MailmanDesk, contacts: Sequence[Contact], address: str = "news@example.org") -> str:
-    """A list with every second person that has an e-mail, as people sign up; its id.
+def seed_mailman(
+    desk: MailmanDesk, contacts: Sequence[Contact], address: str = "news@example.org", *, every: int = 2
+) -> str:
+    """A list with every second (or `every` so manieth) person that has an e-mail, as people sign up; its id.
 
     Some give no name, some only the first one; some have paused it, and for some mail comes back.
     """
     list_id = desk.make_list(address)
-    members = [each for each in contacts if each.given and each.email][::2]
+    members = [each for each in contacts if each.given and each.email][::every]
     for number, each in enumerate(members):
         name = (each.name, each.given, "", each.name.lower())[number % 4]
         desk.subscribe(list_id, each.email, name)
@@ -175,9 +178,7 @@ def seed_mailman(desk: MailmanDesk, contacts: Sequence[Contact], address: str = 
     return list_id
 
 
-def _party(
-    contact: Contact, countries: Mapping[str, tuple[int, dict[str, int]]], language: int
-) -> dict[str, Any]:
+def _party(contact: Contact, countries: Mapping[str, tuple[int, dict[str, int]]], language: int) -> dict[str, Any]:
     country, regions = countries[contact.country]
     mechanisms = [
         {"type": kind, "value": value}

@@ -5,7 +5,7 @@
 
 Neither root nor anything but Python is needed. They listen on 127.0.0.1 only, on free ports. The first
 start installs from the package index (about a minute), later ones take some seconds. Passwords are fixed,
-since nothing but made-up people is ever kept there.
+since nothing but made-up people is ever kept there; a file `password` in a server's data folder gives another.
 """
 
 from __future__ import annotations
@@ -63,17 +63,23 @@ class Server:
 
     @property
     def password(self) -> str:
-        return USERS[self.name][1]
+        return password_of(self.name, Path(self.folder))
 
-    def stop(self) -> None:
-        """Ends the process, by its id and only if it is still ours; harmless when it has ended."""
+    def stop(self, seconds: float = STOP_SECONDS) -> None:
+        """Ends the process, by its id and only if it is still ours; harmless when it has ended.
+
+        seconds  it may take before it is killed
+        """
         if not self._is_ours():
             return
         os.kill(self.pid, signal.SIGTERM)
-        if not self._ended_within(STOP_SECONDS):
+        if not self._ended_within(seconds):
             with suppress(ProcessLookupError):
                 os.killpg(self.pid, signal.SIGKILL)
             self._ended_within(STOP_SECONDS)
+
+    def has_ended(self) -> bool:
+        return self._ended_within(0.01)
 
     def _is_ours(self) -> bool:
         try:
@@ -93,13 +99,17 @@ class Server:
         return False
 
 
+def password_of(name: str, folder: Path) -> str:
+    """What the file `password` in the server's folder holds, else the one that all share."""
+    own = folder / "password"
+    return own.read_text() if own.exists() else USERS[name][1]
+
+
 # --- starting ---------------------------------------------------------------------------------------
 
 
 @contextmanager
-def running(
-    home: Path, data: Path, names: Sequence[str] = ("tryton", "mailman")
-) -> Iterator[dict[str, Server]]:
+def running(home: Path, data: Path, names: Sequence[str] = ("tryton", "mailman")) -> Iterator[dict[str, Server]]:
     """Servers by name, started together and stopped at the end.
 
     home  where they are installed, once; shared by all
@@ -133,6 +143,16 @@ def start(home: Path, data: Path, names: Sequence[str] = ("tryton", "mailman")) 
     return started
 
 
+def is_installed(home: Path) -> bool:
+    """Whether all servers need nothing from the package index any more."""
+    return all(_mark(name, home) == "\n".join(wanted) for name, wanted in PACKAGES.items())
+
+
+def _mark(name: str, home: Path) -> str:
+    mark = home / name / "installed"
+    return mark.read_text() if mark.exists() else ""
+
+
 def install(name: str, home: Path) -> None:
     """The server's own environment under `home`, made once, also when several processes ask for it."""
     folder = home / name
@@ -140,8 +160,7 @@ def install(name: str, home: Path) -> None:
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         wanted = "\n".join(PACKAGES[name])
-        mark = folder / "installed"
-        if mark.exists() and mark.read_text() == wanted:
+        if _mark(name, home) == wanted:
             return
         shutil.rmtree(folder / "venv", ignore_errors=True)
         venv.create(folder / "venv", with_pip=True)
@@ -149,7 +168,7 @@ def install(name: str, home: Path) -> None:
         _run(pip, folder / "install.log")
         if name == "tryton":
             _make_tryton_template(folder)
-        mark.write_text(wanted)
+        (folder / "installed").write_text(wanted)
 
 
 def _make_tryton_template(folder: Path) -> None:
@@ -185,7 +204,7 @@ def _tryton_config(path: Path, databases: Path, listen: str) -> Path:
 
 def _start_mailman(installed: Path, data: Path) -> Server:
     port = free_port()
-    user, password = USERS["mailman"]
+    user, password = USERS["mailman"][0], password_of("mailman", data)
     config = data / "mailman.cfg"
     config.write_text(
         "[mailman]\nlayout: here\nsite_owner: owner@example.org\n"
@@ -245,15 +264,11 @@ def _await(server: Server) -> None:
 
 
 def _answers(server: Server) -> bool:
-    request = urllib.request.Request(
-        f"{server.url}/rpc/", b'{"id":0,"method":"common.server.version","params":[]}'
-    )
+    request = urllib.request.Request(f"{server.url}/rpc/", b'{"id":0,"method":"common.server.version","params":[]}')
     request.add_header("Content-Type", "application/json")
     if server.name == "mailman":
         key = base64.b64encode(f"{server.user}:{server.password}".encode()).decode()
-        request = urllib.request.Request(
-            f"{server.url}/system/versions", headers={"Authorization": f"Basic {key}"}
-        )
+        request = urllib.request.Request(f"{server.url}/system/versions", headers={"Authorization": f"Basic {key}"})
     try:
         with urllib.request.urlopen(request, timeout=10) as answer:
             return bool(answer.status == 200)
