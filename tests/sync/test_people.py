@@ -11,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub.errors import ConfigError
-from hub.store import lists
+from hub.mapping.elements import address_key
+from hub.store import lists, work
+from hub.store.db import dumps
 from hub.sync import desk
 from hub.sync.guard import Limit, Limits
 from hub.sync.people import answer, merge, overturn, pin, split, unpin
@@ -451,3 +453,30 @@ def test_a_pin_takes_the_canonical_form(field, text, pinned):
 def test_what_cannot_be_pinned_is_refused(field, text):
     with pytest.raises(ConfigError, match=r"[Nn]othing was changed"):
         desk.pin_value(field, text, "PT")
+
+
+def test_overturning_a_conflict_of_addresses_puts_the_other_address_in_its_place(two):
+    ana, _ = strangers(two)
+    ours = {"street": "Rua Nova 1", "locality": "Lisboa", "country": "PT"}
+    theirs = {"street": "Rua Velha 2", "locality": "Porto", "country": "PT"}
+    mine, other = (f"addresses/{address_key(a)}" for a in (ours, theirs))
+    pin(two.hub, ana, other, theirs, "somebody")
+    row = {
+        "run_id": None,
+        "connection": "c",
+        "golden_id": ana,
+        "field": other,
+        "at": 0.0,
+        "rule": "latest",
+        "claims": dumps([{"base": None, "theirs": theirs, "ours": ours}]),
+        "winner": dumps(theirs),
+        "diff": "",
+        "told": "[]",
+        "state": "open",
+    }
+    with two.store.write() as tx:
+        work.log_conflicts(tx, [row])
+
+    overturn(two.hub, two.numbers("conflict")[0], "eve")
+
+    assert {k: v for k, v in two.fields(ana).items() if k.startswith("addresses/")} == {mine: ours}
