@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
@@ -229,8 +230,15 @@ def _progress(name: str, total: int, *, quiet: bool) -> Iterator[Any]:
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
         TimeRemainingColumn(),
     )
     with Progress(*shown, console=err, transient=True) as progress:
-        task = progress.add_task(show.clean(name), total=total)
-        yield lambda written: progress.update(task, completed=written)
+        task = progress.add_task(show.clean(name), total=total, rate="")
+        began = monotonic()
+
+        def advance(written: int) -> None:
+            per_second = written / max(0.001, monotonic() - began)
+            progress.update(task, completed=written, rate=f"{per_second:,.0f}/s")
+
+        yield advance
