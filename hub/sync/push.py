@@ -167,12 +167,10 @@ def _look_for_creates(hub: Hub, run: Run, intents: Sequence[Intent], there: set[
         keys.setdefault(intent.key, []).append(intent)
     for key, tries in keys.items():
         golden_id = tries[-1].golden_id
-        if promise is Promise.KEYED:
+        if promise in (Promise.KEYED, Promise.WRITE_ONLY) and golden_id in there:
+            _nothing_to_create(hub, run, tries)
             looked.add(golden_id)
-        elif promise is Promise.WRITE_ONLY and golden_id in there:
-            # a listing showed it, or another record of the same person: either way nothing is to be created
-            with hub.store.write(run.fence) as tx:
-                work.close_intents(tx, [i.id for i in tries])
+        elif promise is Promise.KEYED:
             looked.add(golden_id)
         elif promise is Promise.WRITE_ONLY:
             _ask_about(hub, run, golden_id, tries)
@@ -183,7 +181,16 @@ def _look_for_creates(hub: Hub, run: Run, intents: Sequence[Intent], there: set[
             looked.add(golden_id)
             if found is not None:
                 _adopt(hub, run, found, tries)
+            elif golden_id in there:
+                _nothing_to_create(hub, run, tries)
     return frozenset(looked)
+
+
+def _nothing_to_create(hub: Hub, run: Run, tries: Sequence[Intent]) -> None:
+    """A listing showed it, or another record of the same person. Left open, the payload of a create would make
+    every later edit that equals it look like our own."""
+    with hub.store.write(run.fence) as tx:
+        work.close_intents(tx, [i.id for i in tries])
 
 
 def _adopt(hub: Hub, run: Run, found: Record, tries: Sequence[Intent]) -> None:

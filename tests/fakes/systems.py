@@ -72,7 +72,7 @@ class FakeSystem:
     keep      what the table makes of the values it is given
     answers   for the next calls of `write`, one each; with none left all goes well
     failures  for the next calls of any kind, raised instead
-    hidden    ids that listings do not show
+    hidden    ids that no pull shows; a read and a search do
     during    called at the beginning of each call, with its name
     """
 
@@ -211,7 +211,7 @@ class FakeConnector(Connector):
     def _changes(self, since: int) -> Iterator[Page]:
         self._call("pull")
         system = self.system
-        changed = sorted((r.order, i) for i, r in system.rows.items() if r.order > since)
+        changed = sorted((r.order, i) for i, r in system.rows.items() if r.order > since and i not in system.hidden)
         gone = [i for order, i in system.removed if order > since and i not in system.rows and self.can.tombstones]
         items: list[Record | Tombstone | Unreadable] = [system.record(i) for _, i in changed]
         yield Page((*items, *map(Tombstone, gone), *system.extra), str(system.order))
