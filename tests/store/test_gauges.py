@@ -5,8 +5,11 @@ from datetime import UTC, datetime
 from prometheus_client import CollectorRegistry, generate_latest
 
 from hub.metrics import StateCollector
+from hub.model import LinkState
+from hub.store import links as db
 from hub.store import work
 from hub.store.gauges import StoreGauges, standings
+from hub.sync.link import HOLDING, Link
 
 NOW = 1_800_000_000.0
 AT = datetime.fromtimestamp(NOW, UTC)
@@ -60,3 +63,13 @@ def test_a_store_that_is_away_shows_in_the_metrics(store):
 
     assert "hub_state_readable 1.0" in text
     assert 'hub_optout_unacknowledged_seconds{connection="crm"} 50.0' in text
+
+
+def test_records_that_are_gone_are_not_counted(store):
+    with store.write() as tx:
+        links = [Link("crm", str(n), "g1", n, state) for n, state in enumerate(LinkState, 1)]
+        db.insert_links(tx, links, "r1")
+
+    (crm,) = standings(store, ["crm"], NOW)
+
+    assert crm.records == len(HOLDING)
