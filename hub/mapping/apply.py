@@ -7,6 +7,7 @@ from typing import Any
 
 from hub.mapping.consent import ConsentField
 from hub.mapping.fields import Field, KindField, NameField
+from hub.mapping.phone_field import PhoneField
 from hub.mapping.silence import Silence, speaks
 from hub.mapping.table import WriteMode
 from hub.mapping.text import check_id, inspect, shown
@@ -27,6 +28,7 @@ class ContactMapping:
         "_ignored",
         "_kind",
         "_nested",
+        "_phones",
         "_scope",
         "_silence",
         "_writable",
@@ -52,6 +54,8 @@ class ContactMapping:
         self._silence = Silence(self._fields)
         self._writable = tuple(field for field in self._fields if field.mode is not WriteMode.NEVER)
         self._nested = any(len(path.steps) > 1 for field in self._writable for path in field.paths)
+        local = (field for field in self._writable if isinstance(field, PhoneField))
+        self._phones: PhoneField | None = next(local, None)
         self._by_base: dict[str, list[Field]] = {}
         for field in self._fields:
             for base in field.bases:
@@ -98,7 +102,7 @@ class ContactMapping:
         return [name for name in record.fields if name not in known]
 
     def absent(self, record: Record) -> list[str]:
-        """Source paths that the mapping names and the record does not have, in the order of the mapping."""
+        """Source paths that the mapping names and the record does not have, addresses first."""
         named = [path for field in self._fields if field.base not in self._by_name for path in field.paths]
         lacking = (path.text for path in named if not speaks(path, record.fields))
         return list(dict.fromkeys(lacking))
@@ -143,10 +147,18 @@ class ContactMapping:
         touched = [field for field in self._told(changed) if field.mode is not WriteMode.NEVER]
         if self._nested:
             touched = self._with_siblings(touched, desired)
+        if self._phones is not None and any(field.base == "addresses" for field in touched):
+            touched = self._with_phones(touched, self._phones, desired)
         payload: dict[str, Any] = {}
         for field in touched:
             field.write(desired, payload)
         return payload
+
+    def _with_phones(self, touched: list[Field], phones: PhoneField, desired: Fields) -> list[Field]:
+        """With the phones, where an address in another country would make other numbers of them."""
+        if phones in touched or not phones.moved(desired):
+            return touched
+        return [field for field in self._writable if field in touched or field is phones]
 
     def _with_siblings(self, touched: list[Field], desired: Fields) -> list[Field]:
         """With the fields that write into the same nested objects, where something is desired of them."""

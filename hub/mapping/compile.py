@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
-from hub.mapping.compile_many import many_field
+from hub.mapping.compile_many import many_field, phone_field
 from hub.mapping.consent import ConsentField, Detail
 from hub.mapping.fields import Column, Field, KindField, NameField, SingleField, text_reader
 from hub.mapping.paths import MISSING, Getter, Path, getter
@@ -37,16 +37,23 @@ def _fields(spec: MappingSpec, region: str | None) -> Iterator[Field]:
     named = _name_field(spec)
     if named is not None:
         yield named
-    for name, rows in spec.fields.items():
-        key = f"fields.{name}"
+    for name in _in_order(spec):
+        rows, key = spec.fields[name], f"fields.{name}"
         if named is not None and name in ("given_name", "family_name"):
             continue
-        if name in MAPPABLE_MANY:
+        if name == "phones":
+            yield phone_field(rows, spec.fields.get("addresses", ()), region, key)
+        elif name in MAPPABLE_MANY:
             yield many_field(name, rows, region, key)
         elif name in SINGLE or is_custom(name):
             yield _single_field(name, rows, region, key)
         else:
             raise unknown_field(name, key)
+
+
+def _in_order(spec: MappingSpec) -> list[str]:
+    """As in the file, but addresses first: numbers of phones are read in their country."""
+    return sorted(spec.fields, key=lambda name: name != "addresses")
 
 
 def is_custom(name: str) -> bool:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, TypeAlias
 
 from hub.mapping.countries import FORMS, country_code, country_name
 from hub.mapping.elements import ADDRESS_PARTS, email_key
@@ -19,14 +21,47 @@ from hub.mapping.many import (
     TextCodec,
 )
 from hub.mapping.paths import Getter, Path, Step, getter
+from hub.mapping.phone_field import PhoneField, nearby_key
 from hub.mapping.phones import format_phone, load_plans, phone_key
 from hub.mapping.rows import Wrong, known_region, outward_text, path_of, reader, transforms_of
 from hub.mapping.table import RowSpec, WriteMode
 from hub.mapping.transforms import PLAIN, Transform, same
 
+Reading: TypeAlias = Callable[[str], str]
 
-def many_field(name: str, rows: Sequence[RowSpec], region: str | None, key: str) -> ManyField:
-    slots = tuple(_slot(name, row, region, f"{key}[{n}]") for n, row in enumerate(rows))
+
+@dataclass(frozen=True, slots=True)
+class Nearby:
+    """The countries of a record's addresses, and whether what is too long may keep a national form: see
+    `PhoneField`."""
+
+    countries: tuple[str, ...] = ()
+    held: bool = False
+
+
+NOWHERE = Nearby()
+
+
+def phone_field(
+    rows: Sequence[RowSpec], addresses: Sequence[RowSpec], region: str | None, key: str
+) -> ManyField | PhoneField:
+    """Phones in the country of the record's address, where the mapping knows one and a row names no other."""
+    plain = many_field("phones", rows, region, key)
+    fallbacks = frozenset(row.region for row in addresses if row.region is not None)
+    located = fallbacks or any("country" in row.source for row in addresses)
+    if not located or all(row.region or _phone_region(row) for row in rows):
+        return plain
+
+    @lru_cache(maxsize=256)
+    def within(countries: tuple[str, ...], held: bool) -> ManyField:
+        return many_field("phones", rows, region, key, Nearby(countries, held))
+
+    return PhoneField(plain, within, region, fallbacks)
+
+
+def many_field(name: str, rows: Sequence[RowSpec], region: str | None, key: str, nearby: Nearby = NOWHERE) -> ManyField:
+    """nearby: for phones, where the record is"""
+    slots = tuple(_slot(name, row, region, f"{key}[{n}]", nearby) for n, row in enumerate(rows))
     modes = {row.write or WriteMode.OVERWRITE for row in rows}
     if len(modes) > 1:
         raise Wrong(key, "the rows of one field have one write mode; give each row the same `write`")
@@ -46,7 +81,7 @@ def many_field(name: str, rows: Sequence[RowSpec], region: str | None, key: str)
     )
 
 
-def _slot(name: str, row: RowSpec, region: str | None, key: str) -> Slot:
+def _slot(name: str, row: RowSpec, region: str | None, key: str, nearby: Nearby) -> Slot:
     if row.join is not None:
         raise Wrong(f"{key}.join", "`join` is for fields with one value")
     if name == "addresses":
@@ -57,9 +92,9 @@ def _slot(name: str, row: RowSpec, region: str | None, key: str) -> Slot:
         raise Wrong(f"{key}.country_as", "`country_as` is for addresses")
     path = path_of(row.source, f"{key}.from")
     if path.each is None:
-        return _text_column(name, row, region, path, key)
+        return _text_column(name, row, region, path, key, nearby)
     label, label_path = _item_label(row, path, key)
-    codec = _text_codec(name, row, region, key, path.each, label)
+    codec = _text_codec(name, row, region, key, path.each, label, nearby)
     paths = (path, label_path) if label_path else (path,)
     scalar = codec if not path.each else None
     if scalar is not None and label_path is not None:
@@ -67,16 +102,16 @@ def _slot(name: str, row: RowSpec, region: str | None, key: str) -> Slot:
     return ListSlot(paths, codec, getter(path.steps), path.steps, scalar, row.label)
 
 
-def _text_column(name: str, row: RowSpec, region: str | None, path: Path, key: str) -> Slot:
+def _text_column(name: str, row: RowSpec, region: str | None, path: Path, key: str, nearby: Nearby) -> Slot:
     if row.label_from is not None:
         label_path = path_of(row.label_from, f"{key}.label_from")
         label = _looked_up(row, label_path.steps)
-        codec = _text_codec(name, row, region, key, path.steps, label)
+        codec = _text_codec(name, row, region, key, path.steps, label, nearby)
         return ColumnSlot((path, label_path), codec, None)
     label = Label(row.label)
     if row.split is None:
-        return ColumnSlot((path,), _text_codec(name, row, region, key, path.steps, label), row.label)
-    codec = _text_codec(name, row, region, key, (), label)
+        return ColumnSlot((path,), _text_codec(name, row, region, key, path.steps, label, nearby), row.label)
+    codec = _text_codec(name, row, region, key, (), label, nearby)
     return SplitSlot((path,), codec, getter(path.steps), path.steps, row.split, row.label)
 
 
@@ -97,23 +132,27 @@ def _looked_up(row: RowSpec, steps: tuple[Step, ...]) -> Label:
 
 
 def _text_codec(
-    name: str, row: RowSpec, region: str | None, key: str, steps: tuple[Step, ...], label: Label
+    name: str, row: RowSpec, region: str | None, key: str, steps: tuple[Step, ...], label: Label, nearby: Nearby
 ) -> TextCodec:
-    region = known_region(row.region or _phone_region(row), f"{key}.region") or region
-    before = _before(name, row, region, key)
+    own = known_region(row.region or _phone_region(row), f"{key}.region")
+    before = _before(name, row, own or region, key)
     make: Callable[[str], str] = same
     spell: Callable[[str], str] | None = None
+    local: tuple[Reading, ...] = ()
     if name == "emails":
         make = email_key
     elif name == "phones":
         load_plans()
-        make = _phone_maker(region)
+        make = _phone_maker(own or region)
         spell = _phone_speller(row.format)
+        local = () if own else tuple(_nearby_maker(country, region) for country in nearby.countries)
     if row.format is not None and name != "phones":
         raise Wrong(f"{key}.format", "`format` is for phones")
     loose = name in ("emails", "phones")
     get: Getter | None = getter(steps) if steps else None
-    return TextCodec(name, get, steps, before, make, spell, label, loose, row.max_length)
+    first, also = (local[0], (make, *local[1:])) if local else (make, ())
+    here = local if nearby.held else ()
+    return TextCodec(name, get, steps, before, first, spell, label, loose, row.max_length, also, here)
 
 
 def _before(name: str, row: RowSpec, region: str | None, key: str) -> Callable[[Any], Any]:
@@ -134,6 +173,10 @@ def _phone_region(row: RowSpec) -> str | None:
 
 def _phone_maker(region: str | None) -> Callable[[str], str]:
     return lambda text: phone_key(text, region)
+
+
+def _nearby_maker(country: str, default: str | None) -> Reading:
+    return lambda text: nearby_key(text, country, default)
 
 
 def _phone_speller(form: str | None) -> Callable[[str], str] | None:

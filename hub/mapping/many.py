@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, TypeGuard
 
 from hub.mapping.elements import ADDRESS_PARTS, address_key, raw_key
 from hub.mapping.fields import keeps_own
@@ -70,8 +70,10 @@ class TextCodec:
 
     get    None: the item is the text itself
     key    text → element key; Unmappable
-    spell  element key → text, when the text as given can not be used; None: the key itself
+    spell  element key → text; None: the text as given
     loose  keep what has no key as an invalid element
+    also   further readings a text has to agree with, or the key is written
+    here   readings that are enough where the key is too long for the system
     """
 
     base: str
@@ -83,6 +85,8 @@ class TextCodec:
     label: Label
     loose: bool
     max_length: int | None = None
+    also: tuple[Callable[[str], str], ...] = ()
+    here: tuple[Callable[[str], str], ...] = ()
 
     def read(self, item: Any, problems: list[Problem]) -> Element | None:
         raw = item if self.get is None else self.get(item)
@@ -113,24 +117,22 @@ class TextCodec:
         return key, value
 
     def text(self, element: Element) -> str:
-        """The text as given where it means the same here, else the canonical one."""
+        """The text as given, or as the mapping has it spelled, where it means the same here; else the key."""
         key, value = element
         raw = value.get("raw")
         if value.get("invalid"):
             text = str(raw)
-        elif self.spell is not None:
-            text = self.spell(key)
         else:
-            text = raw if isinstance(raw, str) and self._means(raw, key) else key
-        if self.max_length is not None and len(text) > self.max_length:
+            given = raw if self.spell is None else self.spell(key)
+            text = given if _means(given, key, (self.key, *self.also)) else key
+            if self.here and self._is_long(text) and _means(raw, key, self.here):
+                text = raw
+        if self._is_long(text):
             raise Unmappable("longer than this system holds")
         return text
 
-    def _means(self, raw: str, key: str) -> bool:
-        try:
-            return self.key(raw) == key
-        except Unmappable:
-            return False
+    def _is_long(self, text: str) -> bool:
+        return self.max_length is not None and len(text) > self.max_length
 
     def write(self, element: Element, into: dict[str, Any]) -> None:
         place(into, self.steps, self.text(element))
@@ -138,6 +140,14 @@ class TextCodec:
 
     def clear(self, into: dict[str, Any]) -> None:
         place(into, self.steps, None)
+
+
+def _means(text: Any, key: str, readings: Iterable[Callable[[str], str]]) -> TypeGuard[str]:
+    """Is it read as this key, whichever way it is read?"""
+    try:
+        return isinstance(text, str) and all(read(text) == key for read in readings)
+    except Unmappable:
+        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,14 +360,14 @@ class ManyField:
         if keeps_own(self.mode, bool(mine), creating):
             chosen = mine
         else:
-            chosen = {k: with_own_spelling(v, mine.get(k)) for k, v in self._chosen(golden, mine)}
+            chosen = dict(self._chosen(golden, mine))
         out.update((f"{self.base}/{key}", value) for key, value in chosen.items())
 
     def _chosen(self, golden: Fields, mine: Mapping[str, Any]) -> list[Element]:
         offered = [
-            (key, value)
+            (key, with_own_spelling(value, mine.get(key)))
             for key, value in self.elements(golden).items()
-            if (key in mine or not value.get("invalid")) and self._fits((key, value))
+            if key in mine or (not value.get("invalid") and self._fits((key, value)))
         ]
         if self.capacity is None or len(offered) <= self.capacity:
             return offered

@@ -20,7 +20,7 @@ from hub.model import KIND
 
 __all__ = ["MappingSpec", "flat_mapping", "load_mapping"]
 
-FORM = 1
+FORM = 2
 """Number of the canonical form. Raise it when the same table makes other values of the same record, so that
 stored records are mapped anew and the difference is not taken for an edit."""
 
