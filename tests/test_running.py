@@ -1,5 +1,6 @@
 """From a configuration to an engine, and cycles that survive a store that is away for a moment."""
 
+import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
@@ -10,8 +11,9 @@ from hub.errors import ConfigError, TransientError
 from hub.running import NEVER, TRIES, Ids, Workshop, build_hub, open_store, open_workshop, sync_all
 from hub.store.db import Store
 from hub.store.inbox import StoreInbox
+from hub.sync.plan import preview
 from hub.sync.run import Orders
-from tests.cli.company import Company
+from tests.cli.company import Company, person
 
 MORE = """
   shop:
@@ -183,3 +185,39 @@ def test_a_second_round_takes_out_what_the_others_brought(company, config):
 
     assert {r.status for r in results.values()} == {"done"}
     assert company.sql("select count(distinct mail) from people") == [(8,)]
+
+
+LATER = """
+  shop:
+    type: sql
+    url: sqlite:///shop.db
+    table: people
+    key: id
+    mapping: mappings/crm.yaml
+"""
+
+
+def test_a_connection_that_is_added_later_is_told_what_came_in_before(tmp_path):
+    company = Company(tmp_path, more=LATER)
+    company.hire(0, 5)
+    with closing(sqlite3.connect(tmp_path / "shop.db")) as shop, shop:
+        shop.execute("create table people (id integer primary key, first text, last text, mail text)")
+        shop.execute("insert into people values (1, ?, ?, ?)", person(4))
+    path = tmp_path / "config" / "hub.yaml"
+    path.write_text(
+        path.read_text().replace(
+            "type: sql\n    url: sqlite:///shop", "enabled: false\n    type: sql\n    url: sqlite:///shop"
+        )
+    )
+    with open_workshop(load_config(tmp_path / "config")) as before:
+        before.cycle("crm", Orders(approve=True))
+    path.write_text(path.read_text().replace("    enabled: false\n", ""))
+
+    with open_workshop(load_config(tmp_path / "config")) as after:
+        with after.open("shop") as connector:
+            counts, _ = preview(after.hub, connector, "shop")
+        after.cycle("shop", Orders(approve=True))
+
+    with closing(sqlite3.connect(tmp_path / "shop.db")) as shop:
+        assert shop.execute("select count(*), count(distinct mail) from people").fetchone() == (5, 5)
+    assert counts["create there"] == 4

@@ -168,6 +168,19 @@ def enqueue(
     )
 
 
+def enqueue_missing(tx: Tx, connection: str, at: float, run_id: str) -> None:
+    """Every golden record that has no record in this connection: what came in before it was connected."""
+    tx.run(
+        "INSERT INTO queue (connection, golden_id, op, queued_at, next_at, attempts, run_id)"
+        " SELECT :c, g.id, 'sync', :at, :at, 0, :r FROM golden g WHERE g.state = 'live' AND NOT EXISTS"
+        " (SELECT 1 FROM record r WHERE r.golden_id = g.id AND r.connection = :c)"
+        " ON CONFLICT (connection, golden_id) DO NOTHING",
+        c=connection,
+        at=at,
+        r=run_id,
+    )
+
+
 def ready(tx: Tx, connection: str, now: float, limit: int, held_ops: Sequence[str] = ()) -> list[QueueRow]:
     """What may go out now: opt-outs first, then in order of waiting; nothing of a run whose intake is held."""
     rows = tx.all(

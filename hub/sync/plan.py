@@ -146,6 +146,9 @@ def _read(hub: Hub, run: Run, plan: Plan, *, full: bool) -> None:
     with hub.store.read() as tx:
         state = work.connection(tx, run.name)
         asked = tx.one("SELECT max(id) FROM ask")
+    if state.ok_at is None and run.route.writes:
+        with hub.store.write() as tx:
+            work.enqueue_missing(tx, run.name, hub.clock(), run.id)
     due = state.full_at is None or hub.clock() - state.full_at >= run.route.full_every
     since = None if full or (run.route.can.complete and due) else state.cursor
     try:

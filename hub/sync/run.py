@@ -157,6 +157,8 @@ def _begin(hub: Hub, run: Run, orders: Orders) -> work.ConnectionRow | Result:
         if state.started_at is None and orders.approve:
             work.mark_connection(tx, run.name, started_at=hub.clock())
         work.start_run(tx, run.id, run.name, hub.clock())
+        if state.ok_at is None and run.route.writes and (state.started_at is not None or orders.approve):
+            work.enqueue_missing(tx, run.name, hub.clock(), run.id)
         run.population = state.population
     run.allowed = EVERYTHING if orders.approve else state.allowed
     return state
