@@ -14,7 +14,17 @@ from hub.model import Record
 GIVEN = ["ANA", "JOSÉ", "MARIA", "JOÃO", "Rui", "Piotr", "KASIA", "Jürgen", "anne", "Émile", "Łucja", "John"]
 FAMILY = ["SILVA", "Santos", "FERREIRA", "Nowak", "müller", "Smith", "GARCÍA", "López", "O'Neil", "Żak"]
 CITIES = ["Lisboa", "PORTO", "São Paulo", "Kraków", "München", "Lyon", "Madrid", "Leeds"]
-COUNTRIES = ["Portugal", "Brasil", "Polska", "Deutschland", "France", "España", "UK", "PT"]
+COUNTRIES = {
+    "Portugal": "21",
+    "Brasil": "11 3",
+    "Polska": "22 ",
+    "Deutschland": "030 ",
+    "France": "01 4",
+    "España": "91 ",
+    "UK": "020 7",
+    "PT": "22",
+}
+"""How a telephone number begins there."""
 
 TABLE = {
     "kind": {"from": "type", "values": {"P": "person", "C": "organisation"}},
@@ -33,6 +43,7 @@ TABLE = {
 
 
 def contact(n: int, draw: Random) -> Record:
+    country = draw.choice(list(COUNTRIES))
     given, family = draw.choice(GIVEN), f"{draw.choice(FAMILY)} {draw.choice(FAMILY)}"
     return Record(
         str(n),
@@ -42,12 +53,12 @@ def contact(n: int, draw: Random) -> Record:
             "last": family,
             "company": f"Company {n} Lda" if n % 3 == 0 else "",
             "email": f"user{n}@mail{n % 500}.example.org",
-            "phone": f"21{draw.randrange(10**7):07}",
+            "phone": f"{COUNTRIES[country]}{draw.randrange(10**7):07}",
             "mobile": f"+351 91{draw.randrange(10):01} {draw.randrange(10**6):06}",
             "street": f"Rua das Flores {n}, {draw.randrange(9)}º Esq.",
             "city": draw.choice(CITIES),
             "zip": f"{draw.randrange(1000, 9999)}-{draw.randrange(1000):03}",
-            "country": draw.choice(COUNTRIES),
+            "country": country,
             "born": f"{draw.randrange(1, 29):02}/{draw.randrange(1, 13):02}/{draw.randrange(1930, 2010)}",
             "vat": f"PT{draw.randrange(10**9):09}",
             "changed": "2026-11-21T10:00:00Z",
