@@ -8,6 +8,7 @@ Exit: 0 all was as it should be, 1 something was not, 2 the demo could not run, 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 import traceback
@@ -16,7 +17,7 @@ from pathlib import Path
 from demo.commands import stop_on_signals
 from demo.company import Company, opened
 from demo.screen import Screen
-from demo.servers import ServerError
+from demo.servers import DATABASE, ServerError
 from demo.story import tell, tell_again
 
 EVERY = "every 30 seconds"
@@ -63,13 +64,15 @@ def _serve(company: Company, screen: Screen) -> None:
     company.running.stop()
     company.schedule(EVERY)
     company.running.start()
-    place = company.folder.name
+    place = os.path.relpath(company.folder)
+    hub = os.path.relpath(Path(sys.executable).parent / "hub", company.folder)
     screen.say(
-        f"\n[bold]hub run[/] goes on {EVERY}. Fill in the form at [link]{company.form}[/link] with your browser, and then, "
-        "in another terminal:\n"
-        f"  cd {place} && ../.venv/bin/hub contacts find NAME    who is it now, and where did it come from?\n"
-        f"  cd {place} && ../.venv/bin/hub status                how is every connection?\n"
-        f"Tryton is at {company.tryton.url} (user admin, password in {place}/data/tryton/password).\n"
+        f"\n[bold]hub run[/] goes on, {EVERY}. Fill in the form with your browser: {company.form}\n"
+        "Then, in another terminal:\n"
+        f"  cd {place} && {hub} contacts find NAME    who is it now, and where is it?\n"
+        f"  cd {place} && {hub} status                how is every connection?\n"
+        f"Tryton is at {company.tryton.url} (database {DATABASE}, user {company.tryton.user}, password in "
+        f"{place}/data/tryton/password).\n"
         "[bold]Ctrl-C[/] stops everything."
     )
     try:

@@ -129,10 +129,15 @@ class Running:
 
     def metric(self, name: str, **labels: str) -> float:
         """The sum of all samples with these labels."""
-        text = httpx.get(f"{self.url}/metrics", timeout=10, trust_env=False).raise_for_status().text
         wanted = [f'{key}="{value}"' for key, value in labels.items()]
-        found = [line for line in text.splitlines() if line.startswith((name + "{", name + " "))]
-        return sum(float(line.rsplit(" ", 1)[1]) for line in found if all(each in line for each in wanted))
+        found = [line for line in self.samples([name]) if all(each in line for each in wanted)]
+        return sum(float(line.rsplit(" ", 1)[1]) for line in found)
+
+    def samples(self, names: Sequence[str]) -> list[str]:
+        """Lines of /metrics."""
+        text = httpx.get(f"{self.url}/metrics", timeout=10, trust_env=False).raise_for_status().text
+        starts = tuple(f"{name}{mark}" for name in names for mark in "{ ")
+        return [line for line in text.splitlines() if line.startswith(starts)]
 
 
 def stop_leftover(folder: Path) -> None:

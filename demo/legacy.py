@@ -116,14 +116,16 @@ def seed_shop(shop: Shop, contacts: Sequence[Contact], listed: Collection[int]) 
 
 def _row(contact: Contact, code: int, is_listed: bool) -> dict[str, str]:
     n = contact.number
+    email = contact.email.upper() if n % 2 == 0 or not contact.tax_id else ""
     said = "S" if is_listed or n % 29 == 5 else "N" if n % 7 == 1 else ""
+    said = said if email or n % 50 == 21 else ""  # and one with a consent, but without an address
     return {
         "COD_CLI": str(code),
         "NOME": _written(contact.name, n),
         "NIF": contact.tax_id.removeprefix(contact.country) if n % 3 else contact.tax_id,
-        "EMAIL": contact.email.upper() if n % 2 == 0 or not contact.tax_id else "",
-        "TELEF": contact.landline.replace("+", "00"),
-        "TLM": contact.mobile.replace("+", "00"),
+        "EMAIL": email,
+        "TELEF": _dialled(contact.landline),
+        "TLM": _dialled(contact.mobile),
         "MORADA": anyascii(contact.street).upper(),
         "COD_POSTAL": contact.postcode,
         "LOCALIDADE": anyascii(contact.city).upper(),
@@ -134,6 +136,11 @@ def _row(contact: Contact, code: int, is_listed: bool) -> dict[str, str]:
         "DT_NEWS": f"{1 + n % 28:02d}/{1 + n % 12:02d}/{2015 + n % 9}" if said else "",
         "FMOD": f"{2016 + n % 9}-{1 + n % 12:02d}-{1 + n % 28:02d} 09:{n % 60:02d}:00",
     }
+
+
+def _dialled(number: str) -> str:
+    """As the shop's people dial: without the code of their own country."""
+    return f"{number[4:6]} {number[6:9]} {number[9:]}" if number.startswith("+351") else number
 
 
 def _written(name: str, number: int) -> str:

@@ -47,7 +47,8 @@ class Screen:
             table.add_column(column, overflow="fold")
         for row in rows:
             table.add_row(*map(escape, row))
-        self.console.print(Padding(table, (1, 0, 0, 2)))
+        self.console.print()
+        self.console.print(Padding(table, (0, 0, 0, 2), expand=False))
         self.flush()
 
     @contextmanager
