@@ -2,12 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 SourceValue: TypeAlias = bool | int | str
+
+
+@dataclass(frozen=True, slots=True)
+class Short:
+    """Stands behind a validator that takes a short form, and has the JSON Schema allow that form as well.
+
+    schema  of the full form → of both
+    """
+
+    schema: Callable[[JsonSchemaValue], JsonSchemaValue]
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        if core["type"] != "function-before":
+            raise TypeError("a short form is what the validator before this makes the full form of")
+        return self.schema(handler(core["schema"]))
+
+
+def _or(*short: JsonSchemaValue) -> Short:
+    return Short(lambda full: {"anyOf": [*short, full]})
+
+
+def _rows_schema(full: JsonSchemaValue) -> JsonSchemaValue:
+    row = [{"type": "string"}, full["items"]]
+    return {"anyOf": [*row, {**full, "items": {"anyOf": row}}]}
 
 
 class WriteMode(StrEnum):
@@ -76,7 +104,7 @@ class ConsentSpec(_Part):
     values: dict[SourceValue, Literal["granted", "denied", "pending"]]
     channel: str = Field(pattern=r"^[a-z0-9_]+$")
     purpose: str = Field(pattern=r"^[a-z0-9_.-]+$")
-    at: Annotated[MomentSpec | None, BeforeValidator(_path_to_moment)] = None
+    at: Annotated[MomentSpec | None, BeforeValidator(_path_to_moment), _or({"type": "string"})] = None
     basis: str | FromSpec | None = None
     origin: str | FromSpec | None = Field(default=None, alias="source")
     wording: str | FromSpec | None = None
@@ -94,7 +122,7 @@ def _kind(value: Any) -> Any:
     return {"default": value} if isinstance(value, str) else value
 
 
-Rows: TypeAlias = Annotated[list[RowSpec], BeforeValidator(_rows), Field(min_length=1)]
+Rows: TypeAlias = Annotated[list[RowSpec], Field(min_length=1), BeforeValidator(_rows), Short(_rows_schema)]
 
 
 class MappingSpec(_Part):
@@ -104,7 +132,7 @@ class MappingSpec(_Part):
     ignore  source fields that are known and not mapped, so that no report names them
     """
 
-    kind: Annotated[KindSpec | None, BeforeValidator(_kind)] = None
+    kind: Annotated[KindSpec | None, BeforeValidator(_kind), _or({"enum": ["person", "organisation"]})] = None
     fields: dict[str, Rows] = {}
     consents: list[ConsentSpec] = []
     ignore: list[str] = []
