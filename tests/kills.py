@@ -30,14 +30,13 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from hub.store.leases import SETTLE_SECONDS
-
 SYSTEMS = ("erp", "crm")
 OWNED = {"erp": "company", "crm": "job_title"}  # the field that people edit there
 COLUMNS = ("given_name", "family_name", "email", "phone", "company", "job_title")
 REST_ROUNDS = 12  # of `hub sync` until nothing is left to do
 LONGEST = 300.0  # seconds that one `hub sync` may take
-FIRST_GUESS = 4.0  # seconds a `hub sync` takes, before one was measured
+FIRST_GUESS = 6.0  # seconds a `hub sync` works, before one was measured
+EARLY = 0.08  # share of kills while it still starts
 OVERLAP = 2  # seconds that a pull goes back
 MOST_AGAIN = 2000  # contacts that may be read again because of a kill
 
@@ -197,25 +196,29 @@ class World:
 
     def run_and_kill(self) -> None:
         """One `hub sync`, killed at a random moment unless it is done before; people act meanwhile."""
-        settled = time.monotonic() + (SETTLE_SECONDS if self._unanswered() else 0.0)
-        began = time.monotonic()
+        runs = self._runs()
         process = self.start("sync", "--yes", "--json")
         self.tally.starts += 1
         self.meddle()
-        # now and then while it starts or waits, else while it works
-        base = began if self.draw.random() < 0.1 else settled
-        left = base + self.seconds * self.draw.uniform(0.15, 1.05) - time.monotonic()
+        if self.draw.random() > EARLY:
+            while process.poll() is None and self._runs() == runs:
+                time.sleep(0.005)
+        began = time.monotonic()
         try:
-            out, err = process.communicate(timeout=max(0.0, left))
+            out, err = process.communicate(timeout=self.draw.uniform(0.0, self.seconds))
         except subprocess.TimeoutExpired:
             os.kill(process.pid, signal.SIGKILL)
             process.communicate()
             self._count_kill()
+            self.seconds *= 1.1  # it works longer than that
         else:
             self._finished(process.returncode, out, err)
-            self.seconds = 0.5 * (self.seconds + time.monotonic() - settled)
+            self.seconds = 0.5 * (self.seconds + time.monotonic() - began)
         if self.draw.random() < 0.7:
             self.meddle()
+
+    def _runs(self) -> list[Any]:
+        return self._ask("SELECT count(*) FROM run")
 
     def _count_kill(self) -> None:
         self.tally.kills += 1
