@@ -28,6 +28,7 @@ from hub.sync.guard import held, most
 from hub.sync.lacks import lacks
 from hub.sync.link import HOLDING, Edit, Link, date_consents, date_edits, differs, take
 from hub.sync.place import Newcomer, place
+from hub.sync.refusals import keep_refusals, refusals
 
 MATCHED = frozenset(
     [
@@ -266,7 +267,8 @@ def _absorb(hub: Hub, tx: Tx, run: Run, reading: Reading, clusters: Clusters, co
         edits, fought = _edit(hub, run, cluster, link, fresh, payloads)
         fights.extend(fought)
         changed.append(link)
-        if edits:
+        if any(e.base is not None for e in edits) or (edits and not link.echo):
+            # what a system fills in on a record that the hub made is news, but no change that somebody made
             counts["updates"] = counts.get("updates", 0) + 1
         if before is not None:
             newcomer = Newcomer(link, link.opinion().fields)
@@ -353,7 +355,9 @@ def _edit(
     base = dict(link.agreed())
     if "echo" in hub.off:
         payloads = ()
+    refused = refusals(link)
     edits = take(link, pulled, payloads, run.route.mapping.stored, fresh.silent)
+    keep_refusals(link, refused, edits)
     record = fresh.record
     at = record.changed_at.timestamp() if record.changed_at else hub.clock()
     fights = [f for e in edits if (f := _fight(run, cluster, link, e, base))]

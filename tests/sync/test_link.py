@@ -18,6 +18,7 @@ from hub.model import Record, Source
 from hub.sync.engine import Route
 from hub.sync.lacks import lacks
 from hub.sync.link import TICK, Edit, Link, acknowledge, date_edits, differs, take
+from hub.sync.refusals import keep_refusals, refusals
 from tests.fakes.systems import can
 
 SINGLE = ("given_name", "family_name", "department", "note")
@@ -234,6 +235,46 @@ def test_a_label_that_changes_is_no_edit():
 
     assert edits == []
     assert link.fields["emails/ada@example.org"] == {"label": "home"}
+
+
+# --- refusals ---------------------------------------------------------------------------------------
+
+NEWS = "consents/email|*|newsletter"
+statements = st.builds(
+    lambda status, at, basis: {"status": status, "at": at, "basis": basis},
+    st.sampled_from(["granted", "denied", "pending"]),
+    st.sampled_from([f"2026-0{month}-01T00:00:00+00:00" for month in range(1, 7)]),
+    st.sampled_from(["explicit", "imported"]),
+)
+
+
+@many
+@given(readings=st.lists(st.none() | statements, min_size=2, max_size=5))
+def test_a_refusal_stands_until_the_person_opts_in_later_and_explicitly(readings):
+    link = Link("a", "1", changed=T0)
+    for now in readings:
+        before = link.opinion().fields.get(NEWS)
+        was = refusals(link)
+        keep_refusals(link, was, take(link, {NEWS: now} if now else {}, [], dict))
+        after = link.opinion().fields.get(NEWS)
+        if before and before["status"] != "granted" and (after is None or after["status"] == "granted"):
+            assert now["status"] == "granted" and now["basis"] == "explicit" and now["at"] > before["at"]
+        assert link.fields.get(NEWS) == now  # the shadow is what they show, so that the refusal can be told them
+
+
+@many
+@given(refusal=statements, opt_in=statements)
+def test_our_own_grant_is_no_opt_in_of_theirs(refusal, opt_in):
+    """What we wrote there because another system knows of an opt-in: theirs is still the refusal."""
+    refusal, granted = {**refusal, "status": "denied"}, {**opt_in, "status": "granted"}
+    link = Link("a", "1", changed=T0, fields={NEWS: refusal})
+    was = refusals(link)
+
+    edits = take(link, {NEWS: granted}, [{NEWS: granted}], dict)
+    keep_refusals(link, was, edits)
+
+    assert edits == []
+    assert link.opinion().fields[NEWS] == refusal
 
 
 # --- acknowledged writes ----------------------------------------------------------------------------
