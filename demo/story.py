@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from anyascii import anyascii
 
@@ -301,9 +302,10 @@ def _nothing_left(company: Company, screen: Screen, found: Findings) -> None:
         "A second cycle: nothing is left to do",
         "No system gets a write: they agree. That is how you see that a synchronisation has ended.",
     )
-    last = company.hub.ask("runs", "--limit", "1")["runs"][0]["started_at"]
+    began = datetime.now(UTC)
     company.hub.show("sync")
-    runs = [run["counts"] for run in company.hub.ask("runs", "--limit", "40")["runs"] if run["started_at"] > last]
+    past = company.hub.ask("runs", "--limit", "40")["runs"]
+    runs = [run["counts"] for run in past if datetime.fromisoformat(run["started_at"]) >= began]
     pushed = sum(counts.get("pushed", 0) for counts in runs)
     screen.say(f"\nWritten in this cycle, to all systems together: [bold]{pushed}[/].")
     found.see("a cycle without changes writes nothing", len(runs) == SYSTEMS and pushed == 0)
