@@ -17,7 +17,7 @@ from hub.connectors.sql import SqlConnector
 from hub.mapping.apply import ContactMapping
 from hub.mapping.spec import flat_mapping
 from hub.model import Page, Record
-from hub.running import Ids
+from hub.running import Ids, calm_collector
 from hub.store.db import Store
 from hub.store.schema import metadata
 from hub.store.upgrade import opened
@@ -128,6 +128,7 @@ def over_table(database: Path, folder: Path, *, changed: str | None = None) -> I
 def _bench(connector: Connector, folder: Path) -> Iterator[Bench]:
     mapping: ContactMapping = flat_mapping("PT")
     store = opened(f"sqlite:///{folder / 'hub.db'}")
+    calm_collector()
     try:
         route = Route(NAME, mapping, connector.can, push="no")
         yield Bench(store, Hub(store, {NAME: route}, time.time, Ids()), connector)

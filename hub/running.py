@@ -201,9 +201,14 @@ def sync_all(
     """
     results: dict[str, Result] = {}
     todo = list(names)
-    for _ in range(ROUNDS):
+    for turn in range(ROUNDS):
+        given = orders if turn == 0 else {n: replace(o, full=False, absence=False) for n, o in orders.items()}
+
+        def cycle(name: str, given: Mapping[str, Orders] = given) -> Result:
+            return _told(shop.cycle(name, given[name]), told)
+
         with ThreadPoolExecutor(max_workers=max(1, len(todo)), thread_name_prefix="sync") as pool:
-            for result in pool.map(lambda name: _told(shop.cycle(name, orders[name]), told), todo):
+            for result in pool.map(cycle, todo):
                 results[result.connection] = _together(results.get(result.connection), result)
         todo = [name for name in names if results[name].status == "done" and has_work(shop, name)]
         if not todo or any(orders[name].stop() for name in todo):
@@ -237,15 +242,19 @@ def has_work(shop: Workshop, name: str) -> bool:
         return bool(work.ready(tx, name, shop.hub.clock(), 1))
 
 
+def calm_collector() -> None:
+    """Pages are made of many small values that die together: looking through all that is loaded every 700 of them
+    costs a fifth of a load."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+
+
 @contextmanager
 def open_workshop(config: HubConfig, *, meter: Meter | None = None) -> Iterator[Workshop]:
     """Everything opened, and closed again."""
     store = open_store(config)
-    # Pages are made of many small values that die together: looking through all that is loaded every 700 of them
-    # costs a fifth of a load.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
+    calm_collector()
     try:
         yield Workshop(config, build_hub(config, store, meter=meter), StoreInbox(store))
     finally:

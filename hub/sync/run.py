@@ -49,12 +49,14 @@ class Orders:
 
     approve   a person has agreed to whatever it would touch: the first sync does not stop at a plan
     full      list everything, whatever the cursor
+    absence   False: nobody is taken for missing, since a listing right after another proves nothing
     manual    a person started it: a paused connection is tried again
     preview   makes the plan that a first sync stops at
     """
 
     approve: bool = False
     full: bool = False
+    absence: bool = True
     manual: bool = False
     stop: Callable[[], bool] = lambda: False
     progress: Callable[[Run], None] | None = None
@@ -232,7 +234,7 @@ def _pull(hub: Hub, run: Run, state: work.ConnectionRow, orders: Orders) -> None
     except CursorExpired:
         since = None
         complete = _read_all(hub, run, None, state.cursor, orders)
-    if complete is None or not can.complete or (since is not None and not resumes):
+    if complete is None or not (can.complete and orders.absence) or (since is not None and not resumes):
         return
     if since is None:
         mark_absent(hub, run, complete)

@@ -30,7 +30,7 @@ _FORM_TYPES: dict[str, Kind] = {
 }
 
 
-class Rejected(Exception):  # noqa: N818 - an answer rather than an error of ours
+class Rejected(Exception):
     """The answer to a request that stores nothing."""
 
     def __init__(self, status: int, title: str, detail: str, retry_after: int | None = None) -> None:

@@ -38,7 +38,7 @@ Headers: TypeAlias = Callable[[str], Sequence[str]]
 """All values of the header of that name, in order; names in any case."""
 
 
-class Forged(Exception):  # noqa: N818 - named for what it means to the catcher
+class Forged(Exception):
     """Not signed by a key we know, too old, or malformed: the answer does not say which."""
 
 
