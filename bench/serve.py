@@ -69,7 +69,7 @@ class Remote:
         step = max(1, self.total // count)
         for n in range(0, step * count, step):
             self.clock += 1
-            row = {**self._row(n), "job_title": f"head of part {self.clock}"}
+            row = {**(self.changed.get(n) or self._row(n)), "job_title": f"head of part {self.clock}"}
             self.changed.pop(n, None)
             self.changed[n] = {**row, "updated_at": changed_at(self.clock).isoformat()}
 
@@ -147,4 +147,4 @@ def requests(url: str) -> int:
 
 
 def change(url: str, count: int) -> None:
-    httpx.post(f"{url}/change", params={"count": count}, trust_env=False).raise_for_status()
+    httpx.post(f"{url}/change", params={"count": count}, timeout=START_SECONDS * 4, trust_env=False).raise_for_status()
