@@ -289,7 +289,8 @@ def _retry_parked(hub: Hub, run: Run) -> None:
             if row[2] == "unknown" and (home := db.resolve_golden(tx, row[1].removeprefix("golden:"))):
                 work.close_create_intents(tx, run.name, home)  # a person has seen that it is not there
         work.enqueue(tx, sorted((run.name, g) for g in homes), hub.clock(), run.id)
-        work.mark_parked(tx, [r[0] for r in rows if r[2] in ("write", "unknown")], "resolved")
+        # "read": everything is listed again, and what still cannot be read is parked anew
+        work.mark_parked(tx, [r[0] for r in rows if r[2] in ("write", "unknown", "read")], "resolved")
     if run.route.can.read and records:
         records.update(run.connector.read(sorted(records)))
     reading = read_page(hub, run, list(records.values()))
