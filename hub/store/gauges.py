@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from hub.metrics import ConnectionGauges
+from hub.store import work
 from hub.store.db import Store, Tx, loads
 
 
@@ -99,6 +100,10 @@ def _waiting(tx: Tx, names: Iterable[str]) -> dict[str, Standing]:
         _note(found, name, gates=tuple(opened))
     for name, parked in tx.all("SELECT connection, count(*) FROM parked WHERE state = 'open' GROUP BY connection"):
         _note(found, name, parked=parked)
+    for name, since in work.refused_opt_outs(tx):
+        if name in found:
+            oldest = min(filter(None, (found[name].oldest_opt_out, _time(since))))
+            _note(found, name, oldest_opt_out=oldest)
     return found
 
 

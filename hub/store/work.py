@@ -374,6 +374,15 @@ def unpark(tx: Tx, connection: str, ids: Sequence[str], stages: Sequence[str]) -
     )
 
 
+def refused_opt_outs(tx: Tx) -> list[tuple[str, float]]:
+    """(connection, since when) of opt-outs that a system has refused to take, the oldest of each: still owed."""
+    rows = tx.all(
+        "SELECT connection, min(at) FROM parked WHERE state IN ('open', 'retry') AND stage = 'write'"
+        " AND original LIKE '%\"status\":\"denied\"%' AND external_id NOT LIKE 'golden:%' GROUP BY connection"
+    )
+    return [(r[0], r[1]) for r in rows]
+
+
 def to_retry(tx: Tx, connection: str, limit: int = 500) -> list[tuple[int, str, str, str]]:
     """(number, external id, stage, original) of parked records that a person sent back."""
     rows = tx.all(

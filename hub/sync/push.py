@@ -429,7 +429,9 @@ def _try_later(tx: Tx, run: Run, job: Job, outcome: NotSent | Unknown, attempts:
 
 def _park_write(tx: Tx, run: Run, job: Job, reason: str, now: float) -> None:
     subject = job.link.external_id if job.link else "golden:" + job.golden_id
-    work.park(tx, run.name, [work.Parked(subject, "write", reason, dumps(job.changed))], now, run.id)
+    row = tx.one("SELECT optout_at FROM queue WHERE connection = :c AND golden_id = :g", c=run.name, g=job.golden_id)
+    owed = row[0] if row else None  # an opt-out that is refused is owed since the person said it
+    work.park(tx, run.name, [work.Parked(subject, "write", reason, dumps(job.changed))], owed or now, run.id)
     work.dequeue(tx, run.name, [job.golden_id])
     work.close_intents(tx, [job.intent_id])
     run.count("set_aside")
