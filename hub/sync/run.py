@@ -288,7 +288,11 @@ def _retry_parked(hub: Hub, run: Run) -> None:
         for row in rows:
             if row[2] == "unknown" and (home := db.resolve_golden(tx, row[1].removeprefix("golden:"))):
                 work.close_create_intents(tx, run.name, home)  # a person has seen that it is not there
-        work.enqueue(tx, sorted((run.name, g) for g in homes), hub.clock(), run.id)
+        refused = {r[1] for r in rows if r[2] == "write" and '"status":"denied"' in r[3]}
+        owed = {
+            home for x in links.values() if x.external_id in refused and (home := db.resolve_golden(tx, x.golden_id))
+        }
+        work.enqueue(tx, sorted((run.name, g) for g in homes), hub.clock(), run.id, optouts=owed)
         # "read": everything is listed again, and what still cannot be read is parked anew
         work.mark_parked(tx, [r[0] for r in rows if r[2] in ("write", "unknown", "read")], "resolved")
     if run.route.can.read and records:
