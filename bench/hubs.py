@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -128,10 +127,7 @@ def over_table(database: Path, folder: Path, *, changed: str | None = None) -> I
 @contextmanager
 def _bench(connector: Connector, folder: Path) -> Iterator[Bench]:
     mapping: ContactMapping = flat_mapping("PT")
-    # as hub.running.open_workshop does for every process of the hub
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
+    calm_collector()
     store = opened(f"sqlite:///{folder / 'hub.db'}")
     calm_collector()
     try:
