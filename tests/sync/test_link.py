@@ -292,6 +292,17 @@ def test_after_an_acknowledged_write_nothing_is_lacking(system, before, golden):
     assert lacks(system.route, golden, link) == {}
 
 
+def test_a_value_that_they_keep_under_the_key_that_was_to_go_is_agreed():
+    """A foreign number in a column of national ones reads back as no number at all, before and after."""
+    raw = "phones/raw:2079460000"
+    link = Link("a", "1", fields={raw: {"invalid": True}})
+    sent = {"phones/+442079460000": {}, raw: None}
+
+    acknowledge(link, sent, {raw: {"invalid": True}}, lambda fields: {raw: {"invalid": True}}, T0)
+
+    assert link.agreed() == {"phones/+442079460000": {}}
+
+
 @many
 @given(system=systems, before=goldens, golden=goldens)
 def test_our_own_write_is_no_news_to_us(system, before, golden):

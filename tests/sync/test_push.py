@@ -130,7 +130,11 @@ def test_a_keyed_create_is_simply_sent_again_with_its_first_key(rig):
     erp.answers.extend([lost_reply])
     rig.sync("erp")
     [sent] = erp.writes
-    kept = merge(rig.hub, [rig.home("crm", "1"), rig.home("crm", "2")], "eve")
+    rig.systems["crm"].put("3", **RUI)
+    rig.sync("crm")
+    lost = rig.home("crm", "1")
+    kept = merge(rig.hub, [lost, rig.home("crm", "2")], "eve")
+    assert (sent.key, kept) == (f"hub:{lost}", rig.home("crm", "3"))
 
     rig.later(400)
     erp.hidden = set(erp.rows)
