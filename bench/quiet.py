@@ -75,7 +75,9 @@ def bare_scan(database: Path, marks: Path) -> int:
         known = dict(kept.execute("SELECT id, mark FROM mark WHERE id IN (SELECT value FROM json_each(?))", (ids,)))
         now = {c["source_id"]: blake2b(orjson.dumps(c), digest_size=16).digest() for c in found}
         new = [(i, mark) for i, mark in now.items() if known.get(i) != mark]
+        kept.execute("BEGIN")
         kept.executemany("INSERT OR REPLACE INTO mark VALUES (?, ?)", new)
+        kept.execute("COMMIT")
         fresh += len(new)
     source.close()
     kept.close()
