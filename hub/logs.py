@@ -136,6 +136,5 @@ def _clean_value(value: Any) -> Any:
 def _printable(text: str) -> str:
     """Control characters written out: a line from outside cannot move the cursor or forge a second line."""
     return "".join(
-        char if char in "\n\t" or char.isprintable() else char.encode("unicode_escape").decode()
-        for char in text
+        char if char in "\n\t" or char.isprintable() else char.encode("unicode_escape").decode() for char in text
     )

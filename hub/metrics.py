@@ -66,9 +66,7 @@ class Metrics:
             ["connection", "field", "rule"],
             registry=registry,
         )
-        self._runs = Counter(
-            "hub_runs", "Runs by how they ended", ["connection", "status"], registry=registry
-        )
+        self._runs = Counter("hub_runs", "Runs by how they ended", ["connection", "status"], registry=registry)
         self._seconds = Histogram(
             "hub_run_seconds",
             "Time a run and its phases took",
@@ -99,9 +97,7 @@ class Metrics:
 class StateCollector(Collector):
     """Gauges read at scrape time. A store that cannot be read shows as `hub_state_readable 0`."""
 
-    def __init__(
-        self, reader: StateReader, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
-    ) -> None:
+    def __init__(self, reader: StateReader, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._reader = reader
         self._clock = clock
 

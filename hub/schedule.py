@@ -42,9 +42,7 @@ def make_trigger(schedule: Schedule, zone: str, now: datetime) -> BaseTrigger | 
     if schedule.every is not None:
         seconds = schedule.every.total_seconds()
         if seconds < SHORTEST_SECONDS:
-            raise ConfigError(
-                f"the schedule `{schedule}` is too short: allowed is `every 1 second` or longer"
-            )
+            raise ConfigError(f"the schedule `{schedule}` is too short: allowed is `every 1 second` or longer")
         return IntervalTrigger(seconds=seconds, timezone=UTC, jitter=_jitter(seconds))
     return _cron(schedule, ZoneInfo(zone), now)
 
@@ -84,9 +82,7 @@ class Scheduler:
     def add(self, connection: str, trigger: BaseTrigger) -> None:
         """Schedules a connection; an interval starts with a run at once, cron waits for its time."""
         now = {"next_run_time": datetime.now(UTC)} if isinstance(trigger, IntervalTrigger) else {}
-        self._jobs.add_job(
-            self._one, trigger, args=(connection,), id=connection, replace_existing=True, **now
-        )
+        self._jobs.add_job(self._one, trigger, args=(connection,), id=connection, replace_existing=True, **now)
 
     def next_run(self, connection: str) -> datetime | None:
         """Aware UTC; None before `start` and for a connection that is not scheduled."""

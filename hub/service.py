@@ -118,9 +118,7 @@ class Service:
         text = f"{result.status}: {result.message}" if result.message else result.status
         if result.status != "busy":
             with bound(run=result.run_id, connection=name):
-                log.log(
-                    LEVELS.get(result.status, logging.INFO), "run %s", text, extra={"counts": result.counts}
-                )
+                log.log(LEVELS.get(result.status, logging.INFO), "run %s", text, extra={"counts": result.counts})
         return result
 
     def _pause(self, seconds: float) -> None:
@@ -141,9 +139,7 @@ class _Bell:
     def __init__(self, inbox: StoreInbox, ring: Callable[[str], None]) -> None:
         self._inbox, self._ring = inbox, ring
 
-    def add(
-        self, connection: str, delivery_id: str, received_at: datetime, payload: Mapping[str, Any]
-    ) -> bool:
+    def add(self, connection: str, delivery_id: str, received_at: datetime, payload: Mapping[str, Any]) -> bool:
         is_new = self._inbox.add(connection, delivery_id, received_at, payload)
         if is_new:
             self._ring(connection)

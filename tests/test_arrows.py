@@ -97,9 +97,7 @@ def wrong_arrows(module: Module) -> list[str]:
     """The modules it imports that are neither below it nor of its own entry."""
     targets = {target for target in module.anywhere if target in MODULES and entry(target)}
     return sorted(
-        target
-        for target in targets
-        if entry(target) != entry(module.name) and height(target) >= height(module.name)
+        target for target in targets if entry(target) != entry(module.name) and height(target) >= height(module.name)
     )
 
 
@@ -114,9 +112,7 @@ def outside(allowed: tuple[str, ...], package: str) -> list[str]:
 
 
 def test_every_module_has_its_place_in_the_layers():
-    assert [
-        name for name in MODULES if name != "hub" and not name.endswith("__main__") and not entry(name)
-    ] == []
+    assert [name for name in MODULES if name != "hub" and not name.endswith("__main__") and not entry(name)] == []
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -123,9 +123,7 @@ def test_a_secret_that_was_looked_up_is_in_no_line(lines, secret, as_json):
 def test_what_looks_like_an_email_address_is_masked(lines, as_json):
     stream = lines(as_json=as_json)
 
-    log.warning(
-        "row of %s: %s", "Ann.O'Neil+x@sub.example.org", "zoë@exämple.org", extra={"to": "<bo@example.org>"}
-    )
+    log.warning("row of %s: %s", "Ann.O'Neil+x@sub.example.org", "zoë@exämple.org", extra={"to": "<bo@example.org>"})
 
     text = stream.getvalue()
     assert "@" not in text

@@ -44,9 +44,7 @@ def fires(text: str, start: datetime, count: int, zone: str = "UTC") -> list[dat
 # --- when it fires -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("text", "seconds"), [("every 5 minutes", 300), ("every minute", 60), ("every 2 hours", 7200)]
-)
+@pytest.mark.parametrize(("text", "seconds"), [("every 5 minutes", 300), ("every minute", 60), ("every 2 hours", 7200)])
 def test_an_interval_fires_as_often_as_it_says(text, seconds):
     assert trigger(text).interval == timedelta(seconds=seconds)
 

@@ -61,9 +61,7 @@ def test_what_is_no_reference_is_refused_without_being_shown(text):
 def test_a_secret_inside_an_address_is_quoted_so_that_the_address_stays_whole(folder):
     (folder / "secrets" / "shop").write_text("p@ss/w:rd?#%\n")
 
-    url = secrets.expand(
-        "mysql+pymysql://shop:${file:secrets/shop}@127.0.0.1:3306/shop?charset=latin1", folder
-    )
+    url = secrets.expand("mysql+pymysql://shop:${file:secrets/shop}@127.0.0.1:3306/shop?charset=latin1", folder)
 
     parsed = make_url(url)
     assert parsed.password == "p@ss/w:rd?#%"

@@ -9,9 +9,7 @@ import typer
 from hub.cli.screen import Chosen, complain, print_json
 from hub.config.schema import hub_schema, mapping_schema, usable_types
 
-app = typer.Typer(
-    no_args_is_help=True, help="Show the configuration as it is understood, or its JSON Schema."
-)
+app = typer.Typer(no_args_is_help=True, help="Show the configuration as it is understood, or its JSON Schema.")
 
 
 @app.command()

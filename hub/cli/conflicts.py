@@ -29,9 +29,7 @@ Number = Annotated[int, typer.Argument(metavar="NUMBER", help="As `hub conflicts
 def list_conflicts(
     ctx: typer.Context,
     connection: ConnectionOption = None,
-    field: Annotated[
-        str | None, typer.Option("--field", help="A field, or one key such as emails/ADDRESS.")
-    ] = None,
+    field: Annotated[str | None, typer.Option("--field", help="A field, or one key such as emails/ADDRESS.")] = None,
     everything: All = False,
     limit: Limit = 50,
     skip: Skip = 0,
@@ -45,9 +43,7 @@ def list_conflicts(
     if as_json:
         show.put_list(found)
         return
-    table = show.table(
-        "number", "at", "golden id", "field", "changed in", "there", "here", "won", "rule", "state"
-    )
+    table = show.table("number", "at", "golden id", "field", "changed in", "there", "here", "won", "rule", "state")
     for row in found.rows:
         table.add_row(
             str(row.number),
@@ -120,9 +116,7 @@ def overturn(ctx: typer.Context, number: Number, by: By = None) -> None:
             )
         home = people.overturn(hub, number, who)
     out = show.out()
-    show.say(
-        out, f"The value that lost conflict {number} is pinned in {home} by {who}; the next cycles tell it."
-    )
+    show.say(out, f"The value that lost conflict {number} is pinned in {home} by {who}; the next cycles tell it.")
     if found is not None:
         show.say(out, f"To take it back: hub contacts unpin {home} {found.field}")
 

@@ -48,9 +48,7 @@ def _print(out: Console, story: PairStory) -> None:
     table = show.table("field", "comparison", "bits", "", right=["bits"])
     for line in story.evidence:
         table.add_row(cell(line.field), cell(line.level), f"{line.bits:+.1f}", show.bar(line.bits))
-    table.add_row(
-        cell("these two records", "bold"), "", cell(f"{story.weight:+.1f}", "bold"), show.bar(story.weight)
-    )
+    table.add_row(cell("these two records", "bold"), "", cell(f"{story.weight:+.1f}", "bold"), show.bar(story.weight))
     out.print(table)
     show.heading(out, "Decision")
     if story.cluster_weight is not None:

@@ -52,9 +52,7 @@ COMMANDS = {
 
 ANYWHERE = ("--config", "--debug")  # options that may stand before or after the command
 _CLICK: type[Exception] = next(
-    cls
-    for cls in typer.BadParameter.__mro__
-    if cls.__name__ == "ClickException" and issubclass(cls, Exception)
+    cls for cls in typer.BadParameter.__mro__ if cls.__name__ == "ClickException" and issubclass(cls, Exception)
 )
 
 

@@ -100,9 +100,7 @@ def print_question(out: Console, row: AskRow) -> None:
         + cell("" if row.state == "open" else f"  answered: {row.state}", "yellow")
     )
     out.print(_side_by_side(row))
-    out.print(
-        cell(f"one contact: hub review same {row.number}    two: hub review different {row.number}", "dim")
-    )
+    out.print(cell(f"one contact: hub review same {row.number}    two: hub review different {row.number}", "dim"))
     out.print()
 
 
@@ -136,9 +134,7 @@ def _bases(*sides: Mapping[str, Any]) -> list[str]:
 
 def _values(fields: Mapping[str, Any], bases: Sequence[str]) -> Text:
     found = [
-        key_and_value(key, value)[1]
-        if base_field(key) == "addresses"
-        else cell(element(key) if "/" in key else value)
+        key_and_value(key, value)[1] if base_field(key) == "addresses" else cell(element(key) if "/" in key else value)
         for key, value in sorted(fields.items())
         if base_field(key) in bases and value is not None
     ]
@@ -182,6 +178,4 @@ def _answer(ctx: typer.Context, numbers: Sequence[int], verdict: str, by: str | 
             with hub.store.read() as tx:
                 row = lists.ask(tx, number)
             apart = f"{row.a.golden_id} and {row.b.golden_id} stay two" if row else "they stay two"
-            show.say(
-                show.out(), f"Question {number}: {f'one contact, {home}' if verdict == 'same' else apart}."
-            )
+            show.say(show.out(), f"Question {number}: {f'one contact, {home}' if verdict == 'same' else apart}.")

@@ -58,9 +58,7 @@ def _show_list(found: list[PastRun], *, as_json: bool) -> None:
         table.add_column(column, overflow="fold")
     for r in found:
         counts = ", ".join(f"{n:,} {k}" for k, n in r.counts.items())
-        table.add_row(
-            r.id, escape(r.connection), _time(r.started_at), _took(r), mark(r.status), escape(counts)
-        )
+        table.add_row(r.id, escape(r.connection), _time(r.started_at), _took(r), mark(r.status), escape(counts))
     screen().print(table)
 
 

@@ -61,9 +61,7 @@ class Document:
         while path:
             inner = [place for place in self.value_lines if place[:-1] == at and len(place) > len(at)]
             names = {say_place(place[-1:]): place for place in inner}
-            fitting = [
-                name for name in names if path.startswith(name) and path[len(name) :][:1] in ("", ".", "[")
-            ]
+            fitting = [name for name in names if path.startswith(name) and path[len(name) :][:1] in ("", ".", "[")]
             if not fitting and path.startswith("[0]"):
                 path = path[3:].removeprefix(".")
                 continue

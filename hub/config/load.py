@@ -36,9 +36,7 @@ def load_config(folder: Path, types: Types | None = None) -> HubConfig:
         )
     document = read_document(folder / FILE)
     if document.data is not None and not isinstance(document.data, dict):
-        raise ConfigError(
-            say_mistakes([f"{document.name}:1: allowed at the top: keys such as store and connections"])
-        )
+        raise ConfigError(say_mistakes([f"{document.name}:1: allowed at the top: keys such as store and connections"]))
     data = document.data or {}
     mistakes = [
         *_mistakes_in_store(document, data),
@@ -92,9 +90,7 @@ def connection_config(config: HubConfig, name: str) -> ConnectionConfig:
 def open_secret_files(config: HubConfig) -> list[str]:
     """References to secret files that every user of the machine can read."""
     values = [config.store, *(connection.settings for connection in config.connections.values())]
-    found = {
-        ref for value in values for text in texts(value) for ref in read_by_everybody(text, config.folder)
-    }
+    found = {ref for value in values for text in texts(value) for ref in read_by_everybody(text, config.folder)}
     return sorted(found)
 
 
@@ -104,9 +100,7 @@ def _mistakes_in_store(document: Document, data: Mapping[str, Any]) -> Iterator[
         for problem in judge_text(store):
             yield document.mistake(("store",), problem)
         if not store.startswith((SQLITE, "postgresql+psycopg://")):
-            yield document.mistake(
-                ("store",), f"allowed: {SQLITE}PATH or postgresql+psycopg://USER@HOST/NAME"
-            )
+            yield document.mistake(("store",), f"allowed: {SQLITE}PATH or postgresql+psycopg://USER@HOST/NAME")
 
 
 def _mistakes_in_connections(
@@ -122,9 +116,7 @@ def _mistakes_in_connections(
                 yield document.mistake((*place, "mapping"), f"there is no file {folder / mapping}")
 
 
-def _mistakes_in_settings(
-    document: Document, place: Place, raw: Mapping[str, Any], types: Types
-) -> Iterator[Mistake]:
+def _mistakes_in_settings(document: Document, place: Place, raw: Mapping[str, Any], types: Types) -> Iterator[Mistake]:
     kind = raw.get("type")
     if not isinstance(kind, str):
         return  # reported with the common keys

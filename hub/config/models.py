@@ -28,9 +28,7 @@ from hub.sync.guard import Limits
 
 DeletePolicy: TypeAlias = Literal["keep", "archive", "propagate"]
 RULES_ALLOWED = f"{', '.join(NAMED)} or a list of connections in order ({ADDRESSES} also {UNION})"
-RULE_SCHEMA = {
-    "anyOf": [{"enum": [*NAMED, UNION]}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]
-}
+RULE_SCHEMA = {"anyOf": [{"enum": [*NAMED, UNION]}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}
 NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
@@ -141,12 +139,8 @@ Rules = Annotated[
 class GoldenConfig(_Part):
     """How golden records are made."""
 
-    rules: Rules = Field(
-        default_factory=dict, description="survivorship by field; `latest` where nothing is said"
-    )
-    empty_wins: tuple[FieldName, ...] = Field(
-        default=(), description="fields in which an emptied value beats a value"
-    )
+    rules: Rules = Field(default_factory=dict, description="survivorship by field; `latest` where nothing is said")
+    empty_wins: tuple[FieldName, ...] = Field(default=(), description="fields in which an emptied value beats a value")
 
 
 class MatchingConfig(_Part):
@@ -164,24 +158,16 @@ class WebConfig(_Part):
 
 def _check_name(name: str) -> str:
     if not NAME.fullmatch(name):
-        raise ValueError(
-            "a connection's name is small letters, digits and _, begins with a letter, at most 40"
-        )
+        raise ValueError("a connection's name is small letters, digits and _, begins with a letter, at most 40")
     return name
 
 
 class HubConfig(_Part):
     """The whole configuration. Secrets are in it by reference only, so it may be shown."""
 
-    store: str = Field(
-        default="sqlite:///data/hub.db", description="sqlite:///PATH or postgresql+psycopg://…"
-    )
-    default_region: Region | None = Field(
-        default=None, description="country of phones and addresses that name none"
-    )
-    connections: Mapping[Annotated[str, AfterValidator(_check_name)], ConnectionConfig] = Field(
-        default_factory=dict
-    )
+    store: str = Field(default="sqlite:///data/hub.db", description="sqlite:///PATH or postgresql+psycopg://…")
+    default_region: Region | None = Field(default=None, description="country of phones and addresses that name none")
+    connections: Mapping[Annotated[str, AfterValidator(_check_name)], ConnectionConfig] = Field(default_factory=dict)
     golden: GoldenConfig = Field(default_factory=GoldenConfig)
     matching: MatchingConfig = Field(default_factory=MatchingConfig)
     web: WebConfig = Field(default_factory=WebConfig)

@@ -57,9 +57,7 @@ def hub_schema(types: Mapping[str, type[Connector]]) -> dict[str, Any]:
     for kind, limit in LimitsConfig().model_dump(mode="json").items():
         definitions[LimitsConfig.__name__]["properties"][kind]["default"] = limit
     for name in types:
-        own = types[name].Settings.model_json_schema(
-            ref_template=f"#/$defs/{name}.{{model}}", schema_generator=Lenient
-        )
+        own = types[name].Settings.model_json_schema(ref_template=f"#/$defs/{name}.{{model}}", schema_generator=Lenient)
         for part, inner in own.pop("$defs", {}).items():
             definitions[f"{name}.{part}"] = _with_references(inner)
         definitions[name] = _connection(name, common, own)

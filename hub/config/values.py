@@ -174,9 +174,7 @@ def _zones() -> frozenset[str]:
 def _check_zone(name: str) -> str:
     if name not in _zones():
         near = did_you_mean(name, _zones())
-        raise ValueError(
-            f'this time zone is not known; allowed: names such as "Europe/Lisbon" or "UTC".{near}'
-        )
+        raise ValueError(f'this time zone is not known; allowed: names such as "Europe/Lisbon" or "UTC".{near}')
     return name
 
 

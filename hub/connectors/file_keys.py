@@ -19,9 +19,7 @@ class KeyIndex:
     """
 
     def __init__(self) -> None:
-        self._database = sqlite3.connect(
-            "", isolation_level=None, check_same_thread=False
-        )  # "": temporary file
+        self._database = sqlite3.connect("", isolation_level=None, check_same_thread=False)  # "": temporary file
         self._database.execute("PRAGMA journal_mode = OFF")
         self._database.execute("CREATE TABLE keys (hash INTEGER PRIMARY KEY, last INTEGER NOT NULL)")
 

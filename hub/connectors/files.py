@@ -41,18 +41,14 @@ class FileSettings(Settings):
     """A file, or all files that a pattern names."""
 
     path: str = Field(description="file or pattern such as inbox/partners-*.csv")
-    format: Literal["csv", "jsonl", "fixed"] | None = Field(
-        None, description="csv and jsonl follow the suffix"
-    )
+    format: Literal["csv", "jsonl", "fixed"] | None = Field(None, description="csv and jsonl follow the suffix")
     mode: Literal["snapshot", "append"] = Field(
         "snapshot", description="snapshot: the files are the whole list. append: entries are only added"
     )
     encoding: str = "utf-8"
     delimiter: str = Field(",", min_length=1, max_length=1)
     key: str | None = Field(None, description="column that names an entry for ever; source_id or id")
-    changed: str = Field(
-        "updated_at", description="column with the time of change in ISO form, if there is one"
-    )
+    changed: str = Field("updated_at", description="column with the time of change in ISO form, if there is one")
     zone: str = Field("UTC", description="time zone of times that name none")
     columns: dict[str, tuple[int, int]] | None = Field(
         None, description="fixed width: name: [first character, counted from 1; length]"
@@ -126,9 +122,7 @@ class FileConnector(Connector):
                 index.note((number, entry.line, key) for entry, key in entries)
             yield from self._pages(files, state, index, place)
 
-    def _pages(
-        self, files: list[Path], state: str, index: KeyIndex, place: Mapping[str, Any] | None
-    ) -> Iterator[Page]:
+    def _pages(self, files: list[Path], state: str, index: KeyIndex, place: Mapping[str, Any] | None) -> Iterator[Page]:
         first, offset, line = place["at"] if place else (0, 0, 0)
         held: Page | None = None
         for number, path in enumerate(files[first:], start=first):
@@ -142,14 +136,10 @@ class FileConnector(Connector):
                 end = batch[-1][0]
                 held = Page(items, self._cursor(state=state, at=[number, end.end, end.last]))
         if self._state(self._files()) != state:
-            raise TransientError(
-                f"{self.context.name}: the files changed while they were read; nothing is certain."
-            )
+            raise TransientError(f"{self.context.name}: the files changed while they were read; nothing is certain.")
         yield Page(() if held is None else held.items, None)
 
-    def _item(
-        self, files: list[Path], number: int, entry: Entry, key: str, last: tuple[int, int] | None
-    ) -> Item:
+    def _item(self, files: list[Path], number: int, entry: Entry, key: str, last: tuple[int, int] | None) -> Item:
         if key and last is not None and last != (number, entry.line):
             where = f"{files[last[0]].name} line {last[1]}"
             return self._unreadable(files[number], entry, f"has the key of {where}, which was taken", None)
@@ -257,9 +247,7 @@ class FileConnector(Connector):
         except PermissionError as error:
             raise AccountError(f"{self.context.name}: {path.name} may not be read; nothing was.") from error
         except OSError as error:
-            raise TransientError(
-                f"{self.context.name}: {path.name} cannot be opened; nothing was read."
-            ) from error
+            raise TransientError(f"{self.context.name}: {path.name} cannot be opened; nothing was read.") from error
         with file:
             yield file, self._names(path, file)
 

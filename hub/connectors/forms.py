@@ -200,9 +200,7 @@ class FormConnector(Connector):
 
     @classmethod
     def mapping_text(cls, settings: Mapping[str, Any]) -> str:
-        return yaml.safe_dump(
-            mapping_of(_BOXES.validate_python(settings.get("consent", ()))), sort_keys=False
-        )
+        return yaml.safe_dump(mapping_of(_BOXES.validate_python(settings.get("consent", ()))), sort_keys=False)
 
     @property
     def can(self) -> Can:
@@ -238,9 +236,7 @@ def read_delivery(
     """A record of what the person wrote, `consents` being what the ticked boxes mean."""
     if payload.get(SPAM):
         original = orjson.dumps(payload).decode()
-        return Unreadable(
-            f"delivery {delivery_id}", "the honeypot field was filled in", original, delivery_id
-        )
+        return Unreadable(f"delivery {delivery_id}", "the honeypot field was filled in", original, delivery_id)
     hidden = RESERVED | ({settings.honeypot} if settings.honeypot else set())
     if settings.consent or settings.signature == "none":
         hidden |= {"consents"}  # what a box means is read from our settings, never from what a browser sends

@@ -363,9 +363,7 @@ class SqlConnector(Connector):
         connection.execute(sa.update(shape.source).where(self._is(shape, row)).values(flag))
         return Done(None)
 
-    def _locked(
-        self, connection: sa.Connection, shape: Shape, write: Write
-    ) -> tuple[Row, Record] | tuple[Row, None]:
+    def _locked(self, connection: sa.Connection, shape: Shape, write: Write) -> tuple[Row, Record] | tuple[Row, None]:
         assert write.id is not None
         row, item = self._rows(connection, shape, [write.id], lock=True).get(write.id, ((), None))
         if isinstance(item, Unreadable):

@@ -53,9 +53,7 @@ _MYSQL = {
     **dict.fromkeys((1264, 1265, 1292, 1411, 3988), (Meaning.REFUSED, "a value does not fit its column")),
     **dict.fromkeys((1048, 1364), (Meaning.REFUSED, "a value is missing")),
     **dict.fromkeys((1062, 1586), (Meaning.REFUSED, "a value must be unique and is there already")),
-    **dict.fromkeys(
-        (1451, 1452), (Meaning.REFUSED, "another table refers to the row, or lacks what it refers to")
-    ),
+    **dict.fromkeys((1451, 1452), (Meaning.REFUSED, "another table refers to the row, or lacks what it refers to")),
     **dict.fromkeys((1644, 3819, 4025), (Meaning.REFUSED, "a rule or trigger of the table forbids it")),
     **dict.fromkeys(
         (1040, 1053, 1158, 1159, 1160, 1161, 1203, 1205, 1213, 1226, 1317, 1927, 1969, 3024),

@@ -144,9 +144,7 @@ class TrytonConnector(Connector):
         access = self._rpc.read("ir.model.access", "get_access", [PARTY])[PARTY]
         warnings = []
         if not all(access[right] for right in ("create", "write")):
-            warnings.append(
-                "This user may not create or change parties: set `push: false` or give the right."
-            )
+            warnings.append("This user may not create or change parties: set `push: false` or give the right.")
         if not self._rpc.read("country.country", "search_count", [], 0, None):
             warnings.append("Tryton's table of countries is empty: run trytond_import_countries there.")
         if self._asks_the_log:
@@ -226,9 +224,7 @@ class TrytonConnector(Connector):
             return place
         return replace(place, at=at, first=self.context.clock().timestamp(), settled=False)
 
-    def _last_pages(
-        self, items: tuple[Record | Tombstone, ...], place: Place, count: int | None
-    ) -> Iterator[Page]:
+    def _last_pages(self, items: tuple[Record | Tombstone, ...], place: Place, count: int | None) -> Iterator[Page]:
         """The rest of the records, then the parties deleted since; the last page ends the reading.
 
         count  how many were deleted; None: not asked yet

@@ -73,9 +73,7 @@ class Places:
 def read_change(raw: Raw) -> Record | Tombstone:
     """A party; one that was replaced by another in Tryton is gone, and says by which."""
     if raw["replaced_by"] is not None:
-        return Tombstone(
-            str(raw["id"]), read_time(raw["last_modified_at"]), merged_into=str(raw["replaced_by"])
-        )
+        return Tombstone(str(raw["id"]), read_time(raw["last_modified_at"]), merged_into=str(raw["replaced_by"]))
     return read_party(raw)
 
 
@@ -173,9 +171,7 @@ def show_identifier(identifier: Raw) -> dict[str, Any]:
 # --- writing ----------------------------------------------------------------------------------------
 
 
-def values(
-    fields: Mapping[str, Any], raw: Raw | None, places: Places, types: Collection[str]
-) -> dict[str, Any]:
+def values(fields: Mapping[str, Any], raw: Raw | None, places: Places, types: Collection[str]) -> dict[str, Any]:
     """What `create` (raw None) or `write` takes to make a party hold `fields`; {} when it already does.
 
     types  of identifiers that this Tryton knows
@@ -251,9 +247,7 @@ def _fits(shown: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
 
 
 def _mechanisms(fields: Mapping[str, Any], raw: Raw | None) -> list[Command]:
-    def now(
-        types: Collection[str], show: Callable[[Raw], dict[str, Any]]
-    ) -> list[tuple[int, dict[str, Any]]]:
+    def now(types: Collection[str], show: Callable[[Raw], dict[str, Any]]) -> list[tuple[int, dict[str, Any]]]:
         there = raw["contact_mechanisms."] if raw else ()
         return [(each["id"], show(each)) for each in there if each["type"] in types]
 
@@ -348,9 +342,7 @@ def _bare(code: str) -> str:
 def _tax(code: str, country: str | None, tax: Raw | None, types: Collection[str]) -> dict[str, Any]:
     kind = tax_type(code, country, types) or (tax["type"] if tax else None)
     if kind is None:
-        raise RecordError(
-            "Tryton needs the country of a tax number, and neither the number nor an address names it."
-        )
+        raise RecordError("Tryton needs the country of a tax number, and neither the number nor an address names it.")
     return {"type": kind, "code": code}
 
 

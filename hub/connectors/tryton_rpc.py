@@ -59,14 +59,10 @@ class Rpc:
         limit: int | None = None,
         order: Sequence[Any] = BY_ID,
     ) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self.read(
-            model, "search_read", list(domain), 0, limit, order, list(fields)
-        )
+        found: list[dict[str, Any]] = self.read(model, "search_read", list(domain), 0, limit, order, list(fields))
         return found
 
-    def write(
-        self, model: str, method: str, *params: Any, timestamps: Mapping[str, str] | None = None
-    ) -> Any:
+    def write(self, model: str, method: str, *params: Any, timestamps: Mapping[str, str] | None = None) -> Any:
         """One transaction: MovedError when a record is not as in `timestamps`, RecordError on a refusal.
 
         timestamps  "party.party,7" → its `_timestamp` as read
@@ -166,8 +162,7 @@ class Rpc:
             raise self._failure(answer["error"], idempotent=idempotent)
         if not isinstance(answer, Mapping) or "result" not in answer:
             raise TransientError(
-                f"{self._name}: what answered is no Tryton server; nothing is known of the call. "
-                "Next: check `url`.",
+                f"{self._name}: what answered is no Tryton server; nothing is known of the call. Next: check `url`.",
                 maybe_done=not idempotent,
             )
         return answer["result"]

@@ -72,9 +72,7 @@ class Writing:
                 self._send(jobs[:middle], call)
                 self._send(jobs[middle:], call)
             else:
-                self.outcomes[jobs[0].index] = (
-                    Stale() if isinstance(error, MovedError) else Refused(str(error))
-                )
+                self.outcomes[jobs[0].index] = Stale() if isinstance(error, MovedError) else Refused(str(error))
         except (TransientError, AccountError) as error:  # what was sent before is done: no error for all
             lost = isinstance(error, TransientError) and error.maybe_done
             for job in jobs:
@@ -127,9 +125,7 @@ def prepare(index: int, write: Write, raw: Raw | None, places: Places, types: Se
     return Job(index, write, values, stamps) if values else Done(party.read_party(raw))
 
 
-def _prepare_create(
-    index: int, write: Write, raw: Raw | None, places: Places, types: Sequence[str]
-) -> Job | Outcome:
+def _prepare_create(index: int, write: Write, raw: Raw | None, places: Places, types: Sequence[str]) -> Job | Outcome:
     if raw is not None:
         return Done(party.read_party(raw), existed=True)
     try:

@@ -126,9 +126,7 @@ def _evidence(a: Features, b: Features, model: Model) -> tuple[Evidence, ...]:
     levels = compare(a, b)
     found = bits(levels, model, organisations=ORGANISATION in (a.kind, b.kind))
     lines = zip(FIELDS, levels.levels(), found, strict=True)
-    return tuple(
-        Evidence(name, LEVELS[name][level], round(value, 2)) for name, level, value in lines if level
-    )
+    return tuple(Evidence(name, LEVELS[name][level], round(value, 2)) for name, level, value in lines if level)
 
 
 @dataclass(slots=True, eq=False)
@@ -167,9 +165,7 @@ class _Table:
         self.part_of: list[int] = [0] * len(self.refs)
         self._found_parts([by_ref[ref].golden_id for ref in self.refs])
 
-    def _placed(
-        self, verdicts: Mapping[frozenset[Ref], Verdict]
-    ) -> tuple[list[tuple[int, int]], dict[int, set[int]]]:
+    def _placed(self, verdicts: Mapping[frozenset[Ref], Verdict]) -> tuple[list[tuple[int, int]], dict[int, set[int]]]:
         same: list[tuple[int, int]] = []
         different: dict[int, set[int]] = {}
         for refs, verdict in verdicts.items():

@@ -76,9 +76,7 @@ def choose(claims: Sequence[Value]) -> tuple[int, dict[str, Any]]:
     granted = [i for i, value in enumerate(claims) if _status(value) == GRANTED]
     until = max((_refused_until(claims[i]) for i in against), default=-inf)
     if granted:
-        best = max(
-            granted, key=lambda i: (_opted_in_at(claims[i]), _time(claims[i]) or -inf, _text(claims[i]))
-        )
+        best = max(granted, key=lambda i: (_opted_in_at(claims[i]), _time(claims[i]) or -inf, _text(claims[i])))
         if not against or _opted_in_at(claims[best]) > until:
             return best, dict(claims[best])
     denied = [i for i in against if _status(claims[i]) == DENIED]

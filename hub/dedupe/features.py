@@ -187,9 +187,7 @@ def _company(text: str) -> tuple[str, ...]:
     if all(word in known.PLACEHOLDERS for word in found):
         return ()
     kept = tuple(
-        word
-        for word in found
-        if word not in known.LEGAL_FORMS and len(word) > 1 and word not in ("and", "und")
+        word for word in found if word not in known.LEGAL_FORMS and len(word) > 1 and word not in ("and", "und")
     )
     return kept or found
 
@@ -272,9 +270,7 @@ def _extract(fields: Fields) -> Features:
             if number:
                 phones.add(number)
         elif base == "addresses" and isinstance(value, dict):
-            place = _place(
-                value.get("street") or "", value.get("postcode") or "", value.get("locality") or ""
-            )
+            place = _place(value.get("street") or "", value.get("postcode") or "", value.get("locality") or "")
             if place is not None:
                 places.append(place)
     full_name = _text(fields, "full_name")

@@ -73,9 +73,7 @@ class Model:
             for name, levels in LEVELS.items():
                 if len(table[name]) != len(levels):
                     raise ValueError(f"model: {name} needs {len(levels)} weights, one a level")
-        persons, organisations = (
-            tuple(table[name] for name in FIELDS) for table in (self.persons, self.organisations)
-        )
+        persons, organisations = (tuple(table[name] for name in FIELDS) for table in (self.persons, self.organisations))
         object.__setattr__(self, "rows", (persons, organisations))
 
 

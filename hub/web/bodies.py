@@ -86,9 +86,7 @@ async def read_body(
                     raise _too_large()
                 parts.append(part)
     except TimeoutError as err:
-        raise Rejected(
-            408, "Too slow", "Nothing was stored. The body did not arrive in time; send it again."
-        ) from err
+        raise Rejected(408, "Too slow", "Nothing was stored. The body did not arrive in time; send it again.") from err
     return b"".join(parts)
 
 
@@ -143,16 +141,12 @@ def _read_multipart(body: bytes, boundary: str) -> list[tuple[str, str]]:
         size = file.size
         file.close()
         if size or file.file_name:
-            raise Rejected(
-                415, "Files are not taken", "Nothing was stored. This form takes text fields only."
-            )
+            raise Rejected(415, "Files are not taken", "Nothing was stored. This form takes text fields only.")
 
     if not boundary:
         raise _unreadable("the multipart boundary is missing")
     config = {"MAX_BODY_SIZE": LARGEST_BODY, "MAX_FIELDS": MOST_FIELDS, "UPLOAD_ERROR_ON_BAD_CTE": True}
-    parser = FormParser(
-        "multipart/form-data", on_field, on_file, lambda: ended.append(True), boundary, config=config
-    )
+    parser = FormParser("multipart/form-data", on_field, on_file, lambda: ended.append(True), boundary, config=config)
     parser.write(body)
     parser.finalize()
     if not ended:

@@ -77,9 +77,7 @@ async def _take(form: Form | None, request: Request, clock: Callable[[], datetim
             raise AssertionError("an unknown form was let in")
         return form.take(request.headers.getlist, content, body, clock())
     except Forged as err:
-        raise Rejected(
-            401, "Not accepted", "Nothing was stored. Check the address, the secret and the clock."
-        ) from err
+        raise Rejected(401, "Not accepted", "Nothing was stored. Check the address, the secret and the clock.") from err
 
 
 def _store(inbox: InboxWriter, connection: str, delivery: Delivery) -> bool:

@@ -20,9 +20,7 @@ ALWAYS = {
 
 def page_policy(*form_targets: str) -> str:
     """For a page with the package's own style and a form; browsers also check where a form leads on to."""
-    return (
-        POLICY.replace("form-action 'none'", f"form-action {' '.join(form_targets)}") + "; style-src 'self'"
-    )
+    return POLICY.replace("form-action 'none'", f"form-action {' '.join(form_targets)}") + "; style-src 'self'"
 
 
 class SecurityHeaders:

@@ -41,9 +41,7 @@ SUBMISSION_ID = "submission_id"  # hidden field of the hub's own page
 class InboxWriter(Protocol):
     """The durable side of the intake."""
 
-    def add(
-        self, connection: str, delivery_id: str, received_at: datetime, payload: Mapping[str, Any]
-    ) -> bool:
+    def add(self, connection: str, delivery_id: str, received_at: datetime, payload: Mapping[str, Any]) -> bool:
         """Store a delivery; returns only when it would survive a crash. True: new, False: known by its id.
 
         TransientError when the store is busy or away: nothing was stored.

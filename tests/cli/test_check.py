@@ -95,10 +95,7 @@ def test_a_wrong_configuration_is_code_2_with_every_mistake(hub, people):
     people(more="    delets: keep\nstor: x\n")
     answer = hub("check")
     assert answer.code == 2
-    assert (
-        'config/hub.yaml:6: connections.people.delets: there is no such key. Did you mean "deletes"?'
-        in answer.err
-    )
+    assert 'config/hub.yaml:6: connections.people.delets: there is no such key. Did you mean "deletes"?' in answer.err
     assert "config/hub.yaml:7: stor:" in answer.err
 
 

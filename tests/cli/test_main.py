@@ -86,9 +86,7 @@ def test_the_folder_here_goes_before_the_environment(hub, monkeypatch):
     assert "config/hub.yaml:1: nonsense" in hub("check").err
 
 
-@given(
-    st.lists(st.sampled_from(["check", "erp", "--json", "--config", "dir", "--config=dir", "--debug", "--"]))
-)
+@given(st.lists(st.sampled_from(["check", "erp", "--json", "--config", "dir", "--config=dir", "--debug", "--"])))
 def test_no_argument_is_lost_when_options_are_gathered(args):
     assert sorted(gather_anywhere(args)) == sorted(args)
 

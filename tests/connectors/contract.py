@@ -202,9 +202,7 @@ class ConnectorContract:
         assert once
         assert once[-1].cursor == cursor
 
-    def test_records_of_the_very_instant_of_the_cursor_are_not_lost(
-        self, system: System, connector: Connector
-    ) -> None:
+    def test_records_of_the_very_instant_of_the_cursor_are_not_lost(self, system: System, connector: Connector) -> None:
         if not connector.can.changes:
             assert listing(connector)[1] is None  # every pull lists everything
             return
@@ -327,9 +325,7 @@ class ConnectorContract:
 
         assert write_all(connector, writes) == [Missing()] * len(ops)
 
-    def test_what_the_system_refuses_is_told_with_a_reason(
-        self, system: System, connector: Connector
-    ) -> None:
+    def test_what_the_system_refuses_is_told_with_a_reason(self, system: System, connector: Connector) -> None:
         can = connector.can
         if not (can.create or can.update):
             refuses(lambda: connector.write([Write(Op.CREATE, "hub:r1", None, {})]))

@@ -165,9 +165,7 @@ def as_user(user: str) -> dict[str, Any]:
 
 
 def run(command: Sequence[str], user: str) -> None:
-    done = subprocess.run(
-        list(command), capture_output=True, text=True, check=False, cwd="/", **as_user(user)
-    )
+    done = subprocess.run(list(command), capture_output=True, text=True, check=False, cwd="/", **as_user(user))
     if done.returncode:
         raise RuntimeError(f"{command[0]} failed: {done.stdout[-1000:]}{done.stderr[-1000:]}")
 

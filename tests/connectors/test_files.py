@@ -223,11 +223,7 @@ def test_a_wrong_header_stops_before_anything_is_read(read: Read, data: bytes, s
         read(data)
 
 
-@given(
-    st.lists(
-        st.tuples(st.text(st.characters(codec="utf-8", exclude_characters="\x00")), st.text("a,\"\n\r;' "))
-    )
-)
+@given(st.lists(st.tuples(st.text(st.characters(codec="utf-8", exclude_characters="\x00")), st.text("a,\"\n\r;' "))))
 def test_what_csv_writes_is_read_back_with_its_lines(rows: list[tuple[str, str]]) -> None:
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer, lineterminator="\n", quoting=csv.QUOTE_ALL)

@@ -257,9 +257,7 @@ def mapped(fields: Mapping[str, Any], settings: FormSettings = PUBLIC) -> Mapped
 
 
 def test_a_ticked_box_becomes_a_canonical_consent_of_the_address_given():
-    found = mapped(
-        {"given_name": "Ana", "email": "Ana@example.org", "phone": "912 345 678", "newsletter": "yes"}
-    )
+    found = mapped({"given_name": "Ana", "email": "Ana@example.org", "phone": "912 345 678", "newsletter": "yes"})
 
     assert found.problems == ()
     assert found.fields["consents/email|ana@example.org|newsletter"] == {

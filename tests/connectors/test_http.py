@@ -93,9 +93,7 @@ def ok(body: object = None) -> httpx.Response:
 
 
 def status(code: int, **headers: str) -> httpx.Response:
-    return httpx.Response(
-        code, json={"error": "x"}, headers={k.replace("_", "-"): v for k, v in headers.items()}
-    )
+    return httpx.Response(code, json={"error": "x"}, headers={k.replace("_", "-"): v for k, v in headers.items()})
 
 
 def test_a_read_returns_status_headers_and_parsed_body(make: Make) -> None:
@@ -134,9 +132,7 @@ def test_a_form_is_sent_urlencoded(make: Make) -> None:
         ("Thu, 01 Jan 2020 00:00:00 GMT", 0),
     ],
 )
-def test_a_service_that_says_when_is_asked_again_then(
-    make: Make, time: Time, asked: str, waited: float
-) -> None:
+def test_a_service_that_says_when_is_asked_again_then(make: Make, time: Time, asked: str, waited: float) -> None:
     api, _ = make(status(429, Retry_After=asked), ok(), deadline_seconds=10_000)
 
     api.get("/people")
@@ -206,9 +202,7 @@ def test_waiting_ends_at_the_deadline(make: Make, time: Time) -> None:
     assert time.now - START <= timedelta(seconds=3)
 
 
-@pytest.mark.parametrize(
-    "reply", [status(500), status(504), httpx.ReadTimeout("late"), httpx.ReadError("cut")]
-)
+@pytest.mark.parametrize("reply", [status(500), status(504), httpx.ReadTimeout("late"), httpx.ReadError("cut")])
 def test_a_create_of_unknown_outcome_is_never_sent_twice(make: Make, reply: Reply) -> None:
     api, service = make(reply, ok())
 
@@ -294,9 +288,7 @@ def test_a_redirect_is_not_followed(make: Make, code: int) -> None:
     assert len(service.requests) == 1
 
 
-@pytest.mark.parametrize(
-    "link", ["https://evil.example/next", "http://shop.example/next", "//evil.example/x"]
-)
+@pytest.mark.parametrize("link", ["https://evil.example/next", "http://shop.example/next", "//evil.example/x"])
 def test_a_link_to_another_host_is_not_followed(make: Make, link: str) -> None:
     api, service = make(ok())
 
@@ -320,9 +312,7 @@ def test_a_link_of_the_same_host_is_followed(make: Make) -> None:
         httpx.Response(200, html="<html>Log in</html>"),
         httpx.Response(200, content=b"", headers={"Content-Type": "application/json"}),
         httpx.Response(200, content=b"[]"),
-        httpx.Response(
-            200, content=b'{"items": [{"id": 1}, {"i', headers={"Content-Type": "application/json"}
-        ),
+        httpx.Response(200, content=b'{"items": [{"id": 1}, {"i', headers={"Content-Type": "application/json"}),
         httpx.Response(200, content=b'"\xff"', headers={"Content-Type": "application/json"}),
         httpx.Response(200, content=b"[" * 100_000, headers={"Content-Type": "application/json"}),
     ],
@@ -344,9 +334,7 @@ def test_json_by_another_name_is_json(make: Make) -> None:
 
 
 def test_other_types_come_as_bytes_when_asked_for(make: Make) -> None:
-    api, _ = make(
-        httpx.Response(200, content=b"<a/>", headers={"Content-Type": "text/xml"}), accept=["text/xml"]
-    )
+    api, _ = make(httpx.Response(200, content=b"<a/>", headers={"Content-Type": "text/xml"}), accept=["text/xml"])
 
     assert api.get("/people").body == b"<a/>"
 

@@ -61,9 +61,7 @@ def test_people_start_and_stop_them_by_one_word_each(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "demo.servers"]
 
     told = {
-        word: subprocess.run(
-            [*command, word, "--dir", tmp_path], capture_output=True, text=True, check=True
-        ).stdout
+        word: subprocess.run([*command, word, "--dir", tmp_path], capture_output=True, text=True, check=True).stdout
         for word in ("up", "down")
     }
 

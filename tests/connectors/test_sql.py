@@ -157,9 +157,7 @@ def test_values_that_json_does_not_know_are_text(connect: Connect, postgres: sa.
     }
 
 
-def test_utf8_in_columns_labelled_latin1_is_read_and_written_rightly(
-    connect: Connect, maria: sa.Engine
-) -> None:
+def test_utf8_in_columns_labelled_latin1_is_read_and_written_rightly(connect: Connect, maria: sa.Engine) -> None:
     run(
         maria,
         "CREATE TABLE legacy_people (id int PRIMARY KEY, name varchar(40)) DEFAULT CHARSET latin1",
@@ -261,9 +259,7 @@ def test_a_row_that_is_no_contact_is_set_aside_and_the_rest_goes_on(
     assert [item.id for item in found if isinstance(item, Record)] == ["Y"]
 
 
-def test_of_two_rows_with_one_key_the_last_is_taken_and_the_other_reported(
-    connect: Connect, tmp_path: Path
-) -> None:
+def test_of_two_rows_with_one_key_the_last_is_taken_and_the_other_reported(connect: Connect, tmp_path: Path) -> None:
     url = legacy(
         tmp_path / "x.db",
         "CREATE TABLE people (cod TEXT, name TEXT)",
@@ -318,9 +314,7 @@ def test_a_change_time_in_the_future_does_not_hide_later_changes(connect: Connec
     assert "3" in records(connector.pull(cursor))
 
 
-def test_rows_changed_while_a_long_pull_goes_on_come_again_with_the_next(
-    connect: Connect, tmp_path: Path
-) -> None:
+def test_rows_changed_while_a_long_pull_goes_on_come_again_with_the_next(connect: Connect, tmp_path: Path) -> None:
     rows = [(n, f"2026-01-01 10:{n % 60:02}:00") for n in range(1, 2500)]
     connector = connect(
         table_with_times(tmp_path / "x.db", *rows),
@@ -399,12 +393,8 @@ def test_changes_by_a_number_that_grows(connect: Connect, tmp_path: Path) -> Non
     assert records(connector.pull(cursor)).keys() == {"2", "3", "4"}
 
 
-def test_a_change_column_that_holds_no_time_is_an_error_with_the_way_out(
-    connect: Connect, tmp_path: Path
-) -> None:
-    connector = connect(
-        table_with_times(tmp_path / "x.db", (1, "31/12/2025")), table="people", key="id", changed="at"
-    )
+def test_a_change_column_that_holds_no_time_is_an_error_with_the_way_out(connect: Connect, tmp_path: Path) -> None:
+    connector = connect(table_with_times(tmp_path / "x.db", (1, "31/12/2025")), table="people", key="id", changed="at")
     _, cursor = listing(connector)
 
     with pytest.raises(AccountError, match="set its `overlap` to 0"):
@@ -441,9 +431,7 @@ def test_one_refused_row_does_not_undo_the_others(connect: Connect, maria: sa.En
 EXPECTED = ["done", "too long (name)", "encoding", "missing (name)", "unique", "done", "NUL", "one value"]
 
 
-def test_values_too_long_are_refused_where_the_server_would_cut_them(
-    connect: Connect, maria: sa.Engine
-) -> None:
+def test_values_too_long_are_refused_where_the_server_would_cut_them(connect: Connect, maria: sa.Engine) -> None:
     run(
         maria,
         "CREATE TABLE legacy_people (id int PRIMARY KEY, name varchar(5))",
@@ -484,9 +472,7 @@ def test_postgres_names_what_it_refuses(connect: Connect, postgres: sa.Engine) -
     ]
 
 
-def test_a_row_without_its_key_column_is_created_with_the_key_of_the_hub(
-    connect: Connect, tmp_path: Path
-) -> None:
+def test_a_row_without_its_key_column_is_created_with_the_key_of_the_hub(connect: Connect, tmp_path: Path) -> None:
     url = legacy(tmp_path / "x.db", "CREATE TABLE people (cod TEXT PRIMARY KEY, name TEXT)")
     connector = connect(url, table="people", key="cod", create_key="hub")
     write = Write(Op.CREATE, "hub:7", None, {"name": "ANA"})
@@ -515,9 +501,7 @@ def test_the_key_column_cannot_be_changed(connect: Connect, tmp_path: Path) -> N
     assert outcome == Refused("the key column id cannot be changed")
 
 
-def test_a_locked_database_is_tried_again_later_and_nothing_is_written(
-    connect: Connect, tmp_path: Path
-) -> None:
+def test_a_locked_database_is_tried_again_later_and_nothing_is_written(connect: Connect, tmp_path: Path) -> None:
     url = table_with_times(tmp_path / "x.db", (1, None))
     connector = connect(f"{url}?timeout=0.1", table="people", key="id")
     connector.check()
@@ -642,9 +626,7 @@ def people(engine: sa.Engine, extra: str = "") -> None:
     )
 
 
-def test_a_connection_lost_while_it_commits_leaves_the_outcome_unknown(
-    connect: Connect, postgres: sa.Engine
-) -> None:
+def test_a_connection_lost_while_it_commits_leaves_the_outcome_unknown(connect: Connect, postgres: sa.Engine) -> None:
     people(postgres)
     connector = connect(address(postgres), table="legacy_people", key="id")
 
@@ -822,9 +804,7 @@ def test_wrong_settings_say_what_is_wrong(settings: dict[str, Any], says: str) -
 
 
 @pytest.mark.parametrize("url", ["not a url: canary", "klingon://u:canary@h/d"])
-def test_an_address_that_cannot_work_is_a_configuration_error_without_its_text(
-    connect: Connect, url: str
-) -> None:
+def test_an_address_that_cannot_work_is_a_configuration_error_without_its_text(connect: Connect, url: str) -> None:
     with pytest.raises(ConfigError) as caught:
         connect(url, table="people", key="id")
 

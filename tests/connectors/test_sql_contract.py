@@ -47,9 +47,7 @@ class SqlSystem(System):
 
     def connect(self, url: str) -> Connector:
         settings = {"url": url, "table": "CLIENTES", "key": "COD_CLI", **self.settings}
-        return SqlConnector(
-            SqlConnector.Settings.model_validate(settings), Context("shop", closing=self.closing)
-        )
+        return SqlConnector(SqlConnector.Settings.model_validate(settings), Context("shop", closing=self.closing))
 
     def run(self, statement: str, **values: Any) -> sa.CursorResult[Any]:
         with self.engine.begin() as connection:
@@ -106,9 +104,7 @@ class SqlSystem(System):
         return self.connect(str(self.engine.url.set(port=free_port()).render_as_string(hide_password=False)))
 
     def wrong_key(self) -> Connector:
-        return self.connect(
-            str(self.engine.url.set(password="wrong-canary").render_as_string(hide_password=False))
-        )
+        return self.connect(str(self.engine.url.set(password="wrong-canary").render_as_string(hide_password=False)))
 
 
 Make = Callable[..., SqlSystem]
@@ -199,6 +195,4 @@ class TestMariadbQuery(ConnectorContract):
 class TestPostgresQuery(ConnectorContract):
     @pytest.fixture
     def system(self, postgres: Make) -> System:
-        return postgres(
-            table=None, query="SELECT c.*, 'x'::text AS mark FROM clientes c WHERE nombre LIKE '%'"
-        )
+        return postgres(table=None, query="SELECT c.*, 'x'::text AS mark FROM clientes c WHERE nombre LIKE '%'")

@@ -90,9 +90,7 @@ class Tryton(System):
         """A child alone, as a clerk does in Tryton's list of contact mechanisms: the party's date stays."""
         self.made += 1
         mechanism = self.child("party.contact_mechanism", record_id)
-        self.desk.call(
-            "party.contact_mechanism", "write", [mechanism], {"value": f"new{self.made}@example.org"}
-        )
+        self.desk.call("party.contact_mechanism", "write", [mechanism], {"value": f"new{self.made}@example.org"})
 
     def remove(self, record_id: str) -> None:
         self.desk.call(PARTY, "delete", [int(record_id)])
@@ -109,9 +107,7 @@ class Tryton(System):
         with closing(sqlite3.connect(self.database, timeout=30)) as db, db:
             for table in TABLES:
                 key = "id" if table == "party_party" else "party"
-                db.execute(
-                    f"update {table} set create_date=?, write_date=? where {key}=?", [at, at, int(new)]
-                )
+                db.execute(f"update {table} set create_date=?, write_date=? where {key}=?", [at, at, int(new)])
         return new
 
     @property
@@ -222,9 +218,7 @@ def test_what_changes_between_two_pages_is_read_again(system: Tryton, connector:
     assert records(connector.pull(last.cursor))[first].fields != before.fields
 
 
-def test_a_party_merged_in_tryton_names_the_one_that_took_its_place(
-    system: Tryton, connector: TrytonConnector
-) -> None:
+def test_a_party_merged_in_tryton_names_the_one_that_took_its_place(system: Tryton, connector: TrytonConnector) -> None:
     party = {
         "name": "Hugo Twice",
         "contact_mechanisms": [["create", [{"type": "email", "value": "h@example.org"}]]],
@@ -305,9 +299,7 @@ def test_a_quiet_cycle_takes_two_calls(system: Tryton) -> None:
     assert len(system.meddler.requests) == 2
 
 
-def test_a_party_put_away_is_a_change_and_is_listed_as_archived(
-    system: Tryton, connector: TrytonConnector
-) -> None:
+def test_a_party_put_away_is_a_change_and_is_listed_as_archived(system: Tryton, connector: TrytonConnector) -> None:
     record_id = system.seed(1)[0]
     _, cursor = listing(connector)
 
@@ -348,9 +340,7 @@ def test_a_batch_is_one_transaction(system: Tryton, connector: TrytonConnector) 
     assert sum(b"party.party.create" in each for each in system.meddler.requests) == 1
 
 
-def test_an_edit_between_our_read_and_our_write_makes_it_stale(
-    system: Tryton, connector: TrytonConnector
-) -> None:
+def test_an_edit_between_our_read_and_our_write_makes_it_stale(system: Tryton, connector: TrytonConnector) -> None:
     seen = connector.read(system.seed(1))
     [(record_id, record)] = seen.items()
     system.meddler.mark = b"model.party.party.write"
@@ -388,9 +378,7 @@ def test_an_update_keeps_the_children_it_does_not_change(system: Tryton, connect
     record = done(connector.write([Write(Op.UPDATE, "hub:k", record_id, {"emails": emails})]))
 
     domain = [["party", "=", int(record_id)]]
-    there = system.desk.call(
-        "party.contact_mechanism", "search_read", domain, 0, None, None, ["type", "value"]
-    )
+    there = system.desk.call("party.contact_mechanism", "search_read", domain, 0, None, None, ["type", "value"])
     assert {each["type"] for each in there} == {"email", "skype"}
     assert {each["id"]: each["value"] for each in there}[mechanism] == before.fields["emails"][0]["value"]
     assert {each["value"] for each in record.fields["emails"]} == {each["value"] for each in emails}
@@ -426,16 +414,12 @@ def test_a_tax_number_gets_the_type_that_tryton_has_for_it(
 
     record = done(connector.write([Write(Op.CREATE, "hub:t", None, {"name": "Tax", **fields})]))
 
-    types = system.desk.call(
-        "party.identifier", "search_read", [["code", "=", stored]], 0, None, None, ["type"]
-    )
+    types = system.desk.call("party.identifier", "search_read", [["code", "=", stored]], 0, None, None, ["type"])
     assert [each["type"] for each in types] == [kind]
     assert record.fields["tax_id"] == stored
 
 
-def test_a_tax_number_spelt_in_another_way_is_not_written_again(
-    system: Tryton, connector: TrytonConnector
-) -> None:
+def test_a_tax_number_spelt_in_another_way_is_not_written_again(system: Tryton, connector: TrytonConnector) -> None:
     fields = {"name": "Tax", "tax_id": "11144477735", "addresses": [{"street": "Rua 1", "country": "BR"}]}
     seen = done(connector.write([Write(Op.CREATE, "hub:t", None, fields)]))
 
@@ -518,9 +502,7 @@ def test_made_up_parties_come_through_the_default_mapping_without_a_problem(
     system: Tryton, connector: TrytonConnector
 ) -> None:
     seed_tryton(system.desk, people(30), doubles_every=10)
-    mapping = load_mapping(
-        yaml.safe_load(connector.default_mapping), where="tryton.yaml", default_region="PT"
-    )
+    mapping = load_mapping(yaml.safe_load(connector.default_mapping), where="tryton.yaml", default_region="PT")
 
     mapped = [mapping.inward(record) for record in records(connector.pull(None)).values()]
 
@@ -532,9 +514,7 @@ def test_made_up_parties_come_through_the_default_mapping_without_a_problem(
 def test_what_the_default_mapping_sends_comes_back_as_the_same_contact(
     system: Tryton, connector: TrytonConnector
 ) -> None:
-    mapping = load_mapping(
-        yaml.safe_load(connector.default_mapping), where="tryton.yaml", default_region="PT"
-    )
+    mapping = load_mapping(yaml.safe_load(connector.default_mapping), where="tryton.yaml", default_region="PT")
     golden = {
         "full_name": "Íris Falcão",
         "language": "pt",
@@ -557,6 +537,4 @@ def test_what_the_default_mapping_sends_comes_back_as_the_same_contact(
     assert {key: back[key] for key in golden if not key.startswith("addresses/")} == {
         key: value for key, value in golden.items() if not key.startswith("addresses/")
     }
-    assert [value for key, value in back.items() if key.startswith("addresses/")] == [
-        golden["addresses/2f1c9a60"]
-    ]
+    assert [value for key, value in back.items() if key.startswith("addresses/")] == [golden["addresses/2f1c9a60"]]

@@ -217,9 +217,7 @@ def test_a_field_that_tryton_does_not_have_is_refused() -> None:
 
 
 items = st.lists(
-    st.fixed_dictionaries(
-        {"value": st.sampled_from("abcdef"), "label": st.sampled_from([None, "work", "home"])}
-    ),
+    st.fixed_dictionaries({"value": st.sampled_from("abcdef"), "label": st.sampled_from([None, "work", "home"])}),
     max_size=5,
 )
 
@@ -228,9 +226,7 @@ def plain(child: dict[str, Any]) -> tuple[str, str]:
     return child["value"], child["label"] or ""
 
 
-def carried_out(
-    current: list[tuple[int, dict[str, Any]]], commands: list[list[Any]]
-) -> dict[int, dict[str, Any]]:
+def carried_out(current: list[tuple[int, dict[str, Any]]], commands: list[list[Any]]) -> dict[int, dict[str, Any]]:
     """What Tryton holds after the commands; new ids are above 100."""
     found = dict(current)
     for name, *arguments in commands:
@@ -268,9 +264,7 @@ def test_the_commands_for_what_is_there_already_are_none(
 
 
 @given(there=items, wanted=items)
-def test_a_child_whose_value_stays_keeps_its_id(
-    there: list[dict[str, Any]], wanted: list[dict[str, Any]]
-) -> None:
+def test_a_child_whose_value_stays_keeps_its_id(there: list[dict[str, Any]], wanted: list[dict[str, Any]]) -> None:
     current = list({each["value"]: (number, each) for number, each in enumerate(there, start=1)}.values())
     wanted = list({each["value"]: each for each in wanted}.values())
 

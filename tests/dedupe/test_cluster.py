@@ -57,9 +57,7 @@ def test_records_that_a_person_held_apart_are_never_joined(newcomers, known, dat
         if (a.golden_id is None or a.golden_id != b.golden_id) and data.draw(st.booleans())
     ]
     verdicts = {frozenset((a.ref, b.ref)): Verdict.DIFFERENT for a, b in different}
-    found = resolve(
-        newcomers, known, [(a.ref, b.ref) for a, b in combinations(everyone, 2)], verdicts, Model()
-    )
+    found = resolve(newcomers, known, [(a.ref, b.ref) for a, b in combinations(everyone, 2)], verdicts, Model())
     now = {merge.lost: merge.kept for merge in found.merges}
 
     def where(record):
@@ -171,12 +169,8 @@ HOME = {"street": "Rua Nova 19", "town": "Porto", "postcode": "4000-001"}
         ),
         pytest.param(
             [
-                member(
-                    "erp:a", name="Ana|Reis", mail="noreply@example.org", phone="000000000", born="1900-01-01"
-                ),
-                member(
-                    "erp:b", name="Ana|Reis", mail="noreply@example.org", phone="000000000", born="1900-01-01"
-                ),
+                member("erp:a", name="Ana|Reis", mail="noreply@example.org", phone="000000000", born="1900-01-01"),
+                member("erp:b", name="Ana|Reis", mail="noreply@example.org", phone="000000000", born="1900-01-01"),
             ],
             id="nothing in common but a name and placeholders",
         ),
@@ -272,10 +266,7 @@ def test_a_system_that_never_holds_one_person_twice_keeps_two_records_apart():
 
 
 def test_an_explanation_names_levels_and_bits_and_the_prior():
-    lines = {
-        line.field: line
-        for line in explain(fields(**ANN), fields(name="Zyl, A.", mail="ann.zyl@example.org"))
-    }
+    lines = {line.field: line for line in explain(fields(**ANN), fields(name="Zyl, A.", mail="ann.zyl@example.org"))}
 
     assert lines["given"].level == "initial"
     assert lines["email"].bits > 0

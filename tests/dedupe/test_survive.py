@@ -32,9 +32,7 @@ KEYS = {
 
 @st.composite
 def drawn_sources(draw, min_size=0):
-    refs = draw(
-        st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("12")), unique=True, min_size=min_size)
-    )
+    refs = draw(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("12")), unique=True, min_size=min_size))
     found = []
     for ref in refs[:5]:
         fields = draw(st.fixed_dictionaries({}, optional=KEYS))
@@ -96,9 +94,7 @@ def test_what_nobody_claims_is_absent_and_what_a_live_source_claims_is_not_lost(
 def test_empty_never_beats_a_value_unless_it_may(sources, rules):
     golden = survive(sources, rules)
 
-    assert all(
-        value is not None or base_field(key) in rules.empty_wins for key, value in golden.fields.items()
-    )
+    assert all(value is not None or base_field(key) in rules.empty_wins for key, value in golden.fields.items())
     assert "" not in [value for value in golden.fields.values() if isinstance(value, str)]
 
 
@@ -116,9 +112,7 @@ def test_a_pin_beats_all_and_leaves_the_rest_alone(sources, rules, key):
     free = survive(sources, rules)
 
     assert (pinned.fields[key], pinned.origin[key]) == ("by hand", PIN)
-    assert {k: v for k, v in pinned.fields.items() if k != key} == {
-        k: v for k, v in free.fields.items() if k != key
-    }
+    assert {k: v for k, v in pinned.fields.items() if k != key} == {k: v for k, v in free.fields.items() if k != key}
 
 
 def source(ref, changed=0.0, live=True, **fields):

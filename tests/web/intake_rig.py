@@ -40,9 +40,7 @@ class Inbox:
     error: Exception | None = None
     log: list[str] = field(default_factory=list)
 
-    def add(
-        self, connection: str, delivery_id: str, received_at: datetime, payload: Mapping[str, Any]
-    ) -> bool:
+    def add(self, connection: str, delivery_id: str, received_at: datetime, payload: Mapping[str, Any]) -> bool:
         if self.error:
             raise self.error
         is_new = (connection, delivery_id) not in self.rows
@@ -96,9 +94,7 @@ class Rig:
         return self.request("POST", path, **how)
 
 
-def signed(
-    body: bytes, delivery_id: str = "msg_1", at: float | str | None = None, key: bytes = KEY
-) -> dict[str, str]:
+def signed(body: bytes, delivery_id: str = "msg_1", at: float | str | None = None, key: bytes = KEY) -> dict[str, str]:
     """Headers of a Standard Webhooks sender."""
     timestamp = at if isinstance(at, str) else str(int(NOW.timestamp() if at is None else at))
     text = f"{delivery_id}.{timestamp}.".encode() + body

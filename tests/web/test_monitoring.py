@@ -71,6 +71,4 @@ def test_a_wrong_method_says_which_is_allowed():
 def test_the_routes_are_those_that_are_documented():
     rig = Rig({"website": PUBLIC})
 
-    assert {
-        path for path in ("/docs", "/redoc", "/openapi.json") if rig.get(path).status_code != 404
-    } == set()
+    assert {path for path in ("/docs", "/redoc", "/openapi.json") if rig.get(path).status_code != 404} == set()

@@ -41,10 +41,7 @@ def test_a_browser_is_led_to_the_site_s_own_page_when_there_is_one():
     answer = rig.post("/forms/website", data={"given_name": "Zoë"}, headers=BROWSER)
 
     assert answer.headers["location"] == "https://www.example.org/done"
-    assert (
-        "form-action 'self' https://www.example.org"
-        in rig.get("/forms/website").headers["content-security-policy"]
-    )
+    assert "form-action 'self' https://www.example.org" in rig.get("/forms/website").headers["content-security-policy"]
 
 
 def test_a_browser_that_is_refused_reads_a_page(rig):
@@ -79,9 +76,7 @@ def test_posts_without_an_id_are_deliveries_of_their_own(rig):
     assert len(rig.inbox.payloads) == 2
 
 
-@pytest.mark.parametrize(
-    "path", ["/forms/crm", "/forms/nowhere", "/forms/crm/thanks", "/forms/nowhere/thanks"]
-)
+@pytest.mark.parametrize("path", ["/forms/crm", "/forms/nowhere", "/forms/crm/thanks", "/forms/nowhere/thanks"])
 def test_a_form_with_a_signature_has_no_page(rig, path):
     assert rig.get(path).status_code == 404
 
@@ -165,9 +160,7 @@ def test_a_ticked_box_becomes_a_consent_with_its_time_and_wording(rig):
 
 @pytest.mark.parametrize("value", [None, "", "no", "false", "0", "off", "maybe"])
 def test_a_box_that_is_not_clearly_ticked_gives_no_consent(rig, value):
-    rig.post(
-        "/forms/news", data={"emails": "zoe@example.org"} | ({} if value is None else {"newsletter": value})
-    )
+    rig.post("/forms/news", data={"emails": "zoe@example.org"} | ({} if value is None else {"newsletter": value}))
 
     assert rig.inbox.payloads[0]["_consents"] == {}
 

@@ -151,9 +151,7 @@ def test_whatever_is_written_into_the_headers_is_refused_in_one_way(delivery, ti
 )
 def test_whatever_is_written_into_a_plain_signature_is_refused_in_one_way(signature, encoding, prefix):
     with pytest.raises(Forged):
-        PlainHmac((KEY,), "X-Signature", encoding, prefix).verify(
-            headers({"x-signature": signature}), b"{}", AT
-        )
+        PlainHmac((KEY,), "X-Signature", encoding, prefix).verify(headers({"x-signature": signature}), b"{}", AT)
 
 
 @given(body=st.binary(max_size=200), change=st.integers(0, 7), at=st.integers(0, 10_000))
