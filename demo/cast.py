@@ -11,7 +11,8 @@ from demo.people import Contact, people, shouted
 PARTIES = 300  # made-up people and companies in the ERP; the old shop knows some more
 STRANGERS = 40
 MEMBERS = 140
-NAMESAKES = 5  # different people of one name: more would be odd among so few
+NAMESAKES = 5  # different people of one name, in other towns: more would be odd among so few
+SYLLABLES = ("ba", "co", "di", "fe", "gu", "la", "mo", "ni", "pe", "ru")
 TWICE_EVERY = 25  # of the ERP's people one is there twice
 NEW_MOBILE = "+351913555019"  # of the person who is everywhere, known to nobody before the form
 
@@ -83,12 +84,18 @@ def make_cast() -> Cast:
 
 
 def _mostly_different_names() -> Iterator[Contact]:
-    seen: set[tuple[str, str]] = set()
+    homes: dict[tuple[str, str], str] = {}
     spared = NAMESAKES
     for each in people(5 * (PARTIES + STRANGERS)):
-        if (each.country, each.name) in seen:
-            if not spared or not each.given:
+        if (each.country, each.name) in homes:
+            if not spared or not each.given or each.postcode == homes[each.country, each.name]:
                 continue
             spared -= 1
-        seen.add((each.country, each.name))
-        yield each
+        homes[each.country, each.name] = each.postcode
+        yield replace(each, email=_at_home(each)) if each.given else each
+
+
+def _at_home(person: Contact) -> str:
+    """An address at a domain of the person's own: one domain for all would look like one employer."""
+    domain = "".join(SYLLABLES[int(digit)] for digit in reversed(f"{person.number:03d}"))
+    return f"{person.email.partition('@')[0]}@{domain}.example"

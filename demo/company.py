@@ -131,8 +131,12 @@ def _install(folder: Path, screen: Screen) -> None:
     if not servers.is_installed(home):
         text = f"Installing Tryton and Mailman in {folder.name}/installed: once, one or two minutes"
     with screen.waiting(f"{text} …"), ThreadPoolExecutor(max_workers=2) as pool:
-        for done in [pool.submit(servers.install, name, home) for name in servers.PACKAGES]:
-            done.result()
+        steps = [pool.submit(servers.install, name, home) for name in servers.PACKAGES]
+        try:
+            for done in steps:
+                done.result()
+        except ServerError as err:
+            raise ServerError(f"Tryton and Mailman could not be installed from the package index: {err}") from err
 
 
 # --- passwords: made at random, kept in files that only their owner can read -----------------------------
