@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
@@ -17,6 +18,8 @@ from hub.sync.clusters import Cluster, Clusters
 from hub.sync.link import Link
 
 Ref = tuple[str, str]
+
+TELLING = 8  # records that share a key up to which it is worth a comparison by itself
 
 
 @dataclass(slots=True, eq=False)
@@ -133,22 +136,37 @@ def _candidates(work_set: Clusters, newcomers: Sequence[Newcomer]) -> tuple[set[
     for newcomer in newcomers:
         if useless:
             newcomer.keys = tuple(k for k in newcomer.keys if k not in useless)
-    pairs: set[tuple[Ref, Ref]] = set()
-    for key, group in by_key.items():
-        if key not in useless and len(group) > 1:
-            pairs.update(_pair(a.link.ref, b.link.ref) for a, b in combinations(group, 2))
-    known_ids = {r for k, ids in found.items() if k not in useless for r in ids}
-    known_ids -= {n.link.id for n in newcomers}
-    candidates = _load(work_set, known_ids)
-    for key, ids in found.items():
-        if key in useless:
-            continue
-        for record_id in ids:
-            if (link := candidates.get(record_id)) is not None:
-                pairs.update(_pair(n.link.ref, link.ref) for n in by_key[key] if n.link is not link)
+    strong, weak = _meetings(by_key, found, useless)
+    met = strong | {pair for pair, n in weak.items() if n > 1}
+    candidates = _load(work_set, {a for a, _ in met} - {n.link.id for n in newcomers})
+    refs = {n.link.id: n.link.ref for n in newcomers} | {i: link.ref for i, link in candidates.items()}
+    pairs = {_pair(refs[a], refs[b]) for a, b in met if a in refs}
     mine = {n.link.id for n in newcomers}
     others = [m for c in work_set for m in c.members if m.id not in mine]
     return pairs, others
+
+
+def _meetings(
+    by_key: Mapping[int, Sequence[Newcomer]], found: Mapping[int, Sequence[int]], useless: set[int]
+) -> tuple[set[tuple[int, int]], Counter[tuple[int, int]]]:
+    """(record id, newcomer's id) that share a key few others have, and how often the rest meet.
+
+    A name that nine people share brings two of them together only with something else they share.
+    """
+    strong: set[tuple[int, int]] = set()
+    weak: Counter[tuple[int, int]] = Counter()
+    for key, group in by_key.items():
+        known = found.get(key, ())
+        if key in useless or (len(group) == 1 and not known):
+            continue
+        numbers = [n.link.id for n in group]
+        met = [(a, b) for b in numbers for a in known if a != b]
+        met.extend((a, b) if a < b else (b, a) for a, b in combinations(numbers, 2))
+        if len(known) + len(numbers) <= TELLING:
+            strong.update(met)
+        else:
+            weak.update(met)
+    return strong, weak
 
 
 def _pair(a: Ref, b: Ref) -> tuple[Ref, Ref]:
