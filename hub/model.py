@@ -215,6 +215,7 @@ class LinkState(StrEnum):
     LEFT = "left"  # unsubscribed or out of scope there: never made anew by the hub
     MERGED = "merged"  # took another record's place there
     REMOVED = "removed"  # deleted there by the hub
+    TAKEN_BACK = "taken back"  # deleted there by the hub, and then the contact turned out to be wanted
 
 
 @dataclass(frozen=True, slots=True)

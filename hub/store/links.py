@@ -132,6 +132,16 @@ def set_state(tx: Tx, ids: Sequence[int], state: LinkState) -> None:
     tx.run("UPDATE record SET state = :s WHERE id IN :*ids", s=str(state), ids=list(ids))
 
 
+def take_back(tx: Tx, golden_ids: Sequence[str]) -> None:
+    """What the hub had deleted of these golden records may be made anew."""
+    tx.run(
+        "UPDATE record SET state = :to WHERE golden_id IN :*ids AND state = :was",
+        to=str(LinkState.TAKEN_BACK),
+        was=str(LinkState.REMOVED),
+        ids=list(golden_ids),
+    )
+
+
 def next_record_ids(tx: Tx, n: int) -> range:
     """`n` fresh numbers; only the one writer asks."""
     row = tx.one("SELECT value FROM counter WHERE name = 'record'")

@@ -113,6 +113,7 @@ class Clusters:
             done.add(cluster, before, changed)
         if back := [c.id for c in touched if c.revived]:
             work.cancel_deletions(self.tx, back)
+            db.take_back(self.tx, back)
         db.insert_goldens(self.tx, created, self.now)
         db.update_goldens(self.tx, updated, self.now)
         work.log_changes(self.tx, log, self.run_id)

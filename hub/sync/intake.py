@@ -355,6 +355,8 @@ def _edit(
     base = dict(link.agreed())
     if "echo" in hub.off:
         payloads = ()
+    if "multi" in hub.off:
+        payloads = payloads[-1:]
     refused = refusals(link)
     edits = take(link, pulled, payloads, run.route.mapping.stored, fresh.silent)
     keep_refusals(link, refused, edits)

@@ -27,6 +27,9 @@ from hub.sync.intake import fingerprint, read_page, save_page
 from hub.sync.lacks import first_fields, lacks, may_create
 from hub.sync.link import HOLDING, Link, acknowledge, differs
 
+ANEW = frozenset({LinkState.LEFT, LinkState.TAKEN_BACK})
+"""States of a link that do not stand in the way of a new record: an update never becomes a create otherwise."""
+
 WINDOW = 200  # queue rows looked at together
 TRIES = 8  # certain failures before a write is parked
 PASSES = 4  # times a golden record that keeps moving is written in one run
@@ -129,7 +132,10 @@ def _resolve(hub: Hub, run: Run, rows: Sequence[QueueRow]) -> frozenset[str]:
     if not open_intents:
         return frozenset()
     everything = [i for xs in open_intents.values() for i in xs]
-    if "readfirst" not in hub.off:
+    if "readfirst" in hub.off:
+        with hub.store.write(run.fence) as tx:
+            work.close_intents(tx, [i.id for i in everything if i.record_id])
+    else:
         _read_again(hub, run, [i for i in everything if i.record_id], links)
     there = {g for g, found in members.items() if any(m.connection == run.name for m in found)}
     return _look_for_creates(hub, run, [i for i in everything if not i.record_id], there)
@@ -284,7 +290,7 @@ def _decide(
         prepared.later.append((golden.id, hub.clock() + max(FIRST_WAIT, route.can.settle_seconds)))
         return
     if not there:
-        gone = [x for x in links if x.state is not LinkState.LEFT]
+        gone = [x for x in links if x.state not in ANEW and "tomb" not in hub.off]
         if gone or not may_create(route, golden.fields):
             prepared.drop.append(golden.id)
             return

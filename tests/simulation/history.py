@@ -119,11 +119,14 @@ class History:
         finally:
             world.depth -= 1
 
-    def _meanwhile(self, reading: bool) -> None:
+    def _meanwhile(self, reading: bool, focus: str | None) -> None:
         """While a call is on its way: people act, another worker runs, or takes an expired lease over."""
         if self.world.quiet or self.world.depth > 1 or not self.world.chance("interleave"):
             return
         rng = self.world.rng
+        if focus is not None and rng.random() < 0.5 and (edited := self.people.edit_of(focus)):
+            self.cycle(edited)  # the very contact that is being written changes, and the hub hears of it
+            return
         self.people.act()
         if rng.random() < 0.25:
             self.cycle(rng.choice(self.names))
@@ -149,8 +152,10 @@ class History:
         roll = rng.random()
         if roll < 0.30:
             self.people.act()
-        elif roll < 0.34:
+        elif roll < 0.33:
             self._delete_someone()
+        elif roll < 0.34:
+            self._edit_and_delete()
         elif roll < 0.36:
             self._pin()
         elif roll < 0.46:
@@ -232,6 +237,21 @@ class History:
         if self._agreed(person):
             self.people.delete(person, self.systems[rng.choice(self.names)])
 
+    def _edit_and_delete(self) -> None:
+        """An edit here, a deletion there, before the hub has heard of either: the edit outlives the deletion."""
+        rng = self.world.rng
+        candidates = [p for p in self.people.everybody if not p.erased and not p.deleted_in and self._agreed(p)]
+        if not candidates:
+            return
+        person = rng.choice(candidates)
+        edited = self.people.edit_of(person.mail)
+        others = [n for n in self.names if n != edited]
+        if edited is None or not others:
+            return
+        self._guarded(lambda: self.cycle(edited))
+        self.people.delete(person, self.systems[rng.choice(others)])
+        person.erased = False
+
     def _agreed(self, person: Person) -> bool:
         golden = self._golden_of(person)
         if golden is None:
@@ -245,12 +265,16 @@ class History:
         if busy:
             return False
         return all(
-            self.people.row_of(person, s) and not self._lacking(person, s, fields) for s in self.systems.values()
+            self.people.row_of(person, s) and not self._lacking(person, s, fields)
+            for s in self.systems.values()
+            if s.kind.can.create
         ) and self._all_seen(person)
 
     def _all_seen(self, person: Person) -> bool:
         for system in self.systems.values():
             row_id = self.people.row_of(person, system)
+            if row_id is None:
+                continue
             with self.store.read() as tx:
                 row = tx.one(
                     "SELECT fingerprint FROM record WHERE connection = :c AND external_id = :e",
@@ -290,7 +314,7 @@ class History:
         if lost and lost[0]:
             raise Violation("I1: a source record without a golden record of its own")
         for system in self.systems.values():
-            keys = [key for key, _ in system.creates]
+            keys = [key for key, row_id in system.creates if row_id in system.rows]
             if len(keys) != len(set(keys)):
                 raise Violation(f"I2: {system.name} was given the same contact twice")
         outs = {p.mail for p in self.people.everybody if p.opted_out}
@@ -354,7 +378,7 @@ class History:
     def _check_person(self, person: Person) -> None:
         who = f"person {person.number}"
         if person.erased:
-            back = [n for n, s in self.systems.items() if self._rows(person, s)]
+            back = [n for n, s in self.systems.items() if s.kind.can.delete and self._rows(person, s)]
             if back:
                 raise Violation(f"L3: {who} was deleted and is back in {back}")
             return
@@ -372,6 +396,8 @@ class History:
             if name in person.deleted_in:
                 if rows:
                     raise Violation(f"L3: {who} was deleted in {name} and is back")
+                continue
+            if not system.kind.can.create:
                 continue
             if not rows:
                 raise Violation(f"lost: {who} is missing in {name}")

@@ -94,19 +94,25 @@ class People:
         alive = [p for p in self.everybody if not p.erased]
         return self.world.rng.choice(alive) if alive else None
 
-    def _edit(self) -> None:
-        person = self._someone()
+    def edit_of(self, mail: str) -> str | None:
+        """Somebody edits this very contact; the system it is done in, if any."""
+        person = next((p for p in self.everybody if p.mail == mail and not p.erased), None)
+        return self._edit(person) if person else None
+
+    def _edit(self, person: Person | None = None) -> str | None:
+        person = person or self._someone()
         if person is None:
-            return
+            return None
         canonical = self.world.rng.choice(sorted(self.writer))
         system = self.systems[self.writer[canonical]]
         row = self.row_of(person, system)
         if row is None or canonical in ("given_name", "family_name"):
-            return
+            return None
         value = self._new_word(canonical)
         system.person_edits(row, {NAMES[canonical]: value})
         person.truth[canonical] = system.keep({NAMES[canonical]: value})[NAMES[canonical]]
         self.world.say(f"person {person.number}: {canonical} = {value!r} in {system.name}")
+        return system.name
 
     def _edit_shared(self) -> None:
         person = self._someone()
@@ -134,6 +140,8 @@ class People:
 
     def delete(self, person: Person, system: System) -> None:
         rows = [i for i, row in system.rows.items() if row.fields["mail"] == person.mail]
+        if not rows:
+            return
         for row in rows:
             system.person_deletes(row)
         person.deleted_in.add(system.name)

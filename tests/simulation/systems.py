@@ -76,6 +76,7 @@ KINDS = {
         "key",
         upper=("dept",),
     ),
+    "L": Kind("L", Can(), "offset"),
     "W": Kind(
         "W",
         Can(read=True, create=True, update=True, delete=True, promise=Promise.WRITE_ONLY, batch=1),
@@ -213,11 +214,11 @@ class SimConnector(Connector):
 
     # reading -----------------------------------------------------------------------------------
 
-    def _before(self, *, reading: bool = False) -> None:
+    def _before(self, *, reading: bool = False, focus: str | None = None) -> None:
         self.world.tick()
         self.world.boundary("call before")
         # a write has a deadline shorter than the lease, so nobody takes over while it is on its way
-        self.world.between(reading)
+        self.world.between(reading, focus)
         if self.world.chance("refused"):
             raise TransientError("connection refused")
 
@@ -303,7 +304,8 @@ class SimConnector(Connector):
         assert 0 < len(writes) <= self.can.batch
         for write in writes:
             self.check_intent(self.system.name, write)
-        self._before()
+        row = self.system.rows.get(writes[0].id or "")
+        self._before(focus=row.fields["mail"] if row else writes[0].fields.get("mail"))
         if self.world.chance("timeout"):
             raise TransientError("timed out", maybe_done=True)
         outcomes = [self._one(write) for write in writes]

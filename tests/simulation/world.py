@@ -73,7 +73,7 @@ class World:
     rates: Rates = field(init=False)
     hits: Counter[str] = field(default_factory=Counter)
     quiet: bool = False
-    between: Callable[[bool], None] = lambda reading: None
+    between: Callable[[bool, str | None], None] = lambda reading, focus: None
     crash_at: int | None = None  # the exhaustive loop: crash at this boundary and no other
     boundaries: int = 0
     depth: int = 0
