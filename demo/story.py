@@ -222,7 +222,7 @@ def _second_sync(company: Company, screen: Screen, _: Findings) -> None:
     screen.chapter(
         "The second sync",
         "Tryton and the old shop tell what changed; Mailman cannot, so its list is compared. What the hub itself wrote "
-        "comes by once more and is known as its own: `changed`, and nothing follows from it. An opt-out goes out "
+        "comes by once more and is known as its own, and nothing follows from it. An opt-out goes out "
         "before any other write of that contact.",
     )
     company.hub.show("sync")
