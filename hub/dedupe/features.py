@@ -20,7 +20,12 @@ PERSON, ORGANISATION, UNKNOWN = "person", "organisation", ""
 PHONE_DIGITS: Final = 9  # the last ones are the same with and without country and trunk prefix
 CACHED: Final = 4_096  # distinct values kept a cache: all caches together stay under 60 MB
 _NOT_ALNUM: Final = re.compile(r"[^a-z0-9]+")
-_SPACED: Final = {code: " " for code in range(128) if not chr(code).isalnum()}
+_ONLY_ALNUM: Final = {code: None for code in range(128) if not chr(code).isalnum()}
+_SPACED: Final = dict.fromkeys(_ONLY_ALNUM, " ") | dict.fromkeys(map(ord, "'`"))
+_STREET_ENDS: Final = ("strase", "strasse", "str")
+_NOT_IN_STREET: Final = known.STREET_WORDS | known.PARTICLES | known.PLACEHOLDERS
+_NOT_IN_COMPANY: Final = known.LEGAL_FORMS | {"and", "und"}
+_LAST_KEPT: Final = 0x2FFF  # of scripts with an alphabet; the tens of thousands of signs beyond are not kept
 _NOT_LETTER: Final = re.compile(r"[^a-z]+")
 WORK_LETTERS: Final = 10  # domains cut the company's name short
 _NUMBER: Final = re.compile(r"\d+")
@@ -67,13 +72,26 @@ class Features(NamedTuple):
     splits: tuple[Split, ...]
 
 
-@lru_cache(maxsize=CACHED)
+class _Latin(dict[int, str]):
+    """Code point → lower-case Latin letters, filled as they are met."""
+
+    def __missing__(self, code: int) -> str:
+        latin: str = anyascii(chr(code)).lower()
+        if code <= _LAST_KEPT:
+            self[code] = latin
+        return latin
+
+
+_LATIN: Final = _Latin()
+
+
 def words(text: str) -> tuple[str, ...]:
     """Lower-case Latin words without accents; ae, oe, ue as a, o, u, so that Müller is Mueller is Muller."""
+    if text.isascii():
+        return tuple(known.fold(text.lower()).translate(_SPACED).split())
     if "Ã" in text or "Å" in text or "Ä" in text:
         text = _repaired(text)
-    plain = known.fold((text if text.isascii() else anyascii(text)).lower())
-    return tuple(plain.replace("'", "").replace("`", "").translate(_SPACED).split())
+    return tuple(known.fold(text.translate(_LATIN)).translate(_SPACED).split())
 
 
 def _repaired(text: str) -> str:
@@ -144,16 +162,21 @@ def _email(text: str) -> tuple[str, bool]:
     if not at or "." not in domain or domain.startswith(("test.", "invalid.")):
         return "", False
     local = local.partition("+")[0]
-    plain = _NOT_ALNUM.sub("", local)
+    plain = only_alnum(local)
     if plain in known.JUNK_LOCALS or len(plain) < 2:
         return "", False
     return f"{local}@{domain}", plain in known.ROLES
 
 
+def only_alnum(text: str) -> str:
+    """Lower-case text without anything but a to z and digits."""
+    return text.translate(_ONLY_ALNUM) if text.isascii() else _NOT_ALNUM.sub("", text)
+
+
 @lru_cache(maxsize=CACHED)
-def _label(address: str) -> str:
+def _label(domain: str) -> str:
     """The start of the domain's own name, without digits and hyphens; empty for a free mail service."""
-    names = address.partition("@")[2].split(".")
+    names = domain.split(".")
     label = names[-3] if len(names) > 2 and names[-2] in ("com", "co", "org", "net") else names[-2]
     plain = _NOT_LETTER.sub("", label)
     return "" if plain in known.FREE_DOMAINS or len(plain) < 4 else plain[:WORK_LETTERS]
@@ -164,9 +187,11 @@ def _company_label(company: tuple[str, ...]) -> str:
     return _NOT_LETTER.sub("", "".join(company))[:WORK_LETTERS]
 
 
-@lru_cache(maxsize=CACHED)
 def _phone(text: str) -> str:
-    digits = "".join(_NUMBER.findall(text))[-PHONE_DIGITS:]
+    digits = text.removeprefix("+")
+    if not digits.isdecimal():
+        digits = "".join(_NUMBER.findall(digits))
+    digits = digits[-PHONE_DIGITS:]
     if len(digits) < 7 or len(set(digits)) < 3 or digits in ("123456789", "987654321", "234567890"):
         return ""
     return digits
@@ -186,9 +211,7 @@ def _company(text: str) -> tuple[str, ...]:
     found = words(text)
     if all(word in known.PLACEHOLDERS for word in found):
         return ()
-    kept = tuple(
-        word for word in found if word not in known.LEGAL_FORMS and len(word) > 1 and word not in ("and", "und")
-    )
+    kept = tuple([word for word in found if len(word) > 1 and word not in _NOT_IN_COMPANY])
     return kept or found
 
 
@@ -200,18 +223,18 @@ def _is_company(full_name: str, company: tuple[str, ...]) -> bool:
     return words(full_name)[-1:] != () and words(full_name)[-1] in known.SURE_LEGAL_FORMS
 
 
-@lru_cache(maxsize=CACHED)
 def _street(text: str) -> tuple[str, str]:
-    found = words(text)
-    numbers = [word for word in found if word[0].isdigit()]
-    name = [
-        word.removesuffix("strase").removesuffix("strasse").removesuffix("str")
-        for word in found
-        if not word[0].isdigit()
-    ]
-    kept = [word for word in name if word not in known.STREET_WORDS and word not in known.PARTICLES]
-    kept = [word for word in kept if word and word not in known.PLACEHOLDERS]
-    return " ".join(kept), numbers[0] if numbers else ""
+    kept: list[str] = []
+    number = ""
+    for word in words(text):
+        if word[0].isdigit():
+            number = number or word
+            continue
+        if word.endswith(_STREET_ENDS):
+            word = word.removesuffix("strase").removesuffix("strasse").removesuffix("str")
+        if word and word not in _NOT_IN_STREET:
+            kept.append(word)
+    return " ".join(kept), number
 
 
 @lru_cache(maxsize=CACHED)
@@ -220,7 +243,6 @@ def _town(text: str) -> str:
     return " ".join(found)
 
 
-@lru_cache(maxsize=CACHED)
 def _postcode(text: str) -> str:
     code = "".join(words(text))
     return "" if len(code) < 4 or len(set(code)) == 1 else code
@@ -302,9 +324,9 @@ def _extract(fields: Fields) -> Features:
 
 
 def _work(company: tuple[str, ...], emails: set[str], roles: set[str]) -> frozenset[str]:
-    found = [label for address in emails if (label := _label(address))]
+    found = [label for address in emails if (label := _label(address.partition("@")[2]))]
     if roles:
-        found += [label for address in roles if (label := _label(address))]
+        found += [label for address in roles if (label := _label(address.partition("@")[2]))]
     if company and (label := _company_label(company)):
         found.append(label)
     return frozenset(found) if found else _NONE

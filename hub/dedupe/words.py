@@ -6,7 +6,6 @@ Written in lower case without accents; the sets of words of names and addresses 
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 # Forms of one given name, a line each (an indented line goes on): short forms and the same name in other
@@ -223,12 +222,9 @@ susan su sue susana
 """.strip()
 
 
-_UMLAUT: Final = re.compile("([aou])e")
-
-
 def fold(word: str) -> str:
     """ae, oe, ue as a, o, u, so that Mueller is Müller is Muller."""
-    return _UMLAUT.sub(r"\1", word)
+    return word.replace("ae", "a").replace("oe", "o").replace("ue", "u")
 
 
 def _set(text: str) -> frozenset[str]:
