@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from hub.cli.screen import DONE, SET_ASIDE, Chosen, Json, print_json, screen
+from hub.cli.show import cell
 from hub.cli.sync import Connections, chosen
 from hub.cli.values import say_value
 
@@ -105,10 +106,10 @@ def _rows(rows: list[dict[str, Any]]) -> Table:
         table.add_column(column, overflow="fold")
     for row in rows:
         detail = orjson.loads(row["detail"])
-        first = [escape(row["subject"]), escape(detail.get("name", ""))]
+        first = [cell(row["subject"]), cell(detail.get("name", ""))]
         for field, before, after in _lines(detail):
-            table.add_row(*first, escape(field), escape(before), escape(after))
-            first = ["", ""]
+            table.add_row(*first, cell(field), cell(before), cell(after))
+            first = [cell(""), cell("")]
     return table
 
 
