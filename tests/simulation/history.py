@@ -249,8 +249,10 @@ class History:
         if edited is None or not others:
             return
         self._guarded(lambda: self.cycle(edited))
-        self.people.delete(person, self.systems[rng.choice(others)])
-        person.erased = False
+        system = self.systems[rng.choice(others)]
+        if self._seen(person, system):  # an edit that nobody has seen goes with the record
+            self.people.delete(person, system)
+            person.erased = False
 
     def _agreed(self, person: Person) -> bool:
         golden = self._golden_of(person)
@@ -271,22 +273,20 @@ class History:
         ) and self._all_seen(person)
 
     def _all_seen(self, person: Person) -> bool:
-        for system in self.systems.values():
-            row_id = self.people.row_of(person, system)
-            if row_id is None:
-                continue
-            with self.store.read() as tx:
-                row = tx.one(
-                    "SELECT fingerprint FROM record WHERE connection = :c AND external_id = :e",
-                    c=system.name,
-                    e=row_id,
-                )
-            if row is None or row[0] is None:
-                return False
-            mapping = _mapping(system.name)
-            if bytes(row[0]) != fingerprint(system.record(str(row_id)), mapping.digest):
-                return False
-        return True
+        return all(self._seen(person, system) for system in self.systems.values())
+
+    def _seen(self, person: Person, system: System) -> bool:
+        """Whether the hub knows the person's record there as it is now."""
+        row_id = self.people.row_of(person, system)
+        if row_id is None:
+            return True
+        with self.store.read() as tx:
+            row = tx.one(
+                "SELECT fingerprint FROM record WHERE connection = :c AND external_id = :e", c=system.name, e=row_id
+            )
+        if row is None or row[0] is None:
+            return False
+        return bytes(row[0]) == fingerprint(system.record(row_id), _mapping(system.name).digest)
 
     # what must hold ----------------------------------------------------------------------------------
 
