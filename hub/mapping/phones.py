@@ -47,12 +47,25 @@ class Plan:
 
 @lru_cache(maxsize=4_096)
 def phone_key(text: str, region: str | None) -> str:
-    """E.164. Unmappable when it is no possible number, or national and no region is known."""
+    """E.164. Unmappable when it is no possible number, or national and no region is known.
+
+    00 before a country code is read as a plus wherever that makes a possible number: people write it so also where
+    the network wants another prefix.
+    """
+    if text.startswith("00") and (abroad := _from_abroad(text)) is not None:
+        return abroad
     if _USUAL.fullmatch(text):
         usual = _short_cut(text.translate(_PUNCTUATION), region)
         if usual is not None:
             return usual
     return parse(text, region)
+
+
+def _from_abroad(text: str) -> str | None:
+    try:
+        return parse("+" + text[2:].lstrip(" .()-"), None)
+    except Unmappable:
+        return None
 
 
 def parse(text: str, region: str | None) -> str:
