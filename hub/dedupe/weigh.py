@@ -81,6 +81,10 @@ DEFAULT: Final = Model()
 
 CONTACT: Final = tuple(FIELDS.index(name) for name in ("email", "phone", "address", "company"))
 _GIVEN, _FAMILY, _COMPANY = FIELDS.index("given"), FIELDS.index("family"), FIELDS.index("company")
+EMAIL: Final = FIELDS.index("email")
+NAMELESS: Final = 1.6
+"""Bits more for an equal personal e-mail address where one of the two has no name: a list member without one is the person
+the address belongs to, and must not become a second contact."""
 OTHER_GIVEN: Final = -4.0  # bits of the given name from which it is somebody else's
 OTHER_FAMILY: Final = -2.0
 
@@ -91,6 +95,8 @@ def bits(levels: Comparison, model: Model, *, organisations: bool) -> Bits:
     """Evidence of each field, in the order of `FIELDS`, without the prior."""
     rows = model.rows[organisations]
     found = [row[level] for row, level in zip(rows, levels.levels(), strict=True)]
+    if levels.email == 1 and not (organisations or levels.given or levels.family):
+        found[EMAIL] += NAMELESS
     if levels.given_word and levels.given == 1:
         found[0] += _rarity(levels.given_word, model)
     if levels.family_word and levels.family < 3:

@@ -272,3 +272,11 @@ def test_an_explanation_names_levels_and_bits_and_the_prior():
     assert lines["email"].bits > 0
     assert lines["prior"].bits < 0
     assert "phone" not in lines
+
+
+def test_a_list_member_without_a_name_is_the_person_the_address_belongs_to():
+    listed = Member(("list", "a"), None, {"kind": "person", "emails/ann.smith@gmail.com": {}})
+    known = {"given_name": "Ann", "family_name": "Smith", "phones/+351912345678": {}}
+    ann = Member(("erp", "b"), None, {"kind": "person", **known, "emails/ann.smith@gmail.com": {}})
+
+    assert groups([listed, ann]) == ["ab"]
