@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import lru_cache
+from typing import Any, TypeAlias
 
 from hub.mapping.consent import ConsentField
 from hub.mapping.fields import Field, KindField, NameField
 from hub.mapping.phone_field import PhoneField
-from hub.mapping.silence import Silence, speaks
+from hub.mapping.silence import KNOWN_SHAPES, Silence, speaks
 from hub.mapping.table import WriteMode
 from hub.mapping.text import check_id, inspect, shown
 from hub.model import KIND, Fields, Mapped, Problem, Record, base_field
+
+Read: TypeAlias = Callable[[Mapping[str, Any], dict[str, Any], list[Problem]], None]
 
 
 class ContactMapping:
@@ -25,10 +28,12 @@ class ContactMapping:
         "_by_base",
         "_by_name",
         "_fields",
+        "_heads",
         "_ignored",
         "_kind",
         "_nested",
         "_phones",
+        "_readers",
         "_scope",
         "_silence",
         "_writable",
@@ -52,6 +57,8 @@ class ContactMapping:
         self._ignored = ignored
         self._by_name = by_name
         self._silence = Silence(self._fields)
+        self._heads = tuple((field, frozenset(path.head for path in field.paths)) for field in self._fields)
+        self._readers: Callable[[tuple[str, ...]], tuple[Read, ...]] = lru_cache(KNOWN_SHAPES)(self._of_columns)
         self._writable = tuple(field for field in self._fields if field.mode is not WriteMode.NEVER)
         self._nested = any(len(path.steps) > 1 for field in self._writable for path in field.paths)
         local = (field for field in self._writable if isinstance(field, PhoneField))
@@ -77,9 +84,16 @@ class ContactMapping:
     def _read(self, source: Mapping[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
         out: dict[str, Any] = {}
         problems: list[Problem] = []
-        for field in self._fields:
-            field.read(source, out, problems)
+        for read in self._readers(tuple(source)):
+            read(source, out, problems)
         return out, problems
+
+    def _of_columns(self, columns: tuple[str, ...]) -> tuple[Read, ...]:
+        """How the fields that these columns speak of are read, in the order of the mapping."""
+        known = frozenset(columns)
+        named = (field for field, heads in self._heads if not heads.isdisjoint(known))
+        narrowed = (field.among(known) for field in named)
+        return tuple(field.read for field in narrowed if field is not None)
 
     def explain(self, record: Record) -> list[tuple[str, Any, str, Any]]:
         """(source path, raw value, canonical key, value or Problem) for every value the mapping takes."""

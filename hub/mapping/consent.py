@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
-from hub.mapping.fields import Column, keeps_own
+from hub.mapping.fields import Column, Field, keeps_own
 from hub.mapping.paths import MISSING, Path, place
 from hub.mapping.table import WriteMode
 from hub.mapping.text import Unmappable, shown
@@ -61,6 +61,9 @@ class ConsentField:
             return WHOLE_PERSON
         prefix = f"{base}/"
         return next((k[len(prefix) :] for k, v in fields.items() if k.startswith(prefix) and usable(v)), None)
+
+    def among(self, columns: Set[str]) -> Field | None:
+        return self if self.status.path.head in columns else None
 
     def read(self, source: Mapping[str, Any], out: dict[str, Any], problems: list[Problem]) -> None:
         raw = self.status.raw(source)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Set
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from hub.mapping.paths import MISSING, Getter, Path, place
@@ -36,6 +36,9 @@ class Field(Protocol):
 
     def covers(self, key: str) -> bool:
         """Does this canonical key belong to the field?"""
+
+    def among(self, columns: Set[str]) -> Field | None:
+        """What reads the same of every record with these columns, None when that is nothing at all."""
 
     def read(self, source: Mapping[str, Any], out: dict[str, Any], problems: list[Problem]) -> None:
         """Adds what the source record says to `out`, and what could not be mapped to `problems`."""
@@ -97,6 +100,12 @@ class SingleField:
 
     def covers(self, key: str) -> bool:
         return key == self.base
+
+    def among(self, columns: Set[str]) -> Field | None:
+        there = tuple(c for c in self.columns if any(path.head in columns for path in (c.path, *c.beside)))
+        if len(there) == len(self.columns):
+            return self
+        return replace(self, columns=there) if there else None
 
     def read(self, source: Mapping[str, Any], out: dict[str, Any], problems: list[Problem]) -> None:
         for column in self.columns:
@@ -182,6 +191,9 @@ class NameField:
     def covers(self, key: str) -> bool:
         return key in ("given_name", "family_name")
 
+    def among(self, columns: Set[str]) -> Field | None:
+        return self if self.path.head in columns else None
+
     def read(self, source: Mapping[str, Any], out: dict[str, Any], problems: list[Problem]) -> None:
         raw = self.raw(source)
         if raw is MISSING:
@@ -248,6 +260,9 @@ class KindField:
 
     def covers(self, key: str) -> bool:
         return key == KIND
+
+    def among(self, columns: Set[str]) -> Field | None:
+        return self if self.column is not None and self.column.path.head in columns else None
 
     def read(self, source: Mapping[str, Any], out: dict[str, Any], problems: list[Problem]) -> None:
         raw = MISSING if self.column is None else self.column.raw(source)

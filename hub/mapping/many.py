@@ -5,8 +5,8 @@ A column holds one element, a list any number.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Any, Protocol, TypeAlias, TypeGuard
 
@@ -343,6 +343,12 @@ class ManyField:
 
     def covers(self, key: str) -> bool:
         return key.startswith(f"{self.base}/")
+
+    def among(self, columns: Set[str]) -> ManyField | None:
+        there = tuple(slot for slot in self.slots if any(path.head in columns for path in slot.paths))
+        if len(there) == len(self.slots):
+            return self
+        return replace(self, slots=there) if there else None
 
     def read(self, source: Mapping[str, Any], out: dict[str, Any], problems: list[Problem]) -> None:
         for slot in self.slots:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Set
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
+from hub.mapping.fields import Field
 from hub.mapping.many import ManyField
 from hub.mapping.paths import Path
 from hub.mapping.phones import is_region, phone_key
@@ -76,6 +77,10 @@ class PhoneField:
 
     def lacks(self, golden: Fields) -> bool:
         return self.plain.lacks(golden)
+
+    def among(self, columns: Set[str]) -> Field | None:
+        narrowed = self.plain.among(columns)
+        return None if narrowed is None else replace(self, plain=narrowed)
 
     def read(self, source: Mapping[str, Any], out: dict[str, Any], problems: list[Problem]) -> None:
         """`out` holds the addresses already: in a mapping they come before the phones."""

@@ -26,6 +26,7 @@ MAX_RECORD = 1024 * 1024  # bytes of UTF-8, names of fields included
 MAX_DEPTH = 32  # levels of lists and objects
 MAX_BITS = 256  # of an integer: 77 digits, more than any identifier has
 EXACT_FLOAT = 2.0**53  # above it a float has lost digits
+_PLAIN = frozenset({str, type(None), bool, int, float})
 SCIENTIFIC = re.compile(r"[+-]?\d(?:[.,]\d+)?[eE]\+\d+")  # what a spreadsheet makes of a long number
 
 
@@ -50,14 +51,15 @@ def inspect(fields: Mapping[str, Any], record_id: str) -> None:
 
 def _is_small(fields: Mapping[str, Any]) -> bool:
     """The usual record, seen in one go: plain values that all together are smaller than one may be."""
-    texts = []
-    for value in fields.values():
-        if type(value) is str:
-            texts.append(value)
-        elif value is not None and type(value) is not bool and type(value) is not float:
-            return False
+    values = fields.values()
+    types = set(map(type, values))
+    if not types <= _PLAIN:
+        return False
+    if int in types and any(type(value) is int and value.bit_length() > MAX_BITS for value in values):
+        return False
+    texts = values if len(types) == 1 and str in types else [value for value in values if type(value) is str]
     try:
-        every = "".join(texts) + "".join(fields)
+        every = "".join((*fields, *texts))
         return "\0" not in every and len(every if every.isascii() else every.encode()) <= MAX_VALUE
     except (UnicodeEncodeError, TypeError):
         return False
@@ -149,7 +151,7 @@ def shown(value: Any) -> str:
 
 
 _MARKS = re.compile("[\u0300-\u036f]+")  # accents, once they are taken apart from their letters
-_OTHERS = re.compile("[^0-9a-z]+")
+_SPACED = {code: " " for code in range(128) if not chr(code).isalnum()}
 
 
 @lru_cache(maxsize=4_096)
@@ -160,7 +162,7 @@ def folded(text: str) -> str:
         plain = _MARKS.sub("", normalize("NFKD", text.casefold()))
         if not plain.isascii():
             plain = anyascii(plain).lower()
-    return _OTHERS.sub(" ", plain).strip()
+    return " ".join(plain.translate(_SPACED).split())
 
 
 def ascii_only(text: str) -> str:
