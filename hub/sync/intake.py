@@ -249,62 +249,44 @@ def doom(tx: Tx, connection: str, tombstones: Iterable[Tombstone], now: float, r
 # --- changed and new records ------------------------------------------------------------------------
 
 
+@dataclass(slots=True)
+class Taken:
+    """What taking the known records of a page into their links came to."""
+
+    changed: list[Link] = field(default_factory=list)
+    moved: list[Newcomer] = field(default_factory=list)  # what matching looks at has changed
+    dropped: list[tuple[int, int]] = field(default_factory=list)  # blocking keys they no longer have
+    fights: list[Fight] = field(default_factory=list)
+    updates: int = 0
+
+
 def _absorb(hub: Hub, tx: Tx, run: Run, reading: Reading, clusters: Clusters, counts: dict[str, int]) -> None:
     homes = db.golden_ids(tx, run.name, list(reading.fresh))
     adopted = _adoptions(tx, reading, homes)
     clusters.load([*homes.values(), *adopted.values()])
     pending = work.intents(tx, run.name, {*homes.values(), *adopted.values()}) if run.route.writes else {}
-    links = _links(run, clusters, homes)
-    changed: list[Link] = []
-    moved: list[Newcomer] = []
-    fights: list[Fight] = []
-    dropped: list[tuple[int, int]] = []
-    for external_id, link in links.items():
-        fresh = reading.fresh[external_id]
-        cluster = clusters[link.golden_id]
-        payloads = [i.payload for i in pending.get(cluster.id, ())]
-        before = _matching_keys(link, fresh.fields)
-        edits, fought = _edit(hub, run, cluster, link, fresh, payloads)
-        fights.extend(fought)
-        changed.append(link)
-        if any(e.base is not None for e in edits) or (edits and not link.echo):
-            # what a system fills in on a record that the hub made is news, but no change that somebody made
-            counts["updates"] = counts.get("updates", 0) + 1
-        if before is not None:
-            newcomer = Newcomer(link, link.opinion().fields)
-            dropped.extend((k, link.id) for k in before if k not in newcomer.keys)
-            moved.append(newcomer)
+    taken = _take_known(hub, run, reading, clusters, homes, pending)
     newcomers, adoptees = _newcomers(tx, run, reading, homes, adopted)
     # the merges that a person would have to approve are asked instead, one by one
     room = most(run.route.limits.merges, run.population, counts.get("merges", 0))
-    placement = place(clusters, [*newcomers, *moved], most_merges=None if run.allowed is not None else room)
+    placement = place(clusters, [*newcomers, *taken.moved], most_merges=None if run.allowed is not None else room)
     if newcomers and run.route.writes:
         late = {n.link.golden_id for n in newcomers} - pending.keys()
         pending |= work.intents(tx, run.name, {g for g in late if not clusters[g].created})
     for link, fresh in [*((n.link, reading.fresh[n.link.external_id]) for n in newcomers), *adoptees]:
-        _attach(
-            hub,
-            run,
-            clusters[link.golden_id],
-            link,
-            fresh,
-            [i.payload for i in pending.get(link.golden_id, ())],
-        )
+        payloads = [i.payload for i in pending.get(link.golden_id, ())]
+        _attach(hub, run, clusters[link.golden_id], link, fresh, payloads)
     settled = clusters.settle()
-    fresh_links = [n.link for n in newcomers] + [link for link, _ in adoptees]
-    db.insert_links(tx, fresh_links, run.id)
-    db.update_links(tx, changed, run.id)
-    db.drop_keys(tx, dropped)
-    db.add_keys(tx, [(k, n.link.id) for n in [*newcomers, *moved] for k in n.keys])
-    db.add_keys(tx, [(k, x.id) for x, _ in adoptees for k in blocking_keys(x.opinion().fields)])
+    _save_links(tx, run, taken, newcomers, [link for link, _ in adoptees])
     if run.route.writes:
         # an edit that did not win (a pin, a rule, an emptied value) is put right again where it was made
-        lacking = {x.golden_id for x in changed if lacks(run.route, clusters[x.golden_id].golden.fields, x)}
+        lacking = {x.golden_id for x in taken.changed if lacks(run.route, clusters[x.golden_id].golden.fields, x)}
         work.enqueue(tx, sorted((run.name, g) for g in lacking), hub.clock(), run.id)
-    log_fights(hub, tx, run, clusters, fights)
+    log_fights(hub, tx, run, clusters, taken.fights)
     # parked before, through now
     work.unpark(tx, run.name, list(reading.fresh), ["read", "map", "value"])
     for outcome, n in (
+        ("updates", taken.updates),
         ("creates", len(newcomers)),
         ("mapped", len(reading.fresh)),
         ("linked", placement.matched + len(adoptees)),
@@ -312,10 +294,43 @@ def _absorb(hub: Hub, tx: Tx, run: Run, reading: Reading, clusters: Clusters, co
         ("merges", placement.merges),
         ("asked", placement.asks),
         ("consents", settled.consents),
-        ("conflicts", len(fights)),
+        ("conflicts", len(taken.fights)),
     ):
         if n:
             counts[outcome] = counts.get(outcome, 0) + n
+
+
+def _take_known(
+    hub: Hub,
+    run: Run,
+    reading: Reading,
+    clusters: Clusters,
+    homes: Mapping[str, str],
+    pending: Mapping[str, Sequence[work.Intent]],
+) -> Taken:
+    taken = Taken()
+    for external_id, link in _links(run, clusters, homes).items():
+        fresh, cluster = reading.fresh[external_id], clusters[link.golden_id]
+        before = _matching_keys(link, fresh.fields)
+        edits, fights = _edit(hub, run, cluster, link, fresh, [i.payload for i in pending.get(cluster.id, ())])
+        taken.fights.extend(fights)
+        taken.changed.append(link)
+        # what a system fills in on a record that the hub made is news, but no change that somebody made
+        taken.updates += any(e.base is not None for e in edits) or bool(edits and not link.echo)
+        if before is not None:
+            newcomer = Newcomer(link, link.opinion().fields)
+            taken.dropped.extend((k, link.id) for k in before if k not in newcomer.keys)
+            taken.moved.append(newcomer)
+    return taken
+
+
+def _save_links(tx: Tx, run: Run, taken: Taken, newcomers: Sequence[Newcomer], adoptees: Sequence[Link]) -> None:
+    db.insert_links(tx, [*(n.link for n in newcomers), *adoptees], run.id)
+    db.update_links(tx, taken.changed, run.id)
+    db.drop_keys(tx, taken.dropped)
+    keys = [(k, n.link.id) for n in [*newcomers, *taken.moved] for k in n.keys]
+    keys.extend((k, link.id) for link in adoptees for k in blocking_keys(link.opinion().fields))
+    db.add_keys(tx, keys)
 
 
 def _adoptions(tx: Tx, reading: Reading, homes: Mapping[str, str]) -> dict[str, str]:
