@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from heapq import heapify, heappop, heappush
+from itertools import chain
 from math import inf
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -97,10 +98,19 @@ def resolve(
     pairs       records that met by a blocking key; refs that are neither newcomer nor known are passed over
     golden_age  golden id → anything that sorts older before newer; the older id is kept of two equal ones
     """
-    table = _Table(newcomers, known, verdicts, model)
+    met = list(pairs)
+    table = _Table(_not_alone(newcomers, met, verdicts), known, verdicts, model)
     table.join_same()
-    table.join_alike(pairs)
+    table.join_alike(met)
     return Resolution(table.joins(newcomers, golden_age or {}), table.merges(golden_age or {}), table.asks())
+
+
+def _not_alone(
+    newcomers: Sequence[Member], pairs: Iterable[tuple[Ref, Ref]], verdicts: Mapping[frozenset[Ref], Verdict]
+) -> list[Member]:
+    """The newcomers that anything may happen to: of most of a first load there is nobody else to compare with."""
+    touched = {*chain.from_iterable(pairs), *chain.from_iterable(verdicts)}
+    return [member for member in newcomers if member.golden_id is not None or member.ref in touched]
 
 
 def explain(a: Fields, b: Fields, model: Model = DEFAULT) -> list[Evidence]:
@@ -309,11 +319,12 @@ class _Table:
 
     def joins(self, newcomers: Sequence[Member], age: Mapping[str, Any]) -> dict[Ref, str | int]:
         found: dict[Ref, str | int] = {}
-        groups: dict[int, int] = {}
+        groups: dict[int | Ref, int] = {}
         for ref in sorted(member.ref for member in newcomers if member.golden_id is None):
-            number = self.part_of[self.place[ref]]
-            part = self.parts[number]
-            found[ref] = _kept(part, age) if part.golden else groups.setdefault(number, len(groups))
+            at = self.place.get(ref)
+            number = ref if at is None else self.part_of[at]
+            part = None if at is None else self.parts[self.part_of[at]]
+            found[ref] = _kept(part, age) if part and part.golden else groups.setdefault(number, len(groups))
         return found
 
     def merges(self, age: Mapping[str, Any]) -> list[Merge]:

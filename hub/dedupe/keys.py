@@ -7,6 +7,7 @@ and cap.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from hashlib import blake2b
@@ -17,6 +18,7 @@ from hub.dedupe.features import ORGANISATION, Features, features, only_alnum
 from hub.dedupe.words import SAME_NAME
 from hub.model import Fields
 
+_DOUBLED: Final = re.compile(r"(.)\1+", re.DOTALL)
 MOST: Final = 14  # keys a record
 
 
@@ -102,4 +104,4 @@ def _one_form(name: str) -> str:
     lines = SAME_NAME.get(name)
     if lines:
         return str(min(lines))
-    return "".join(letter for at, letter in enumerate(name) if not at or letter != name[at - 1])
+    return _DOUBLED.sub(r"\1", name)

@@ -232,6 +232,8 @@ def _country(form: str) -> Transform:
 
 def _lines(text: str) -> str:
     """A street of several lines keeps them; blanks inside a line are one."""
+    if text.isprintable():  # so it is one line
+        return " ".join(text.split())
     return "\n".join(" ".join(line.split()) for line in text.splitlines() if line.strip())
 
 

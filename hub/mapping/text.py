@@ -55,7 +55,8 @@ def _is_small(fields: Mapping[str, Any]) -> bool:
     types = set(map(type, values))
     if not types <= _PLAIN:
         return False
-    if int in types and any(type(value) is int and value.bit_length() > MAX_BITS for value in values):
+    whole = [value for value in values if type(value) is int] if int in types else ()
+    if any(value.bit_length() > MAX_BITS for value in whole):
         return False
     texts = values if len(types) == 1 and str in types else [value for value in values if type(value) is str]
     try:
