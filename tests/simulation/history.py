@@ -248,7 +248,9 @@ class History:
         others = [n for n in self.names if n != edited]
         if edited is None or not others:
             return
-        self._guarded(lambda: self.cycle(edited))
+        heard = self._guarded(lambda: self.cycle(edited))
+        if not self.systems[edited].kind.can.delete and (heard is None or heard.status != "done"):
+            return  # what only reads keeps its record anyway; nobody else's comes back for a later edit there
         system = self.systems[rng.choice(others)]
         if self._seen(person, system):  # an edit that nobody has seen goes with the record
             self.people.delete(person, system)
