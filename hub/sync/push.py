@@ -180,7 +180,8 @@ def _look_for_creates(hub: Hub, run: Run, intents: Sequence[Intent], there: set[
             looked.add(golden_id)
         elif promise is Promise.WRITE_ONLY:
             _ask_about(hub, run, golden_id, tries)
-        elif promise is Promise.EVENTUAL and now < tries[-1].at + run.route.can.settle_seconds:
+        elif promise is Promise.EVENTUAL and now < tries[-1].at + run.lease_seconds + run.route.can.settle_seconds:
+            # the intent is older than what it announced: a call may take as long as its lease
             continue
         else:
             found = run.connector.find(key)

@@ -16,6 +16,7 @@ from hub.model import Done, Missing, NotSent, Op, Outcome, Page, Record, Stale, 
 from tests.simulation.world import World
 
 PAGE = 3
+DEADLINE = 9.0  # seconds; with the tick before it, shorter than the lease of 30
 
 
 @dataclass(frozen=True)
@@ -217,8 +218,11 @@ class SimConnector(Connector):
     def _before(self, *, reading: bool = False, focus: str | None = None) -> None:
         self.world.tick()
         self.world.boundary("call before")
-        # a write has a deadline shorter than the lease, so nobody takes over while it is on its way
+        sent = self.world.now
         self.world.between(reading, focus)
+        if not reading and self.world.now - sent > DEADLINE:
+            # a write is given up before its lease ends, so nobody takes over while it is on its way
+            raise TransientError("no answer in time", maybe_done=True)
         if self.world.chance("refused"):
             raise TransientError("connection refused")
 

@@ -87,7 +87,8 @@ class World:
             print(f"{self.now - START:9.1f} {'  ' * self.depth}{text}")
 
     def tick(self, low: float = 0.2, high: float = 20.0) -> None:
-        self.now += self.rng.uniform(low, high)
+        # what runs while a call is on its way runs beside it
+        self.now += self.rng.uniform(low, high) * (0.02 if self.depth > 1 else 1.0)
 
     def chance(self, kind: str) -> bool:
         if self.quiet or self.rng.random() >= getattr(self.rates, kind):
