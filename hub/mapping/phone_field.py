@@ -108,13 +108,20 @@ class PhoneField:
         every = found | self.fallbacks if found else found
         return {country for country in every if country and country != self.default and is_region(country)}
 
+    def _at_home(self, fields: Fields) -> bool:
+        """Is there an address beside which numbers are read in the default region?"""
+        countries = [value.get("country") for key, value in fields.items() if key.startswith(ADDRESSES) and value]
+        return any(country == self.default or not is_region(country) for country in countries if country)
+
     def moved(self, desired: Fields) -> bool:
         """Would a number, as the system spells it, be read as another one beside the desired addresses?"""
         held = self.plain.elements(desired).items()
         spelled = [(key, value["raw"]) for key, value in held if value.get("raw") and not value.get("invalid")]
         if not spelled:
             return False
-        countries: list[str | None] = [*self._countries(desired)] or [None]
+        countries: list[str | None] = [*self._countries(desired)]
+        if not countries or self._at_home(desired):
+            countries.append(None)
         return any(self._read(raw, country) != key for key, raw in spelled for country in countries)
 
     def _read(self, raw: str, country: str | None) -> str | None:

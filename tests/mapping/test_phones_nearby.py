@@ -105,6 +105,16 @@ def test_an_address_that_changes_within_its_country_leaves_the_numbers_alone() -
     assert table().payload(desired, {"addresses/2"}) == {"S": "y", "C": "ES"}
 
 
+def test_a_number_of_the_fallback_country_is_written_anew_beside_an_address_at_home() -> None:
+    falls_back = table(phones=[{"from": "T", "region": "FR"}, "U"], addresses={**ADDRESS, "region": "ES"})
+    held = inward(falls_back, {"U": "612 345 678", "S": "x", "C": ""})
+    desired = {SPAIN: held[SPAIN], "addresses/2": {"country": "PT"}}
+
+    payload = falls_back.payload(desired, {"addresses/2"})
+
+    assert SPAIN in inward(falls_back, payload)
+
+
 def test_a_number_that_its_narrow_column_holds_stays_there() -> None:
     narrow = table(phones={"from": "T", "max_length": 9})
     held = inward(narrow, {"T": "612345678", "C": "ES", "S": "x"})
