@@ -314,4 +314,14 @@ def text_reader(steps: tuple[Callable[[str], str], ...], empty: frozenset[str]) 
             text = step(text)
         return text or MISSING
 
-    return read if steps or empty else as_text
+    if empty or len(steps) > 1:
+        return read
+    return _one_step(steps[0]) if steps else as_text
+
+
+def _one_step(step: Callable[[str], str]) -> Callable[[Any], Any]:
+    def read(raw: Any) -> Any:
+        text = as_text(raw)
+        return None if text is None else step(text) or MISSING
+
+    return read

@@ -152,18 +152,30 @@ def shown(value: Any) -> str:
 
 
 _MARKS = re.compile("[\u0300-\u036f]+")  # accents, once they are taken apart from their letters
-_SPACED = {code: " " for code in range(128) if not chr(code).isalnum()}
+_OTHERS = re.compile("[^0-9a-z]+")
+_LETTERS_END = 0x0250  # of the blocks with the letters of European languages that are written in Latin
 
 
-@lru_cache(maxsize=4_096)
-def folded(text: str) -> str:
-    """For comparing: lower case, no accents, each run of anything but letters and digits one space."""
+def _plain(text: str) -> str:
+    """Lower case without accents; of other scripts, in Latin letters."""
     plain = text.lower()
     if not plain.isascii():
         plain = _MARKS.sub("", normalize("NFKD", text.casefold()))
         if not plain.isascii():
             plain = anyascii(plain).lower()
-    return " ".join(plain.translate(_SPACED).split())
+    return plain
+
+
+_FOLDED = {code: _OTHERS.sub(" ", _plain(chr(code))) for code in range(_LETTERS_END)}
+
+
+@lru_cache(maxsize=4_096)
+def folded(text: str) -> str:
+    """For comparing: lower case, no accents, each run of anything but letters and digits one space."""
+    plain = text.translate(_FOLDED)
+    if not plain.isascii():
+        plain = _OTHERS.sub(" ", _plain(text))
+    return " ".join(plain.split())
 
 
 def ascii_only(text: str) -> str:
