@@ -83,8 +83,8 @@ CONTACT: Final = tuple(FIELDS.index(name) for name in ("email", "phone", "addres
 _GIVEN, _FAMILY, _COMPANY = FIELDS.index("given"), FIELDS.index("family"), FIELDS.index("company")
 EMAIL: Final = FIELDS.index("email")
 NAMELESS: Final = 1.6
-"""Bits more for an equal personal e-mail address where one of the two has no name: a list member without one is the person
-the address belongs to, and must not become a second contact."""
+"""Bits more for an equal personal e-mail address where one of the two has no name: a list member without one is
+the person the address belongs to, and must not become a second contact."""
 OTHER_GIVEN: Final = -4.0  # bits of the given name from which it is somebody else's
 OTHER_FAMILY: Final = -2.0
 
