@@ -217,6 +217,14 @@ def dequeue(tx: Tx, connection: str, golden_ids: Sequence[str]) -> None:
     tx.run("DELETE FROM queue WHERE connection = :c AND golden_id IN :*ids", c=connection, ids=list(golden_ids))
 
 
+def being_deleted(tx: Tx, golden_ids: Sequence[str]) -> set[str]:
+    """Golden records whose deletion or archiving waits for some connection."""
+    rows = tx.all(
+        "SELECT DISTINCT golden_id FROM queue WHERE golden_id IN :*ids AND op <> 'sync'", ids=list(golden_ids)
+    )
+    return {r[0] for r in rows}
+
+
 def cancel_deletions(tx: Tx, golden_ids: Sequence[str]) -> None:
     """The person is back: what was to be deleted or archived is not."""
     tx.run("DELETE FROM queue WHERE golden_id IN :*ids AND op <> 'sync'", ids=list(golden_ids))

@@ -309,10 +309,13 @@ def _take_known(
     pending: Mapping[str, Sequence[work.Intent]],
 ) -> Taken:
     taken = Taken()
+    doomed = work.being_deleted(clusters.tx, sorted(set(homes.values()))) if homes else set()
     for external_id, link in _links(run, clusters, homes).items():
         fresh, cluster = reading.fresh[external_id], clusters[link.golden_id]
         before = _matching_keys(link, fresh.fields)
         edits, fights = _edit(hub, run, cluster, link, fresh, [i.payload for i in pending.get(cluster.id, ())])
+        if edits and (cluster.golden.state != "live" or cluster.id in doomed) and "edit_beats_delete" not in hub.off:
+            _revive(cluster)
         taken.fights.extend(fights)
         taken.changed.append(link)
         # what a system fills in on a record that the hub made is news, but no change that somebody made
@@ -380,7 +383,7 @@ def _edit(
     fights = [f for e in edits if (f := _fight(run, cluster, link, e, base))]
     date_edits(link, edits, at, floor, {f.edit.key for f in fights})
     link.fingerprint, link.version, link.odd = fresh.fingerprint, record.version, set(fresh.odd)
-    if link.state not in HOLDING or (edits and cluster.golden.state != "live"):
+    if link.state not in HOLDING:
         _revive(cluster)
     link.state = _state(record)
     cluster.touched = True
