@@ -95,18 +95,18 @@ class People:
         return self.world.rng.choice(alive) if alive else None
 
     def edit_of(self, mail: str) -> str | None:
-        """Somebody edits this very contact; the system it is done in, if any."""
+        """Somebody edits this very contact, in a field that nobody pins; the system it is done in, if any."""
         person = next((p for p in self.everybody if p.mail == mail and not p.erased), None)
-        return self._edit(person) if person else None
+        return self._edit(person, but="department") if person else None
 
-    def _edit(self, person: Person | None = None) -> str | None:
+    def _edit(self, person: Person | None = None, but: str | None = None) -> str | None:
         person = person or self._someone()
         if person is None:
             return None
         canonical = self.world.rng.choice(sorted(self.writer))
         system = self.systems[self.writer[canonical]]
         row = self.row_of(person, system)
-        if row is None or canonical in ("given_name", "family_name"):
+        if row is None or canonical in ("given_name", "family_name", but):
             return None
         value = self._new_word(canonical)
         system.person_edits(row, {NAMES[canonical]: value})
