@@ -8,8 +8,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from hub.metrics import ConnectionGauges
+from hub.model import LinkState
 from hub.store import work
 from hub.store.db import Store, Tx, loads
+from hub.sync.link import HOLDING
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +80,8 @@ def _records(tx: Tx) -> dict[str, int]:
     """Records that the systems hold, by connection: two counts that read nothing but indexes."""
     found: dict[str, int] = dict(tx.all("SELECT connection, count(*) FROM record GROUP BY connection"))
     for name, away in tx.all(
-        "SELECT connection, count(*) FROM record WHERE state <> 'live'"
-        " AND state IN ('gone', 'left', 'merged', 'removed') GROUP BY connection"
+        "SELECT connection, count(*) FROM record WHERE state <> 'live' AND state IN :*left GROUP BY connection",
+        left=sorted(str(state) for state in LinkState if state not in HOLDING),
     ):
         found[name] -= away
     return found
