@@ -309,7 +309,7 @@ def _engine(url: sa.URL) -> sa.Engine:
             # FULL: a forgotten intent after a power loss would be a doubled contact
             cursor.execute("PRAGMA journal_mode = WAL")
             cursor.execute("PRAGMA synchronous = FULL")
-        cursor.execute("PRAGMA cache_size = -16000")
+        cursor.execute("PRAGMA cache_size = -6000")
         cursor.execute("PRAGMA temp_store = MEMORY")
         cursor.close()
 
