@@ -24,6 +24,7 @@ from pathlib import Path
 from zlib import crc32
 
 from hub.dedupe.cluster import Member, resolve
+from hub.dedupe.features import features
 from hub.dedupe.keys import blocking_keys
 from hub.dedupe.weigh import DEFAULT, Model
 from hub.model import Fields
@@ -72,12 +73,12 @@ class Hub:
 
     def load(self, page: list[tuple[Ref, Fields]]) -> None:
         start = time.process_time()
-        keys = [(ref, blocking_keys(fields)) for ref, fields in page]
+        keys = [(ref, blocking_keys(features(fields))) for ref, fields in page]
         start = self._took("keys", start)
         pairs = self._candidates(keys)
-        newcomers = [Member(ref, None, fields) for ref, fields in page]
+        newcomers = [Member(ref, None, features(fields)) for ref, fields in page]
         met = sorted({self.golden[other] for _, other in pairs if other in self.golden})
-        known = [Member(ref, g, self.fields[ref]) for g in met for ref in self.members[g]]
+        known = [Member(ref, g, features(self.fields[ref])) for g in met for ref in self.members[g]]
         start = self._took("candidates", start)
         found = resolve(newcomers, known, pairs, {}, self.model, {g: int(g[1:]) for g in met})
         start = self._took("resolve", start)

@@ -21,9 +21,8 @@ from math import inf
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from hub.dedupe.compare import LEVELS, compare
-from hub.dedupe.features import ORGANISATION, Features, features
+from hub.dedupe.features import ORGANISATION, Features
 from hub.dedupe.weigh import CONTACT, DEFAULT, FIELDS, Bits, Model, bits, household
-from hub.model import Fields
 
 Ref: TypeAlias = tuple[str, str]
 MOST_COMPARED: Final = 8  # records of a cluster that are compared with those of another
@@ -43,7 +42,7 @@ class Member:
 
     ref: Ref
     golden_id: str | None
-    fields: Fields
+    features: Features
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,18 +112,17 @@ def _not_alone(
     return [member for member in newcomers if member.golden_id is not None or member.ref in touched]
 
 
-def explain(a: Fields, b: Fields, model: Model = DEFAULT) -> list[Evidence]:
+def explain(a: Features, b: Features, model: Model = DEFAULT) -> list[Evidence]:
     """What speaks for and against two records being one: a line for each field known, then the prior."""
-    left, right = features(a), features(b)
-    lines = [*_evidence(left, right, model)]
-    if discount := household(_pair_bits(left, right, model)):
+    lines = [*_evidence(a, b, model)]
+    if discount := household(_pair_bits(a, b, model)):
         lines.append(Evidence("household", "explains what is shared", round(discount, 2)))
     return [*lines, Evidence("prior", "they met by a key", model.prior)]
 
 
-def weight(a: Fields, b: Fields, model: Model = DEFAULT) -> float:
+def weight(a: Features, b: Features, model: Model = DEFAULT) -> float:
     """Evidence in bits that two records are one, prior included: the sum of what `explain` lists."""
-    found = _pair_bits(features(a), features(b), model)
+    found = _pair_bits(a, b, model)
     return sum(found) + household(found) + model.prior
 
 
@@ -165,7 +163,7 @@ class _Table:
         self.model = model
         self.refs = sorted(by_ref)
         self.place = {ref: at for at, ref in enumerate(self.refs)}
-        self.features = [features(by_ref[ref].fields) for ref in self.refs]
+        self.features = [by_ref[ref].features for ref in self.refs]
         self.same, self.different = self._placed(verdicts)
         self.bits: dict[tuple[int, int], Bits] = {}
         self.links: dict[str, tuple[float, int, int]] = {}

@@ -256,25 +256,10 @@ def _place(street: str, postcode: str, town: str) -> Place | None:
 
 
 _NONE: Final[frozenset[str]] = frozenset()
-_seen: dict[int, tuple[Fields, Features]] = {}
 
 
 def features(fields: Fields) -> Features:
-    """Features of these fields, remembered for the object while it is among the last few thousand seen.
-
-    Canonical fields are values: whoever changes them makes new ones.
-    """
-    held = _seen.get(id(fields))
-    if held is not None and held[0] is fields:
-        return held[1]
-    found = _extract(fields)
-    if len(_seen) >= 4096:
-        _seen.clear()
-    _seen[id(fields)] = (fields, found)
-    return found
-
-
-def _extract(fields: Fields) -> Features:
+    """What matching sees of canonical fields."""
     emails: set[str] = set()
     roles: set[str] = set()
     phones: set[str] = set()

@@ -14,29 +14,28 @@ from hashlib import blake2b
 from struct import unpack
 from typing import Final
 
-from hub.dedupe.features import ORGANISATION, Features, features, only_alnum
+from hub.dedupe.features import ORGANISATION, Features, only_alnum
 from hub.dedupe.words import SAME_NAME
-from hub.model import Fields
 
 _DOUBLED: Final = re.compile(r"(.)\1+", re.DOTALL)
 MOST: Final = 14  # keys a record
 
 
-def blocking_keys(fields: Fields) -> tuple[int, ...]:
+def blocking_keys(record: Features) -> tuple[int, ...]:
     """Distinct numbers from 0 to 2**63 - 1, at most `MOST`; placeholders make none.
 
     By chance two texts share a number in one of 1500 hubs that hold 10 million records of 11 keys each. Their
     records are then compared like any others that meet.
     """
-    found = list(dict.fromkeys(_texts(features(fields))))[:MOST]
+    found = list(dict.fromkeys(_texts(record)))[:MOST]
     hashed = b"".join([blake2b(text.encode(), digest_size=8).digest() for text in found])
     return tuple([number >> 1 for number in unpack(f">{len(found)}Q", hashed)])
 
 
-def shared(a: Fields, b: Fields) -> tuple[str, ...]:
+def shared(a: Features, b: Features) -> tuple[str, ...]:
     """What two records meet by, for people to read: `phone:912345678`."""
-    theirs = set(texts(features(b)))
-    return tuple(text for text in dict.fromkeys(texts(features(a))) if text in theirs)
+    theirs = set(texts(b))
+    return tuple(text for text in dict.fromkeys(texts(a)) if text in theirs)
 
 
 def texts(record: Features) -> Iterator[str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
+from hub.dedupe.features import features
 from hub.dedupe.keys import blocking_keys
 from hub.mapping.elements import email_key
 from hub.mapping.phones import phone_key
@@ -59,7 +60,7 @@ def element_keys(text: str, region: str | None) -> list[str]:
 
 def _by_element(tx: Tx, key: str, most: int) -> Iterator[str]:
     """By the index of matching; by reading all where too many share the value, or it is only pinned."""
-    candidates = db.by_match_key(tx, blocking_keys({key: {}}), 50 * most)
+    candidates = db.by_match_key(tx, blocking_keys(features({key: {}})), 50 * most)
     hits = [f.id for f in db.found(tx, candidates) if key in f.fields]
     if hits:
         yield from hits

@@ -15,6 +15,7 @@ from typing import Any
 
 import orjson
 
+from hub.dedupe.features import features
 from hub.dedupe.keys import blocking_keys
 from hub.errors import RecordError
 from hub.model import Fields, LinkState, Mapped, Record, Tombstone, Unreadable, base_field
@@ -332,7 +333,7 @@ def _save_links(tx: Tx, run: Run, taken: Taken, newcomers: Sequence[Newcomer], a
     db.update_links(tx, taken.changed, run.id)
     db.drop_keys(tx, taken.dropped)
     keys = [(k, n.link.id) for n in [*newcomers, *taken.moved] for k in n.keys]
-    keys.extend((k, link.id) for link in adoptees for k in blocking_keys(link.opinion().fields))
+    keys.extend((k, link.id) for link in adoptees for k in blocking_keys(features(link.opinion().fields)))
     db.add_keys(tx, keys)
 
 
@@ -360,7 +361,7 @@ def _matching_keys(link: Link, pulled: Fields) -> tuple[int, ...] | None:
     keys = link.fields.keys() | pulled.keys()
     if not any(base_field(k) in MATCHED and differs(k, link.fields.get(k), pulled.get(k)) for k in keys):
         return None
-    return blocking_keys(dict(link.opinion().fields))  # of a copy: the link is about to change
+    return blocking_keys(features(link.opinion().fields))
 
 
 def _edit(

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from hub.dedupe.cluster import Evidence, Member, Verdict, explain, resolve, weight
-from hub.dedupe.features import features
+from hub.dedupe.features import Features, features
 from hub.dedupe.keys import blocking_keys, texts
 from hub.dedupe.weigh import Model
 from hub.errors import ConfigError
-from hub.model import Fields
 from hub.store import contacts as db
 from hub.store import links
 from hub.store.db import Tx
@@ -66,15 +65,15 @@ def explain_pair(tx: Tx, a: str, b: str, model: Model) -> PairStory:
     homes = links.members(tx, sorted({one.golden_id, other.golden_id}))
     verdicts = _verdicts(tx, [*homes[one.golden_id], *homes[other.golden_id]])
     said = verdicts.get(frozenset((one.ref, other.ref)))
-    keys = _keys(tx, one.opinion().fields, other.opinion().fields)
+    both = features(one.opinion().fields), features(other.opinion().fields)
+    keys = _keys(tx, *both)
     cluster_weight, decision, reason = _decide(homes, one, other, keys, verdicts, model)
-    fields = (one.opinion().fields, other.opinion().fields)
     return PairStory(
         a=_side(one, homes),
         b=_side(other, homes),
         keys=keys,
-        evidence=tuple(explain(*fields, model)),
-        weight=round(weight(*fields, model), 2),
+        evidence=tuple(explain(*both, model)),
+        weight=round(weight(*both, model), 2),
         cluster_weight=cluster_weight,
         join=model.join,
         ask=model.ask,
@@ -100,7 +99,8 @@ def _records(tx: Tx, name: str) -> list[Link]:
 def _closest(left: Sequence[Link], right: Sequence[Link], model: Model) -> tuple[Link, Link]:
     """The two records, one of each side, that speak most for one person."""
     pairs = [(a, b) for a in left for b in right if a.ref != b.ref] or [(left[0], right[0])]
-    return max(pairs, key=lambda p: (weight(p[0].opinion().fields, p[1].opinion().fields, model), -p[0].id))
+    looks = {link.ref: features(link.opinion().fields) for link in (*left, *right)}
+    return max(pairs, key=lambda p: (weight(looks[p[0].ref], looks[p[1].ref], model), -p[0].id))
 
 
 def _side(link: Link, homes: Mapping[str, Sequence[Link]]) -> Side:
@@ -108,9 +108,9 @@ def _side(link: Link, homes: Mapping[str, Sequence[Link]]) -> Side:
     return Side(link.golden_id, link.connection, link.external_id, len(homes[link.golden_id]), fields)
 
 
-def _keys(tx: Tx, a: Fields, b: Fields) -> tuple[Key, ...]:
+def _keys(tx: Tx, a: Features, b: Features) -> tuple[Key, ...]:
     theirs = set(blocking_keys(b))
-    mine = dict(zip(dict.fromkeys(texts(features(a))), blocking_keys(a), strict=False))
+    mine = dict(zip(dict.fromkeys(texts(a)), blocking_keys(a), strict=False))
     shared = {text: number for text, number in mine.items() if number in theirs}
     hot = db.hot_keys(tx, shared.values())
     return tuple(Key(text, number in hot) for text, number in shared.items())
@@ -143,7 +143,7 @@ def _decide(
         return None, "same", "a person said that they are one; that outranks the model"
     if not any(not key.hot for key in keys):
         return None, "never met", "they have no key in common, so they are never compared"
-    members = [Member(x.ref, x.golden_id, x.opinion().fields) for home in homes.values() for x in home]
+    members = [Member(x.ref, x.golden_id, features(x.opinion().fields)) for home in homes.values() for x in home]
     found = resolve(members, [], [(one.ref, other.ref)], verdicts, model)
     if found.merges:
         return (

@@ -9,6 +9,7 @@ from itertools import combinations
 from typing import Any
 
 from hub.dedupe.cluster import Ask, Member, Verdict, resolve
+from hub.dedupe.features import Features, features
 from hub.dedupe.keys import blocking_keys
 from hub.model import Fields
 from hub.store import links as db
@@ -28,10 +29,12 @@ class Newcomer:
 
     link: Link
     fields: Fields
-    keys: tuple[int, ...] = ()
+    features: Features = field(init=False)
+    keys: tuple[int, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.keys = blocking_keys(self.fields)
+        self.features = features(self.fields)
+        self.keys = blocking_keys(self.features)
 
 
 @dataclass(slots=True)
@@ -59,8 +62,8 @@ def place(work_set: Clusters, newcomers: Sequence[Newcomer], *, most_merges: int
         return placement
     everyone = {link.ref: link for link in others} | {n.link.ref: n.link for n in newcomers}
     resolution = resolve(
-        [_member(n.link, n.fields) for n in newcomers],
-        [_member(link, link.opinion().fields) for link in others],
+        [_member(n.link, n.features) for n in newcomers],
+        [_member(link, features(link.opinion().fields)) for link in others],
         sorted(pairs),
         _verdicts(work_set, everyone),
         work_set.hub.model,
@@ -183,8 +186,8 @@ def _load(work_set: Clusters, record_ids: set[int]) -> dict[int, Link]:
     return {m.id: m for c in work_set for m in c.members if m.id in record_ids}
 
 
-def _member(link: Link, fields: Fields) -> Member:
-    return Member(link.ref, link.golden_id or None, fields)
+def _member(link: Link, looks: Features) -> Member:
+    return Member(link.ref, link.golden_id or None, looks)
 
 
 def _verdicts(work_set: Clusters, everyone: Mapping[Ref, Link]) -> dict[frozenset[Ref], Verdict]:

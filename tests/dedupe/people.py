@@ -3,6 +3,7 @@
 from hypothesis import strategies as st
 
 from hub.dedupe.cluster import Member
+from hub.dedupe.features import features
 
 
 def fields(name="", mail="", phone="", born="", street="", town="", postcode="", **more):
@@ -23,7 +24,7 @@ def fields(name="", mail="", phone="", born="", street="", town="", postcode="",
 
 def member(ref, golden_id=None, **values):
     connection, _, external = ref.partition(":")
-    return Member((connection, external), golden_id, fields(**values))
+    return Member((connection, external), golden_id, features(fields(**values)))
 
 
 names = st.sampled_from(
