@@ -146,6 +146,16 @@ ask = Table(
     Index("ask_open", "state"),
 )
 
+model = Table(
+    "model",
+    metadata,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),  # version, from 1
+    Column("at", Float, nullable=False),
+    Column("origin", Text, nullable=False),  # what it was made from, and by whom, for people to read
+    Column("document", Text, nullable=False),  # hub.dedupe.train.as_document
+    Column("active", Integer, nullable=False),  # 1: the one that matching uses; all 0: the shipped one
+)
+
 queue = Table(
     "queue",
     metadata,

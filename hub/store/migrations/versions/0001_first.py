@@ -193,6 +193,15 @@ def create_matching() -> None:
         sa.UniqueConstraint("record_a", "record_b"),
     )
     op.create_index("ask_open", "ask", ["state"], unique=False)
+    op.create_table(
+        "model",
+        sa.Column("number", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("at", sa.Float(), nullable=False),
+        sa.Column("origin", sa.Text(), nullable=False),
+        sa.Column("document", sa.Text(), nullable=False),
+        sa.Column("active", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("number"),
+    )
 
 
 def create_writing() -> None:
