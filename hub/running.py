@@ -247,7 +247,7 @@ def calm_collector() -> None:
     costs a fifth of a load."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
+    gc.set_threshold(200_000, 20, 50)
 
 
 @contextmanager

@@ -25,6 +25,7 @@ from hub.dedupe.features import ORGANISATION, Features
 from hub.dedupe.weigh import CONTACT, DEFAULT, FIELDS, Bits, Model, bits, household
 
 Ref: TypeAlias = tuple[str, str]
+HOPELESS: Final = 4.0  # bits below the band in which a person is asked
 MOST_COMPARED: Final = 8  # records of a cluster that are compared with those of another
 _MEAN: Final = tuple(at for at in range(len(FIELDS)) if at not in CONTACT)
 
@@ -126,6 +127,12 @@ def weight(a: Features, b: Features, model: Model = DEFAULT) -> float:
     return sum(found) + household(found) + model.prior
 
 
+def promising(a: Features, b: Features, model: Model = DEFAULT) -> bool:
+    """Whether two records that met may bring their clusters together: what else the clusters hold cannot make up
+    for more than `HOPELESS` bits."""
+    return weight(a, b, model) >= model.ask - HOPELESS
+
+
 def _pair_bits(a: Features, b: Features, model: Model) -> Bits:
     return bits(compare(a, b), model, organisations=ORGANISATION in (a.kind, b.kind))
 
@@ -218,7 +225,7 @@ class _Table:
             one, other = self.place.get(ref_a), self.place.get(ref_b)
             if one is not None and other is not None:
                 p, q = self.part_of[one], self.part_of[other]
-                if p != q:
+                if p != q and self._is_promising(one, other):
                     self.parts[p].near.add(q)
                     self.parts[q].near.add(p)
         heap = [edge for p in self.parts for q in self.parts[p].near if p < q and (edge := self._edge(p, q))]
@@ -298,6 +305,10 @@ class _Table:
         if found is None:
             found = self.bits[pair] = _pair_bits(self.features[pair[0]], self.features[pair[1]], self.model)
         return found
+
+    def _is_promising(self, at: int, to: int) -> bool:
+        found = self._bits(at, to)
+        return sum(found) + household(found) + self.model.prior >= self.model.ask - HOPELESS
 
     def _forbidden(self, one: _Part, other: _Part) -> bool:
         if self.different:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from hub.model import LinkState
 from hub.store import schema
 from hub.store.db import Tx, dumps, insert_row_sql, loads
 from hub.sync.link import Link
 
+NO_FEATURES: Mapping[int, str] = MappingProxyType({})
 KEY_CAP = 50  # records that share a key before it is hot: above that it tells nobody apart
 
 _RECORD = [
@@ -25,6 +27,7 @@ _RECORD = [
     "fields",
     "side",
     "run_id",
+    "features",
 ]
 _LINK = "id, connection, external_id, golden_id, state, fingerprint, version, changed, fields, side"
 _INSERT_RECORD = insert_row_sql(schema.record, _RECORD)
@@ -153,8 +156,10 @@ def next_record_ids(tx: Tx, n: int) -> range:
     return range(first, first + n)
 
 
-def insert_links(tx: Tx, links: Sequence[Link], run_id: str) -> None:
-    tx.many(_INSERT_RECORD, [(x.id, x.connection, x.external_id, *_row(x, run_id)) for x in links])
+def insert_links(tx: Tx, links: Sequence[Link], run_id: str, features: Mapping[int, str] = NO_FEATURES) -> None:
+    """features  record id → what matching sees of it, packed"""
+    rows = [(x.id, x.connection, x.external_id, *_row(x, run_id), features.get(x.id)) for x in links]
+    tx.many(_INSERT_RECORD, rows)
 
 
 def update_links(tx: Tx, links: Sequence[Link], run_id: str) -> None:
@@ -309,6 +314,42 @@ def add_keys(tx: Tx, rows: Sequence[tuple[int, int]]) -> None:
 
 def drop_keys(tx: Tx, rows: Sequence[tuple[int, int]]) -> None:
     tx.many("DELETE FROM match_key WHERE key = ? AND record_id = ?", rows)
+
+
+class Look(NamedTuple):
+    """A record as matching sees it. features: packed; None where they have to be taken from its fields."""
+
+    id: int
+    connection: str
+    external_id: str
+    golden_id: str
+    features: str | None
+    golden_at: float
+
+    @property
+    def ref(self) -> tuple[str, str]:
+        return self.connection, self.external_id
+
+
+_LOOK = (
+    "SELECT r.id, r.connection, r.external_id, r.golden_id, r.features, g.created_at"
+    " FROM record r JOIN golden g ON g.id = r.golden_id WHERE"
+)
+
+
+def looks(tx: Tx, ids: Iterable[int]) -> list[Look]:
+    """These records."""
+    return [Look(*row) for row in tx.all(f"{_LOOK} r.id IN :*ids", ids=list(ids))]
+
+
+def looks_of(tx: Tx, golden_ids: Iterable[str]) -> list[Look]:
+    """All records of these golden records."""
+    return [Look(*row) for row in tx.all(f"{_LOOK} r.golden_id IN :*ids ORDER BY r.id", ids=list(golden_ids))]
+
+
+def save_features(tx: Tx, rows: Sequence[tuple[str | None, int]]) -> None:
+    """(features, record id) pairs."""
+    tx.many("UPDATE record SET features = ? WHERE id = ?", rows)
 
 
 def verdicts(tx: Tx, ids: Iterable[int]) -> dict[tuple[int, int], str]:

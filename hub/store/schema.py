@@ -60,6 +60,7 @@ record = Table(
     Column("changed", Float, nullable=False),
     Column("fields", Text, nullable=False),  # the shadow: canonical fields as the system holds them
     Column("side", Text),  # told, own, since, echo: see hub.sync.link
+    Column("features", Text),  # what matching sees of it: see hub.dedupe.features
     Column("run_id", Text),
     UniqueConstraint("connection", "external_id"),
     Index("record_by_golden", "golden_id"),

@@ -15,7 +15,7 @@ from typing import Any
 
 import orjson
 
-from hub.dedupe.features import features
+from hub.dedupe.features import features, pack
 from hub.dedupe.keys import blocking_keys
 from hub.errors import RecordError
 from hub.model import Fields, LinkState, Mapped, Record, Tombstone, Unreadable, base_field
@@ -27,7 +27,7 @@ from hub.sync.conflicts import Fight, log_fights
 from hub.sync.engine import Held, Hub, Run, golden_of
 from hub.sync.guard import held, most
 from hub.sync.lacks import lacks
-from hub.sync.link import HOLDING, Edit, Link, date_consents, date_edits, differs, take
+from hub.sync.link import HOLDING, Edit, Link, date_consents, date_edits, differs, holds_all, take
 from hub.sync.place import Newcomer, place
 from hub.sync.refusals import keep_refusals, refusals
 
@@ -275,8 +275,10 @@ def _absorb(hub: Hub, tx: Tx, run: Run, reading: Reading, clusters: Clusters, co
         late = {n.link.golden_id for n in newcomers} - pending.keys()
         pending |= work.intents(tx, run.name, {g for g in late if not clusters[g].created})
     for link, fresh in [*((n.link, reading.fresh[n.link.external_id]) for n in newcomers), *adoptees]:
-        payloads = [i.payload for i in pending.get(link.golden_id, ())]
-        _attach(hub, run, clusters[link.golden_id], link, fresh, payloads)
+        tries = [i for i in pending.get(link.golden_id, ()) if not i.record_id]
+        _attach(hub, run, clusters[link.golden_id], link, fresh, [i.payload for i in tries])
+        if any(holds_all(link, i.payload, run.route.mapping.stored) for i in tries):
+            work.close_intents(tx, [i.id for i in pending.pop(link.golden_id) if not i.record_id])
     settled = clusters.settle()
     _save_links(tx, run, taken, newcomers, [link for link, _ in adoptees])
     if run.route.writes:
@@ -314,7 +316,7 @@ def _take_known(
     for external_id, link in _links(run, clusters, homes).items():
         fresh, cluster = reading.fresh[external_id], clusters[link.golden_id]
         before = _matching_keys(link, fresh.fields)
-        edits, fights = _edit(hub, run, cluster, link, fresh, [i.payload for i in pending.get(cluster.id, ())])
+        edits, fights = _edit(hub, run, cluster, link, fresh, _sent_to(link, pending.get(cluster.id, ())))
         if edits and (cluster.golden.state != "live" or cluster.id in doomed) and "edit_beats_delete" not in hub.off:
             _revive(cluster)
         taken.fights.extend(fights)
@@ -328,12 +330,21 @@ def _take_known(
     return taken
 
 
+def _sent_to(link: Link, pending: Iterable[work.Intent]) -> list[Fields]:
+    """Payloads of unacknowledged writes to this very record: what a create had sent can only be in a new one."""
+    return [i.payload for i in pending if i.record_id == link.id]
+
+
 def _save_links(tx: Tx, run: Run, taken: Taken, newcomers: Sequence[Newcomer], adoptees: Sequence[Link]) -> None:
-    db.insert_links(tx, [*(n.link for n in newcomers), *adoptees], run.id)
+    adopted = {link.id: features(link.opinion().fields) for link in adoptees}
+    looks = {n.link.id: pack(n.features) for n in newcomers} | {i: pack(f) for i, f in adopted.items()}
+    db.insert_links(tx, [*(n.link for n in newcomers), *adoptees], run.id, looks)
     db.update_links(tx, taken.changed, run.id)
+    db.save_features(tx, [(pack(n.features), n.link.id) for n in taken.moved])
     db.drop_keys(tx, taken.dropped)
-    keys = [(k, n.link.id) for n in [*newcomers, *taken.moved] for k in n.keys]
-    keys.extend((k, link.id) for link in adoptees for k in blocking_keys(features(link.opinion().fields)))
+    keys = [(k, n.link.id) for n in newcomers for k in n.keys]
+    keys.extend((k, n.link.id) for n in taken.moved for k in n.keys)
+    keys.extend((k, i) for i, record in adopted.items() for k in blocking_keys(record))
     db.add_keys(tx, keys)
 
 

@@ -1,4 +1,8 @@
-"""Which golden record a new source record belongs to: keys → candidates → clusters, a page at a time."""
+"""Which golden record a new source record belongs to: keys → candidates → clusters, a page at a time.
+
+Candidates are looked at through what matching sees of them, kept with each record; only golden records that are
+joined or merged are loaded whole.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +12,18 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any
 
-from hub.dedupe.cluster import Ask, Member, Verdict, resolve
-from hub.dedupe.features import Features, features
+from hub.dedupe.cluster import Ask, Member, Resolution, Verdict, promising, resolve
+from hub.dedupe.features import Features, features, unpack
 from hub.dedupe.keys import blocking_keys
 from hub.model import Fields
 from hub.store import links as db
 from hub.store import work
-from hub.store.db import dumps
+from hub.store.db import Tx, dumps
 from hub.sync.clusters import Cluster, Clusters
 from hub.sync.link import Link
 
 Ref = tuple[str, str]
+Pair = tuple[int, int]
 
 TELLING = 8  # records that share a key up to which it is worth a comparison by itself
 
@@ -37,6 +42,20 @@ class Newcomer:
         self.keys = blocking_keys(self.features)
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A record as it takes part in the decision. golden_id is empty for a newcomer without a golden record."""
+
+    id: int
+    ref: Ref
+    golden_id: str
+    golden_at: float
+    features: Features
+
+    def member(self) -> Member:
+        return Member(self.ref, self.golden_id or None, self.features)
+
+
 @dataclass(slots=True)
 class Placement:
     """Where the newcomers went."""
@@ -53,22 +72,10 @@ def place(work_set: Clusters, newcomers: Sequence[Newcomer], *, most_merges: int
     most_merges  merges above it are asked instead: None, as many as there are
     """
     placement = Placement()
-    if not newcomers:
-        return placement
-    pairs, others = _candidates(work_set, newcomers)
-    if not pairs:
-        for newcomer in newcomers:
-            _settle_alone(work_set, placement, newcomer)
-        return placement
-    everyone = {link.ref: link for link in others} | {n.link.ref: n.link for n in newcomers}
-    resolution = resolve(
-        [_member(n.link, n.features) for n in newcomers],
-        [_member(link, features(link.opinion().fields)) for link in others],
-        sorted(pairs),
-        _verdicts(work_set, everyone),
-        work_set.hub.model,
-        {c.id: (c.golden.created_at, c.id) for c in work_set},
-    )
+    resolution, seen = _decide(work_set, newcomers) if newcomers else (Resolution({}, [], []), {})
+    merges = resolution.merges
+    work_set.load([g for m in merges for g in (m.kept, m.lost)])
+    work_set.load(target for target in resolution.joins.values() if isinstance(target, str))
     groups: dict[int, Cluster] = {}
     for newcomer in newcomers:
         target = resolution.joins.get(newcomer.link.ref)
@@ -84,9 +91,63 @@ def place(work_set: Clusters, newcomers: Sequence[Newcomer], *, most_merges: int
             _settle_alone(work_set, placement, newcomer)
             groups[target] = placement.clusters[newcomer.link.id]
     asks = list(resolution.asks)
-    _merge(work_set, placement, resolution.merges, asks, most_merges)
-    _ask(work_set, placement, asks, everyone)
+    _merge(work_set, placement, merges, asks, most_merges)
+    _ask(work_set, placement, asks, seen)
     return placement
+
+
+def _decide(work_set: Clusters, newcomers: Sequence[Newcomer]) -> tuple[Resolution, dict[Ref, Seen]]:
+    """What the model says of the newcomers, and all records it looked at."""
+    tx, model = work_set.tx, work_set.hub.model
+    seen = {n.link.id: _fresh(work_set, n) for n in newcomers}
+    said = db.verdicts(tx, [n.link.id for n in newcomers if n.link.golden_id])
+    same = [pair for pair, answer in said.items() if answer == Verdict.SAME]
+    met = _met(tx, newcomers)
+    found = _look(tx, db.looks(tx, {i for pair in (*met, *same) for i in pair} - seen.keys()))
+    seen |= {look.id: look for look in found}
+    pairs = {(a, b) for a, b in met if a in seen and promising(seen[a].features, seen[b].features, model)}
+    pairs.update(pair for pair in same if pair[0] in seen and pair[1] in seen)
+    if not pairs:
+        return Resolution({}, [], []), {}
+    concerned = {i for pair in pairs for i in pair}
+    homes = {seen[i].golden_id for i in concerned} - {""}
+    mine = [seen[n.link.id] for n in newcomers if n.link.id in concerned or n.link.golden_id in homes]
+    numbers = {s.id for s in mine}
+    others = _look(tx, [look for look in db.looks_of(tx, homes) if look.id not in numbers])
+    everyone = [*mine, *others]
+    refs = {s.id: s.ref for s in everyone}
+    resolution = resolve(
+        [s.member() for s in mine],
+        [s.member() for s in others],
+        sorted(_pair(refs[a], refs[b]) for a, b in pairs),
+        _verdicts(tx, refs),
+        model,
+        {s.golden_id: (s.golden_at, s.golden_id) for s in everyone if s.golden_id},
+    )
+    return resolution, {s.ref: s for s in everyone}
+
+
+def _fresh(work_set: Clusters, newcomer: Newcomer) -> Seen:
+    """A newcomer as it is now, not as the store has it."""
+    link = newcomer.link
+    since = work_set[link.golden_id].golden.created_at if link.golden_id else 0.0
+    return Seen(link.id, link.ref, link.golden_id, since, newcomer.features)
+
+
+def _look(tx: Tx, looks: Iterable[db.Look]) -> list[Seen]:
+    """Records with their features unpacked; taken from their fields where another edition had packed them."""
+    found, stale = [], []
+    for look in looks:
+        unpacked = unpack(look.features) if look.features else None
+        if unpacked is None:
+            stale.append(look)
+        else:
+            found.append(Seen(look.id, look.ref, look.golden_id, look.golden_at, unpacked))
+    links = db.links_by_id(tx, [look.id for look in stale]) if stale else {}
+    for look in stale:
+        opinion = features(links[look.id].opinion().fields)
+        found.append(Seen(look.id, look.ref, look.golden_id, look.golden_at, opinion))
+    return found
 
 
 def _settle_alone(work_set: Clusters, placement: Placement, newcomer: Newcomer) -> None:
@@ -125,28 +186,21 @@ def _merge(
                 placement.clusters[record_id] = work_set[keep]
 
 
-def _candidates(work_set: Clusters, newcomers: Sequence[Newcomer]) -> tuple[set[tuple[Ref, Ref]], list[Link]]:
-    """Pairs that share a key, and every known record of the golden records they lead to."""
+def _met(tx: Tx, newcomers: Sequence[Newcomer]) -> set[Pair]:
+    """Pairs (record id, newcomer's id) that share enough keys to be compared. Too common keys are given up."""
     by_key: dict[int, list[Newcomer]] = {}
     for newcomer in newcomers:
         for key in newcomer.keys:
             by_key.setdefault(key, []).append(newcomer)
-    found, hot = db.candidates(work_set.tx, by_key)
+    found, hot = db.candidates(tx, by_key)
     heated = {k for k, group in by_key.items() if k not in hot and len(found.get(k, ())) + len(group) > db.KEY_CAP}
     if heated:
-        db.heat(work_set.tx, heated)
-    useless = hot | heated
-    for newcomer in newcomers:
-        if useless:
-            newcomer.keys = tuple(k for k in newcomer.keys if k not in useless)
+        db.heat(tx, heated)
+    if useless := hot | heated:
+        for newcomer in newcomers:
+            newcomer.keys = tuple([k for k in newcomer.keys if k not in useless])
     strong, weak = _meetings(by_key, found, useless)
-    met = strong | {pair for pair, n in weak.items() if n > 1}
-    candidates = _load(work_set, {a for a, _ in met} - {n.link.id for n in newcomers})
-    refs = {n.link.id: n.link.ref for n in newcomers} | {i: link.ref for i, link in candidates.items()}
-    pairs = {_pair(refs[a], refs[b]) for a, b in met if a in refs}
-    mine = {n.link.id for n in newcomers}
-    others = [m for c in work_set for m in c.members if m.id not in mine]
-    return pairs, others
+    return strong | {pair for pair, n in weak.items() if n > 1}
 
 
 def _meetings(
@@ -176,36 +230,19 @@ def _pair(a: Ref, b: Ref) -> tuple[Ref, Ref]:
     return (a, b) if a < b else (b, a)
 
 
-def _load(work_set: Clusters, record_ids: set[int]) -> dict[int, Link]:
-    """The candidates' whole golden records, and the candidates among their members."""
-    if not record_ids:
-        return {}
-    ids = sorted(record_ids)
-    rows = work_set.tx.all("SELECT DISTINCT golden_id FROM record WHERE id IN :*ids", ids=ids)
-    work_set.load(r[0] for r in rows)
-    return {m.id: m for c in work_set for m in c.members if m.id in record_ids}
-
-
-def _member(link: Link, looks: Features) -> Member:
-    return Member(link.ref, link.golden_id or None, looks)
-
-
-def _verdicts(work_set: Clusters, everyone: Mapping[Ref, Link]) -> dict[frozenset[Ref], Verdict]:
-    by_id = {link.id: ref for ref, link in everyone.items()}
-    answers = db.verdicts(work_set.tx, by_id)
+def _verdicts(tx: Tx, refs: Mapping[int, Ref]) -> dict[frozenset[Ref], Verdict]:
+    """What people said of these records: record id → ref."""
     return {
-        frozenset((by_id[a], by_id[b])): Verdict(answer)
-        for (a, b), answer in answers.items()
-        if a in by_id and b in by_id
+        frozenset((refs[a], refs[b])): Verdict(answer)
+        for (a, b), answer in db.verdicts(tx, refs).items()
+        if a in refs and b in refs
     }
 
 
-def _ask(work_set: Clusters, placement: Placement, asks: Iterable[Ask], everyone: Mapping[Ref, Link]) -> None:
+def _ask(work_set: Clusters, placement: Placement, asks: Iterable[Ask], seen: Mapping[Ref, Seen]) -> None:
     rows = []
     for ask in asks:
-        one, other = everyone[ask.ref_a], everyone[ask.ref_b]
-        if one.golden_id == other.golden_id:
-            continue
+        one, other = seen[ask.ref_a], seen[ask.ref_b]
         first, second = sorted((one.id, other.id))
         rows.append(
             {

@@ -101,6 +101,7 @@ def create_contacts() -> None:
         sa.Column("changed", sa.Float(), nullable=False),
         sa.Column("fields", sa.Text(), nullable=False),
         sa.Column("side", sa.Text()),
+        sa.Column("features", sa.Text()),
         sa.Column("run_id", sa.Text()),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("connection", "external_id"),
