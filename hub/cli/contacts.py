@@ -229,6 +229,8 @@ def _change(row: ChangeRow) -> str:
         return "; ".join(f"{key} = {_short(value)}" for key, value in detail.items())
     if row.kind == "merged away":
         return f"into {detail.get('into')}"
+    if row.kind == "split away":
+        return f"from {detail.get('from')}"
     return "; ".join(
         f"{key}: {_short(value[0])} → {_short(value[1])}"
         for key, value in detail.items()

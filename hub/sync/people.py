@@ -6,20 +6,21 @@ that should know is queued.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
 from typing import Any
 
 from hub.errors import ConfigError
 from hub.mapping.elements import address_key
 from hub.model import base_field
 from hub.store import links as db
-from hub.store.contacts import former_ids
+from hub.store import work
 from hub.store.db import Tx, dumps, loads
 from hub.sync.clusters import Cluster, Clusters
 from hub.sync.engine import Hub
+from hub.sync.joining import join, load, part, say, side_of
 from hub.sync.link import Link
+from hub.sync.place import Newcomer, place
 
 
 def pin(hub: Hub, golden_id: str, field: str, value: object, person: str) -> str:
@@ -57,40 +58,25 @@ def unpin(hub: Hub, golden_id: str, field: str, person: str) -> str:
 
 def _change(hub: Hub, golden_id: str, change: Callable[[Tx, Clusters, Cluster], None]) -> str:
     with hub.store.write() as tx:
-        clusters = Clusters(hub, tx, hub.new_id("p"), hub.clock())
-        cluster = _load(tx, clusters, golden_id)
+        clusters = _clusters(hub, tx)
+        cluster = load(clusters, golden_id)
         change(tx, clusters, cluster)
         cluster.touched = cluster.joined = True
         clusters.settle()
         return cluster.id
 
 
-def _load(tx: Tx, clusters: Clusters, golden_id: str) -> Cluster:
-    home = db.resolve_golden(tx, golden_id)
-    if home is None:
-        raise ConfigError(f"There is no golden record {golden_id}. Nothing was changed. See `hub contacts find`.")
-    clusters.load([home])
-    return clusters[home]
+def _clusters(hub: Hub, tx: Tx) -> Clusters:
+    return Clusters(hub, tx, hub.new_id("p"), hub.clock())
 
 
 def merge(hub: Hub, golden_ids: Sequence[str], person: str) -> str:
-    """These golden records are one: the one with most records keeps its id, the others answer with it.
+    """These golden records are one: see `joining.join`. The id that answers for all of them.
 
     Remembered as the person's "same", so that no later evidence takes them apart.
     """
     with hub.store.write() as tx:
-        clusters = Clusters(hub, tx, hub.new_id("p"), hub.clock())
-        homes = list(dict.fromkeys(_load(tx, clusters, g).id for g in golden_ids))
-        homes.sort(key=lambda g: (-len(clusters[g].members), clusters[g].golden.created_at, g))
-        keep = homes[0]
-        for lose in homes[1:]:
-            one, other = clusters[keep].members, clusters[lose].members
-            _forget_different(tx, product(one, other))
-            _answer(tx, one[0], other[0], "same", person, clusters.now)
-            clusters.merge(keep, lose)
-        clusters[keep].kind = f"merged by {person}"
-        clusters.settle()
-        return keep
+        return join(_clusters(hub, tx), golden_ids, person).kept
 
 
 def split(hub: Hub, golden_id: str, refs: Sequence[tuple[str, str]], person: str) -> str:
@@ -99,127 +85,129 @@ def split(hub: Hub, golden_id: str, refs: Sequence[tuple[str, str]], person: str
     The exact inverse of a merge: every claim goes with its record, the id and the pins that a merge took away
     come back, and both sides are repaired in the systems like after any other change. Remembered as "different".
     """
-    wanted = set(refs)
     with hub.store.write() as tx:
-        clusters = Clusters(hub, tx, hub.new_id("p"), hub.clock())
-        old = _load(tx, clusters, golden_id)
-        moving = [m for m in old.members if m.ref in wanted]
-        staying = [m for m in old.members if m.ref not in wanted]
-        if len(moving) != len(wanted) or not staying:
-            raise ConfigError(
-                f"Golden record {old.id} cannot be split like that: {len(moving)} of {len(wanted)} records named are "
-                f"part of it, and {len(staying)} would stay. Nothing was changed. See `hub contacts show {old.id}`."
-            )
-        for a, b in product(moving, staying):
-            _answer(tx, a, b, "different", person, clusters.now)
-        former = _part_that_was(tx, old, moving, staying)
-        new = _given_back(tx, clusters, old, former) if former else clusters.new(hub.new_id("g"))
-        leaving = former.records if former else moving
-        new.kind, old.kind = f"split off by {person}", f"split by {person}"
-        for link in leaving:
-            link.golden_id = new.id
-        new.members = list(leaving)
-        old.members = [m for m in old.members if m.golden_id == old.id]
-        for cluster in (old, new):
-            cluster.touched = cluster.joined = True
-        db.update_links(tx, leaving, clusters.run_id)
-        clusters.settle()
-        return moving[0].golden_id
+        return part(_clusters(hub, tx), golden_id, refs, person).home
 
 
-@dataclass(frozen=True, slots=True)
-class _Former:
-    """A golden record that was merged away: what it brought in, as far as that is still there."""
-
-    golden_id: str
-    at: float
-    records: list[Link]
-    pins: list[str]
-
-
-def _formers(tx: Tx, old: Cluster) -> Iterable[_Former]:
-    """The latest merge first."""
-    rows = tx.all(
-        "SELECT golden_id, at, detail FROM change WHERE golden_id IN :*ids AND kind = 'merged away' ORDER BY id DESC",
-        ids=former_ids(tx, old.id),
-    )
-    latest = {row[0]: row for row in reversed(rows)}
-    for golden_id, at, text in sorted(latest.values(), key=lambda row: -row[1]):
-        given: dict[str, list[Any]] = loads(text) if text else {}
-        numbers = set(given.get("records", ()))
-        yield _Former(golden_id, at, [m for m in old.members if m.id in numbers], given.get("pins", []))
-
-
-def _part_that_was(tx: Tx, old: Cluster, moving: Sequence[Link], staying: Sequence[Link]) -> _Former | None:
-    """The golden record that one of the two parts was before a merge: it gets its id back."""
-    parts = [{m.id for m in moving}, {m.id for m in staying}]
-    return next((f for f in _formers(tx, old) if {m.id for m in f.records} in parts), None)
-
-
-def _given_back(tx: Tx, clusters: Clusters, old: Cluster, former: _Former) -> Cluster:
-    clusters.load([former.golden_id])
-    cluster = clusters[former.golden_id]
-    cluster.golden.state = "live"
-    tx.run("UPDATE golden SET merged_into = NULL WHERE id = :g", g=cluster.id)
-    tx.run(
-        "UPDATE pin SET golden_id = :n WHERE golden_id = :o AND field IN :*f AND at <= :a",
-        n=cluster.id,
-        o=old.id,
-        f=former.pins,
-        a=former.at,
-    )
-    return cluster
+# --- questions --------------------------------------------------------------------------------------
 
 
 def answer(hub: Hub, ask_id: int, verdict: str, person: str) -> str:
-    """A possible duplicate is decided: "same" merges, "different" is remembered for ever. The golden id."""
-    with hub.store.read() as tx:
-        row = tx.one("SELECT record_a, record_b FROM ask WHERE id = :i", i=ask_id)
-        if row is None:
-            raise ConfigError(f"There is no question number {ask_id}. Nothing was changed. See `hub review list`.")
-        links = db.links_by_id(tx, row)
-    a, b = (links[n] for n in row)
-    kept = a.golden_id
-    if verdict == "same" and a.golden_id != b.golden_id:
-        kept = merge(hub, [a.golden_id, b.golden_id], person)
-    elif verdict == "different" and a.golden_id == b.golden_id:
-        split(hub, a.golden_id, _side_of(hub, a, b), person)
+    """A possible duplicate is decided: "same" merges, "different" is remembered for ever. The golden id of the first.
+
+    Other questions between the two golden records are settled with it.
+    """
     with hub.store.write() as tx:
-        _answer(tx, a, b, verdict, person, hub.clock())
+        a, b = _asked(tx, ask_id)
+        clusters = _clusters(hub, tx)
+        homes = [a.golden_id, b.golden_id]
+        kept = a.golden_id
+        if verdict == "same" and a.golden_id != b.golden_id:
+            kept = join(clusters, homes, person).kept
+        elif verdict == "different" and a.golden_id == b.golden_id:
+            old = load(clusters, a.golden_id)
+            parted = part(clusters, old.id, side_of(tx, old, a, b), person)
+            homes = [parted.home, parted.left]
+            kept = next(iter(db.links_by_id(tx, [a.id]).values())).golden_id
+        say(tx, a, b, verdict, person, clusters.now)
         tx.run("UPDATE ask SET state = :s WHERE id = :i", s=verdict, i=ask_id)
-    return kept
+        if verdict == "different":
+            _settle_questions(tx, *homes)
+        return kept
 
 
-def _side_of(hub: Hub, a: Link, b: Link) -> list[tuple[str, str]]:
-    """What leaves when two records of one golden record are told apart: what a merge had brought in, or `b` alone."""
-    with hub.store.read() as tx:
-        old = _load(tx, Clusters(hub, tx, "", hub.clock()), a.golden_id)
-        for former in _formers(tx, old):
-            numbers = {m.id for m in former.records}
-            if len(numbers & {a.id, b.id}) == 1:
-                return [m.ref for m in former.records]
-    return [b.ref]
+def _asked(tx: Tx, ask_id: int) -> tuple[Link, Link]:
+    row = tx.one("SELECT record_a, record_b FROM ask WHERE id = :i", i=ask_id)
+    links = db.links_by_id(tx, row) if row else {}
+    if row is None or len(links) < 2:
+        raise ConfigError(f"There is no question number {ask_id}. Nothing was changed. See `hub review list`.")
+    return links[row[0]], links[row[1]]
 
 
-def _forget_different(tx: Tx, pairs: Iterable[tuple[Link, Link]]) -> None:
-    tx.many(
-        "DELETE FROM verdict WHERE record_a = :a AND record_b = :b AND answer = 'different'",
-        [dict(zip("ab", sorted((a.id, b.id)), strict=True)) for a, b in pairs],
+def _settle_questions(tx: Tx, one: str, other: str) -> None:
+    """What a "different" across two golden records has answered as well."""
+    _mark_questions(tx, one, other, "open", "settled")
+
+
+def _mark_questions(tx: Tx, one: str, other: str, before: str, after: str) -> None:
+    members = db.members(tx, [one, other])
+    tx.run(
+        "UPDATE ask SET state = :after WHERE state = :before AND ((record_a IN :*one AND record_b IN :*other)"
+        " OR (record_a IN :*other AND record_b IN :*one))",
+        after=after,
+        before=before,
+        one=[m.id for m in members[one]],
+        other=[m.id for m in members[other]],
     )
 
 
-def _answer(tx: Tx, a: Link, b: Link, verdict: str, person: str, at: float) -> None:
+@dataclass(frozen=True, slots=True)
+class TakenBack:
+    """An answer that counts no more, and where the model puts the two records: one golden record, or two."""
+
+    answer: str
+    homes: tuple[str, str]
+
+    @property
+    def is_one(self) -> bool:
+        return self.homes[0] == self.homes[1]
+
+
+def take_back(hub: Hub, ask_id: int, person: str) -> TakenBack:
+    """Forget the answer to a question: what it did is undone, and the model decides again.
+
+    The question is open again unless the model takes the two for one. ConfigError when it has no answer.
+    """
+    with hub.store.write() as tx:
+        a, b = _asked(tx, ask_id)
+        said = _forget_answer(tx, ask_id, a, b)
+        clusters = _clusters(hub, tx)
+        if said == "same" and a.golden_id == b.golden_id:
+            old = load(clusters, a.golden_id)
+            part(clusters, old.id, side_of(tx, old, a, b), person, remember=False)
+            a, b = _asked(tx, ask_id)
+        row = work.Change(a.golden_id, clusters.now, f"answer “{said}” taken back by {person}", None, None)
+        work.log_changes(tx, [row], clusters.run_id)
+        tx.run("UPDATE ask SET state = 'open' WHERE id = :i", i=ask_id)
+        if a.golden_id != b.golden_id:
+            _mark_questions(tx, a.golden_id, b.golden_id, "settled", "open")
+        _decide_again(_clusters(hub, tx), a, b)
+        a, b = _asked(tx, ask_id)
+        return TakenBack(said, (a.golden_id, b.golden_id))
+
+
+def _forget_answer(tx: Tx, ask_id: int, a: Link, b: Link) -> str:
+    """Remove the verdict, and those on other records of the two that the same answer gave."""
     first, second = sorted((a.id, b.id))
-    tx.run(
-        "INSERT INTO verdict (record_a, record_b, answer, person, at) VALUES (:a, :b, :v, :p, :t)"
-        " ON CONFLICT (record_a, record_b) DO UPDATE SET answer = excluded.answer, person = excluded.person,"
-        " at = excluded.at",
+    row = tx.one(
+        "SELECT answer, person, at FROM verdict WHERE record_a = :a AND record_b = :b",
         a=first,
         b=second,
-        v=verdict,
-        p=person,
-        t=at,
     )
+    if row is None:
+        raise ConfigError(
+            f"Question {ask_id} has no answer to take back. Nothing was changed. See `hub review list --all`."
+        )
+    homes = {a.golden_id, b.golden_id}
+    tx.run(
+        "DELETE FROM verdict WHERE answer = :v AND person = :p AND at = :t AND record_a IN :*ids AND record_b IN :*ids",
+        v=row[0],
+        p=row[1],
+        t=row[2],
+        ids=[m.id for found in db.members(tx, homes).values() for m in found],
+    )
+    return str(row[0])
+
+
+def _decide_again(clusters: Clusters, a: Link, b: Link) -> None:
+    """As if both had just been read: joined, asked about, or left apart."""
+    clusters.load({a.golden_id, b.golden_id})
+    links = [m for c in clusters for m in c.members if m.id in (a.id, b.id)]
+    place(clusters, [Newcomer(x, x.opinion().fields) for x in links], most_merges=None)
+    clusters.settle()
+
+
+# --- conflicts --------------------------------------------------------------------------------------
 
 
 def overturn(hub: Hub, conflict_id: int, person: str) -> str:
