@@ -1,0 +1,172 @@
+"""Features of many records as columns: what is compared together is one value, kept once packed and known by a number.
+
+Two records have the same number in a column when their values are equal, so that a comparison of values is made
+once for all pairs of records that it serves.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Sequence
+from hashlib import blake2b
+from marshal import dumps, loads
+from typing import Any, Final, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hub.dedupe.features import Features, Place, _splits, features
+
+Ints: TypeAlias = NDArray[np.int64]
+Codes: TypeAlias = NDArray[np.int32]
+Words: TypeAlias = tuple[str, ...]
+
+NOTHING: Final = features({})
+_PLAIN: Final = 2  # of the forms of marshal the one without references: equal values, equal bytes
+
+
+class Column(NamedTuple):
+    """Fields that are compared together.
+
+    levels  fields of a comparison that come from them
+    pack    their values in one, of what marshal knows; empty when they say nothing
+    unpack  and back: as arguments of Features
+    """
+
+    name: str
+    levels: tuple[str, ...]
+    pack: Callable[[Features], Any]
+    unpack: Callable[[Any], dict[str, Any]]
+
+
+def _ordered(values: frozenset[str]) -> Words:
+    return tuple(sorted(values)) if len(values) > 1 else tuple(values)
+
+
+def _pack_names(record: Features) -> Words:
+    if not record.name and not record.generation:
+        return ()
+    given, family = " ".join(record.given), " ".join(record.family)
+    return (given, family, "" if given or family else " ".join(record.name), record.generation)
+
+
+def _unpack_names(packed: Words) -> dict[str, Any]:
+    given, family = tuple(packed[0].split()), tuple(packed[1].split())
+    name = given + family or tuple(packed[2].split())
+    return {
+        "given": given,
+        "family": family,
+        "name": name,
+        "generation": packed[3],
+        "splits": _splits(given, family, name),
+    }
+
+
+def _pack_emails(record: Features) -> tuple[Any, ...]:
+    if record.roles:
+        return (record.kind, _ordered(record.emails), _ordered(record.roles))
+    return _ordered(record.emails)
+
+
+def _unpack_emails(packed: tuple[Any, ...]) -> dict[str, Any]:
+    if len(packed) == 3 and isinstance(packed[1], tuple):
+        return {"kind": packed[0], "emails": frozenset(packed[1]), "roles": frozenset(packed[2])}
+    return {"emails": frozenset(packed)}
+
+
+def _pack_company(record: Features) -> Words:
+    return (" ".join(record.company), *_ordered(record.work)) if record.company or record.work else ()
+
+
+COLUMNS: Final = (
+    Column("names", ("given", "family", "generation"), _pack_names, _unpack_names),
+    Column("emails", ("email",), _pack_emails, _unpack_emails),
+    Column("phones", ("phone",), lambda r: _ordered(r.phones), lambda v: {"phones": frozenset(v)}),
+    Column(
+        "places",
+        ("address",),
+        lambda r: tuple([tuple(place) for place in r.places]),
+        lambda v: {"places": tuple([Place(*place) for place in v])},
+    ),
+    Column("birth", ("birth",), lambda r: r.birth, lambda v: {"birth": v}),
+    Column("tax", ("tax",), lambda r: _ordered(r.tax), lambda v: {"tax": frozenset(v)}),
+    Column(
+        "company",
+        ("company",),
+        _pack_company,
+        lambda v: {"company": tuple(v[0].split()), "work": frozenset(v[1:])},
+    ),
+    Column("kind", ("kind",), lambda r: r.kind, lambda v: {"kind": v}),
+)
+
+
+class Values(NamedTuple):
+    """The values of one column in the order of their records, those that say nothing left out.
+
+    at      which record, from 0
+    hashes  64 bits of blake2b: equal values, equal hashes, on every machine
+    ends    where each packed value ends in `packed`
+    """
+
+    at: Codes
+    hashes: NDArray[np.uint64]
+    ends: Ints
+    packed: bytes
+
+    def raw(self, place: int) -> bytes:
+        return self.packed[self.ends[place - 1] if place else 0 : self.ends[place]]
+
+
+class Growing:
+    """Values of one column while records are added."""
+
+    def __init__(self, column: Column) -> None:
+        self._pack = column.pack
+        self._at = array("i")
+        self._ends = array("q")
+        self._hashes = bytearray()
+        self._packed = bytearray()
+
+    def add(self, at: int, record: Features) -> None:
+        value = self._pack(record)
+        if value:
+            raw = dumps(value, _PLAIN)
+            self._packed += raw
+            self._hashes += blake2b(raw, digest_size=8).digest()
+            self._at.append(at)
+            self._ends.append(len(self._packed))
+
+    def values(self) -> Values:
+        return Values(
+            np.frombuffer(self._at, np.int32).copy(),
+            np.frombuffer(self._hashes, np.uint64).copy(),
+            np.frombuffer(self._ends, np.int64).copy(),
+            bytes(self._packed),
+        )
+
+
+class Coded:
+    """One column of all records: a number for each distinct value, 0 for none."""
+
+    def __init__(self, shards: Sequence[Values], sizes: Sequence[int]) -> None:
+        hashes = np.concatenate([shard.hashes for shard in shards])
+        _, first, codes = np.unique(hashes, return_index=True, return_inverse=True)
+        self.codes = np.zeros(sum(sizes), np.int32)
+        before = np.cumsum([0, *sizes])
+        at = np.concatenate([shard.at + start for shard, start in zip(shards, before, strict=False)])
+        self.codes[at] = codes + 1
+        self.count = len(first) + 1
+        self._first = first
+        self._starts = np.cumsum([0, *(len(shard.at) for shard in shards)])
+        self._shards = shards
+
+    def raw(self, code: int) -> bytes:
+        """A value as it is packed."""
+        place = int(self._first[code - 1])
+        number = int(np.searchsorted(self._starts, place, "right")) - 1
+        return self._shards[number].raw(place - int(self._starts[number]))
+
+
+def unpacked(column: Column, raw: bytes) -> dict[str, Any]:
+    """A packed value as arguments of Features."""
+    return column.unpack(loads(raw))  # noqa: S302 - made by this very process or its own workers

@@ -1,0 +1,202 @@
+"""How alike pairs of records are: each two distinct values are compared once, by `hub.dedupe.compare`.
+
+What a pair comes out at is one number of 64 bits, its outcome: the level of each field, whether one of the two is an
+organisation, and how rare the words are that agree. There are few outcomes, so the weights of the model
+are looked up once for each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Final, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hub.dedupe.bulk.columns import COLUMNS, NOTHING, Coded, Codes, Ints, unpacked
+from hub.dedupe.compare import LEVELS, Comparison, compare
+from hub.dedupe.weigh import FIELDS, Model, _rarity, bits, household
+
+Outcomes: TypeAlias = NDArray[np.uint64]
+Floats: TypeAlias = NDArray[np.float64]
+
+_WIDTHS: Final = [max(1, (len(levels) - 1).bit_length()) for levels in LEVELS.values()]
+_SHIFTS: Final = dict(zip(FIELDS, np.cumsum([0, *_WIDTHS]).tolist(), strict=False))
+_ORGANISATION: Final = sum(_WIDTHS)
+_GIVEN_WORD: Final = _ORGANISATION + 1
+_WORD_BITS: Final = (63 - _GIVEN_WORD) // 2
+_FAMILY_WORD: Final = _GIVEN_WORD + _WORD_BITS
+TASK: Final = 50_000  # pairs of values compared in one go
+
+
+class Task(NamedTuple):
+    """Pairs of distinct values of one column, to be compared anywhere.
+
+    ends   where each value ends in `packed`
+    one, other  places of the values
+    """
+
+    column: int
+    packed: bytes
+    ends: Ints
+    one: Codes
+    other: Codes
+
+
+class Compared(NamedTuple):
+    """Levels of each pair of values, shifted to their place in the outcome, and the words that agreed.
+
+    words  places in `text` of the given and of the family word; no words for columns other than names
+    """
+
+    levels: Outcomes
+    given: Codes
+    family: Codes
+    text: list[str]
+
+
+Spread: TypeAlias = Callable[[Callable[[Task], Compared], Iterable[Task]], Iterable[Compared]]
+"""What carries out tasks: `map`, or that of a pool of processes."""
+
+
+def compare_values(task: Task) -> Compared:
+    """Each pair of values compared as records that say nothing else."""
+    column = COLUMNS[task.column]
+    records = [NOTHING._replace(**unpacked(column, raw)) for raw in _slices(task.packed, task.ends)]
+    shifts = [(FIELDS.index(name), _SHIFTS[name]) for name in column.levels]
+    found: list[int] = []
+    words: dict[str, int] = {"": 0}
+    given: list[int] = []
+    family: list[int] = []
+    for one, other in zip(task.one.tolist(), task.other.tolist(), strict=True):
+        levels = compare(records[one], records[other])
+        packed = 0
+        for at, shift in shifts:
+            packed |= levels.levels()[at] << shift
+        found.append(packed)
+        if levels.given_word or levels.family_word:
+            given.append(words.setdefault(levels.given_word, len(words)))
+            family.append(words.setdefault(levels.family_word, len(words)))
+        elif column.name == "names":
+            given.append(0)
+            family.append(0)
+    return Compared(np.array(found, np.uint64), np.array(given, np.int32), np.array(family, np.int32), list(words))
+
+
+def _slices(packed: bytes, ends: Ints) -> Iterator[bytes]:
+    start = 0
+    for end in ends.tolist():
+        yield packed[start:end]
+        start = end
+
+
+class Scores:
+    """Outcomes of pairs of records, and what they are worth to a model."""
+
+    def __init__(
+        self, columns: Sequence[Coded], organisations: NDArray[np.bool_], model: Model, spread: Spread
+    ) -> None:
+        self._columns = columns
+        self._organisations = organisations
+        self._spread = spread
+        self.weights = Weights(model)
+
+    def outcomes(self, first: Codes, second: Codes) -> Outcomes:
+        """What each pair of records comes out at."""
+        found = (self._organisations[first] | self._organisations[second]).astype(np.uint64) << np.uint64(_ORGANISATION)
+        plans = [self._distinct(column, first, second) for column in self._columns]
+        tasks = [task for number, plan in enumerate(plans) for task in self._tasks(number, plan)]
+        results = iter(self._spread(compare_values, tasks))
+        for plan in plans:
+            parts = [self.weights.outcomes(next(results)) for _ in range(-(-len(plan.one) // TASK))]
+            if parts:
+                found[plan.where] |= np.concatenate(parts)[plan.which]
+        return found
+
+    def _distinct(self, column: Coded, first: Codes, second: Codes) -> _Plan:
+        a, b = column.codes[first], column.codes[second]
+        where = np.flatnonzero((a > 0) & (b > 0))
+        a, b = a[where], b[where]
+        pairs = np.minimum(a, b).astype(np.int64) * column.count + np.maximum(a, b)
+        distinct, which = np.unique(pairs, return_inverse=True)
+        one, other = np.divmod(distinct, column.count)
+        return _Plan(where, which, one, other)
+
+    def _tasks(self, number: int, plan: _Plan) -> Iterator[Task]:
+        raw = self._columns[number].raw
+        for at in range(0, len(plan.one), TASK):
+            one, other = plan.one[at : at + TASK], plan.other[at : at + TASK]
+            codes, places = np.unique(np.concatenate([one, other]), return_inverse=True)
+            values = list(map(raw, codes.tolist()))
+            ends = np.cumsum([len(value) for value in values])
+            left, right = places[: len(one)].astype(np.int32), places[len(one) :].astype(np.int32)
+            yield Task(number, b"".join(values), ends, left, right)
+
+
+class _Plan(NamedTuple):
+    """Where in the pairs of records the distinct pairs of values belong."""
+
+    where: Ints
+    which: Ints
+    one: Ints
+    other: Ints
+
+
+class Weights:
+    """What outcomes are worth to a model. Words count by how rare they are alone, so few of them are kept."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self._words: list[str] = [""]
+        self._of_rarity: dict[float, int] = {}
+
+    def outcomes(self, compared: Compared) -> Outcomes:
+        """Levels and words in one."""
+        levels: Outcomes = compared.levels
+        if not len(compared.given):
+            return levels
+        numbers = np.array([self._number(word) for word in compared.text], np.uint64)
+        given = numbers[compared.given] << np.uint64(_GIVEN_WORD)
+        family = numbers[compared.family] << np.uint64(_FAMILY_WORD)
+        levels = levels | given | family
+        return levels
+
+    def _number(self, word: str) -> int:
+        if not word:
+            return 0
+        rarity = _rarity(word, self.model)
+        number = self._of_rarity.get(rarity)
+        if number is None:
+            number = min(len(self._words), 2**_WORD_BITS - 1)
+            self._of_rarity[rarity] = number
+            if number == len(self._words):
+                self._words.append(word)
+        return number
+
+    def table(self, outcomes: Outcomes) -> Table:
+        """The weights of all outcomes among these."""
+        distinct, row = np.unique(outcomes, return_inverse=True)
+        rows = np.array([self._bits(outcome) for outcome in distinct.tolist()], np.float64).reshape(-1, len(FIELDS))
+        weights = np.array([sum(found) + household(found) + self.model.prior for found in rows.tolist()], np.float64)
+        return Table(row.astype(np.int32), rows, weights)
+
+    def _bits(self, outcome: int) -> tuple[float, ...]:
+        levels = [outcome >> _SHIFTS[name] & (1 << width) - 1 for name, width in zip(FIELDS, _WIDTHS, strict=True)]
+        mask = (1 << _WORD_BITS) - 1
+        given, family = outcome >> _GIVEN_WORD & mask, outcome >> _FAMILY_WORD & mask
+        comparison = Comparison._make([*levels, self._words[given], self._words[family]])
+        return bits(comparison, self.model, organisations=bool(outcome >> _ORGANISATION & 1))
+
+
+class Table(NamedTuple):
+    """row: of each pair, in `bits` and `weights`; weights have prior and household in them."""
+
+    row: Codes
+    bits: Floats
+    weights: Floats
+
+
+def organisations(column: Coded, names: Mapping[bytes, bool]) -> NDArray[np.bool_]:
+    """Which records are an organisation's, by the packed value of their kind."""
+    flags = np.array([False, *(names.get(column.raw(code), False) for code in range(1, column.count))])
+    return flags[column.codes]

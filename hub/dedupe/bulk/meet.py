@@ -1,0 +1,58 @@
+"""Which records meet: pairs that share a key few others have, or two keys that more have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hub.dedupe.bulk.columns import Codes, Ints
+
+PAIRS_AT_ONCE = 4_000_000  # 64 MB of pairs in the making
+
+
+class Met(NamedTuple):
+    """Pairs of records (first < second, each once, in order), and the keys that too many share."""
+
+    first: Codes
+    second: Codes
+    hot: Ints
+
+
+def meet(keys: Ints, owners: Codes, records: int, cap: int, telling: int) -> Met:
+    """Pairs of records that meet.
+
+    keys, owners  each key of each record, and the record's place
+    cap           records a key may have before it is hot and brings nobody together
+    telling       records a key may have to bring two of them together by itself
+    """
+    order = np.argsort(keys, kind="stable")
+    keys, owners = keys[order], owners[order]
+    starts = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]])) if len(keys) else np.zeros(0, np.int64)
+    sizes = np.diff(np.append(starts, len(keys)))
+    strong = np.unique(np.concatenate([*_of_sizes(owners, starts, sizes, records, 2, min(telling, cap))]))
+    weak = _twice(np.concatenate([*_of_sizes(owners, starts, sizes, records, telling + 1, cap)]))
+    pairs = np.union1d(strong, weak) if len(weak) else strong
+    first, second = np.divmod(pairs, max(records, 1))
+    return Met(first.astype(np.int32), second.astype(np.int32), keys[starts[sizes > cap]])
+
+
+def _of_sizes(owners: Codes, starts: Ints, sizes: Ints, records: int, least: int, most: int) -> Iterator[Ints]:
+    """All pairs within blocks of `least` to `most` records, as first * records + second; a pair once a block."""
+    yield np.zeros(0, np.int64)
+    for size in range(least, most + 1):
+        blocks = starts[sizes == size]
+        one, other = np.triu_indices(size, 1)
+        for at in range(0, len(blocks), max(1, PAIRS_AT_ONCE // len(one))):
+            some = blocks[at : at + max(1, PAIRS_AT_ONCE // len(one))]
+            block = owners[some[:, None] + np.arange(size)].astype(np.int64)
+            yield (block[:, one] * records + block[:, other]).ravel()
+
+
+def _twice(pairs: Ints) -> NDArray[np.int64]:
+    """The pairs that are there more than once, each once."""
+    pairs = np.sort(pairs)
+    again = np.flatnonzero(pairs[1:] == pairs[:-1])
+    return np.unique(pairs[again])
