@@ -308,8 +308,26 @@ def intents(tx: Tx, connection: str, golden_ids: Iterable[str]) -> dict[str, lis
     return found
 
 
-def has_intents(tx: Tx, connection: str) -> bool:
-    return tx.one("SELECT 1 FROM intent WHERE connection = :c LIMIT 1", c=connection) is not None
+def creates_before(tx: Tx, connection: str, at: float, besides: Iterable[str]) -> list[int]:
+    """Unresolved creates announced by then, of golden records that have a record there in no state of `besides`."""
+    rows = tx.all(
+        "SELECT id FROM intent i WHERE connection = :c AND op = 'create' AND record_id IS NULL AND at <= :at AND EXISTS"
+        " (SELECT 1 FROM record r WHERE r.golden_id = i.golden_id AND r.connection = :c AND r.state NOT IN :*s)",
+        c=connection,
+        at=at,
+        s=list(besides),
+    )
+    return [r[0] for r in rows]
+
+
+def bind_creates(tx: Tx, connection: str, key: str, record_id: int) -> None:
+    """It is this record that the tries of a create have made."""
+    tx.run(
+        "UPDATE intent SET record_id = :r WHERE connection = :c AND key = :k AND op = 'create'",
+        r=record_id,
+        c=connection,
+        k=key,
+    )
 
 
 def close_intents(tx: Tx, ids: Iterable[int]) -> None:

@@ -79,7 +79,11 @@ class Hub:
 
 @dataclass(slots=True)
 class Run:
-    """One pass over one connection: its connector, lease, limits and counts."""
+    """One pass over one connection: its connector, lease, limits and counts.
+
+    shown  what was there by then has had its chances to be listed: two complete listings have ended since, or one
+           pull of a connection that never lists all. None: this run tells nothing
+    """
 
     id: str
     route: Route
@@ -91,6 +95,7 @@ class Run:
     counts: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     progress: Callable[[Run], None] | None = None
+    shown: float | None = None
 
     @property
     def name(self) -> str:

@@ -150,6 +150,15 @@ def take(
     return edits
 
 
+def holds_all(link: Link, sent: Fields, stored: Stored) -> bool:
+    """Whether a record holds all that a write had sent, in the form the system keeps: then it may be taken for it."""
+    return all(
+        form is None or (key in link.fields and not differs(key, form, link.fields[key]))
+        for key, pairs in _expected([sent], stored).items()
+        for _, _, form in pairs
+    )
+
+
 def date_consents(link: Link, pulled: Fields, now: str) -> Fields:
     """Give consents that come without a time the time at which they were first seen like that.
 

@@ -79,6 +79,7 @@ def push(hub: Hub, run: Run, stop: Callable[[], bool] = lambda: False) -> None:
     """Empty the queue of this connection as far as it goes. TransientError when the system is down."""
     if not run.route.writes and not run.route.can.delete:
         return
+    _end_creates(hub, run)
     waiting = _gate(hub, run)
     held_ops = ["delete"] if "deletes" in waiting else []
     passes: dict[str, int] = {}
@@ -137,7 +138,7 @@ def _resolve(hub: Hub, run: Run, rows: Sequence[QueueRow]) -> frozenset[str]:
             work.close_intents(tx, [i.id for i in everything if i.record_id])
     else:
         _read_again(hub, run, [i for i in everything if i.record_id], links)
-    there = {g for g, found in members.items() if any(m.connection == run.name for m in found)}
+    there = {g for g, xs in members.items() if any(m.connection == run.name and m.state not in ANEW for m in xs)}
     return _look_for_creates(hub, run, [i for i in everything if not i.record_id], there)
 
 
@@ -173,11 +174,8 @@ def _look_for_creates(hub: Hub, run: Run, intents: Sequence[Intent], there: set[
         keys.setdefault(intent.key, []).append(intent)
     for key, tries in keys.items():
         golden_id = tries[-1].golden_id
-        if promise in (Promise.KEYED, Promise.WRITE_ONLY) and golden_id in there:
-            _nothing_to_create(hub, run, tries)
-            looked.add(golden_id)
-        elif promise is Promise.KEYED:
-            looked.add(golden_id)
+        if promise is Promise.KEYED or (promise is Promise.WRITE_ONLY and golden_id in there):
+            looked.add(golden_id)  # sent again with its key; not beside a record that is there: see `_end_creates`
         elif promise is Promise.WRITE_ONLY:
             _ask_about(hub, run, golden_id, tries)
         elif promise is Promise.EVENTUAL and now < tries[-1].at + run.lease_seconds + run.route.can.settle_seconds:
@@ -189,15 +187,25 @@ def _look_for_creates(hub: Hub, run: Run, intents: Sequence[Intent], there: set[
             if found is not None:
                 _adopt(hub, run, found, tries)
             elif golden_id in there:
-                _nothing_to_create(hub, run, tries)
+                with hub.store.write(run.fence) as tx:
+                    work.close_intents(tx, [i.id for i in tries])
     return frozenset(looked)
 
 
-def _nothing_to_create(hub: Hub, run: Run, tries: Sequence[Intent]) -> None:
-    """A listing showed it, or another record of the same person. Left open, the payload of a create would make
-    every later edit that equals it look like our own."""
-    with hub.store.write(run.fence) as tx:
-        work.close_intents(tx, [i.id for i in tries])
+def _end_creates(hub: Hub, run: Run) -> None:
+    """Creates of unknown outcome that cannot be looked for, of people who have another record there.
+
+    As with absence, two complete listings after the call must have ended prove that nothing was made. Until then
+    what was sent is kept: in a record that is listed late, our values are no claims of the system.
+    """
+    can = run.route.can
+    if run.shown is None or can.promise not in (Promise.KEYED, Promise.WRITE_ONLY):
+        return
+    with hub.store.read() as tx:
+        ended = work.creates_before(tx, run.name, run.shown - run.lease_seconds - can.settle_seconds, ANEW)
+    if ended:
+        with hub.store.write(run.fence) as tx:
+            work.close_intents(tx, ended)
 
 
 def _adopt(hub: Hub, run: Run, found: Record, tries: Sequence[Intent]) -> None:
@@ -521,7 +529,12 @@ def _created(hub: Hub, tx: Tx, run: Run, job: Job, outcome: Done, home: str, now
         _remember(hub, run, link, job.changed, record, now)
     link.version = record.version
     (db.update_links if known else db.insert_links)(tx, [link], run.id)
-    if "intent" not in hub.off:
+    db.save_features(tx, [(None, link.id)])  # what it said before is no claim any more
+    if outcome.existed and known is None:
+        # an earlier try may have made it: it is read before anything else, and what that had sent is no claim
+        work.close_intents(tx, [job.intent_id])
+        work.bind_creates(tx, run.name, job.write.key, link.id)
+    elif "intent" not in hub.off:
         work.close_key_intents(tx, run.name, job.write.key)
     work.unpark(tx, run.name, ["golden:" + job.golden_id, "golden:" + home], ["write", "unknown"])
     _log_push(tx, run, home, "create", job, now)

@@ -229,17 +229,31 @@ def _pull(hub: Hub, run: Run, state: work.ConnectionRow, orders: Orders) -> None
     resumes = state.full_at is None and since is not None  # a first listing that was cut short
     if orders.full or (can.complete and due and not resumes):
         since = None
+    began = hub.clock()
     try:
         complete = _read_all(hub, run, since, state.cursor, orders)
     except CursorExpired:
         since = None
         complete = _read_all(hub, run, None, state.cursor, orders)
-    if complete is None or not (can.complete and orders.absence) or (since is not None and not resumes):
+    if complete is None or not orders.absence:
         return
-    if since is None:
+    in_parts = can.complete and resumes and since is not None
+    if can.complete and (since is None or in_parts):
+        _listed(hub, run, complete, in_parts=in_parts)
+    if complete.nameless or in_parts:
+        return
+    if not can.complete:
+        run.shown = began
+    elif since is None:
+        run.shown = state.full_at
+
+
+def _listed(hub: Hub, run: Run, complete: Seen, *, in_parts: bool) -> None:
+    """A listing came to its end: Held when it shrank."""
+    if not in_parts:
         mark_absent(hub, run, complete)
     with hub.store.write(run.fence) as tx:
-        if since is not None:  # listed in two parts: it proves nobody's absence, but all are known now
+        if in_parts:  # it proves nobody's absence, but all are known now
             run.population = db.count_there(tx, run.name) - run.counts.get("creates", 0)
         work.mark_connection(tx, run.name, full_at=hub.clock())
 

@@ -346,6 +346,7 @@ class History:
         with self.store.read() as tx:
             return [
                 *tx.all("SELECT 'queue', connection, golden_id, op, next_at FROM queue"),
+                *tx.all("SELECT 'intent', connection, golden_id, op, at FROM intent"),
                 *tx.all("SELECT 'hold', connection, gate, counts FROM hold WHERE state = 'open'"),
                 *tx.all("SELECT 'parked', connection, stage, reason FROM parked WHERE state IN ('open', 'retry')"),
                 *tx.all(
