@@ -151,6 +151,7 @@ class World:
             tax=self._number(country.tax),
             place=self._place(country),
             phone=company.phone if draw.random() < 0.2 else self._number(country.landline),
+            office=company.office if draw.random() < 0.4 else f"{letters(town)}@{company.domain}",
             groups=[],
         )
         self._group("branch", [company, branch])
