@@ -3,14 +3,17 @@
 from collections import Counter
 from itertools import combinations
 
+import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hub.dedupe.bulk import Bulk
+from hub.dedupe.bulk import Bulk, Records
+from hub.dedupe.bulk.join import households
+from hub.dedupe.bulk.shards import Refs
 from hub.dedupe.cluster import Member, Verdict, resolve
 from hub.dedupe.features import features
 from hub.dedupe.keys import blocking_keys
-from hub.dedupe.weigh import DEFAULT
+from hub.dedupe.weigh import DEFAULT, Model, household
 from tests.dedupe.people import fields, records
 
 CAP, TELLING = 6, 3  # small enough that a page of a dozen has keys above them
@@ -50,9 +53,9 @@ def partition(joins):
     return sorted(sorted(group) for group in groups.values())
 
 
-def one_page(members, verdicts):
+def one_page(members, verdicts, model=DEFAULT):
     new, known = [m for m in members if m.golden_id is None], [m for m in members if m.golden_id]
-    return resolve(new, known, met(members), verdicts)
+    return resolve(new, known, met(members), verdicts, model)
 
 
 def by_component(members, verdicts):
@@ -98,6 +101,105 @@ def test_features_come_back_as_they_were_added(drawn):
             if not expected.name:  # nothing to take apart
                 expected = expected._replace(splits=found.features.splits)
             assert found == Member(members[number].ref, None, expected)
+
+
+def check_decision(members, verdicts, model):
+    expected = one_page(members, verdicts, model)
+    numbers = {m.ref: number for number, m in enumerate(members)}
+
+    found = loaded(members, model).decide(verdicts)
+
+    clusters = dict(zip(found.numbers.tolist(), found.clusters.tolist(), strict=True))
+    new = {m.ref: clusters[numbers[m.ref]] for m in members if m.golden_id is None}
+    known = {m.ref: clusters[numbers[m.ref]] for m in members if m.golden_id is not None}
+    kept = {merge.lost: merge.kept for merge in expected.merges}
+    assert partition(new) == partition(expected.joins)
+    assert {ref: found.goldens[to] for ref, to in known.items()} == {
+        m.ref: kept.get(m.golden_id, m.golden_id) for m in members if m.golden_id is not None
+    }
+    assert {ref: found.goldens.get(to) for ref, to in new.items()} == {
+        ref: to if isinstance(to, str) else None for ref, to in expected.joins.items()
+    }
+    assert sorted(found.merges) == expected.merges
+    assert sorted(found.asks) == sorted(
+        (numbers[ask.ref_a], numbers[ask.ref_b], ask.weight_bits) for ask in expected.asks
+    )
+
+
+models = st.builds(
+    Model,
+    prior=st.sampled_from([-12.5, -9.0, -4.0]),
+    ask=st.sampled_from([-2.0, -6.0]),
+    apart=st.sampled_from([frozenset(), frozenset("a"), frozenset("ab")]),
+    frequency=st.sampled_from([{}, {"ana": 0.03, "couto": 0.0004}]),
+)
+
+
+@given(crowds, models)
+@settings(max_examples=300, deadline=None)
+def test_all_at_once_decides_as_one_page(drawn, model):
+    check_decision(members_of(drawn), {}, model)
+
+
+@given(crowds, models, st.lists(st.sampled_from(["g", "h", None]), max_size=5), st.data())
+@settings(max_examples=100, deadline=None)
+def test_golden_records_and_answers_count_all_at_once_too(drawn, model, golden_ids, data):
+    members = members_of(drawn, golden_ids)
+    judged = data.draw(st.lists(st.tuples(st.sampled_from(members), st.sampled_from(members)), max_size=2))
+    verdicts = {frozenset((a.ref, b.ref)): data.draw(st.sampled_from(Verdict)) for a, b in judged if a.ref != b.ref}
+
+    check_decision(members, verdicts, model)
+
+
+@given(st.lists(st.lists(records, min_size=1, max_size=3), min_size=1, max_size=3), st.integers(1, 7), models)
+@settings(max_examples=60, deadline=None)
+def test_crowds_of_the_same_few_records_are_decided_as_one_page(drawn, times, model):
+    """Clusters that outgrow what is compared of one, and components too large to lie side by side."""
+    members = members_of([record for few in drawn for record in few * times])
+
+    check_decision(members, {}, model)
+
+
+@given(st.lists(st.sampled_from([-13.0, -4.0, -2.5, -1.0, 0.0, 2.0, 6.5, 11.0]), min_size=10, max_size=10))
+def test_a_household_is_discounted_as_for_one_pair(found):
+    assert households(np.array(found)[:, None]).tolist() == [household(found)]
+
+
+def test_hot_keys_are_told():
+    members = members_of([fields(f"Ana|Reis {n}x", phone="912345678") for n in range(CAP + 1)])
+    bulk = loaded(members)
+    bulk.decide()
+
+    assert blocking_keys(members[0].features)[0] in bulk.hot.tolist()
+
+
+def test_records_read_in_shards_are_as_good_as_added():
+    members = members_of([fields(f"Ana|Reis {n % 4}", mail="ana@example.org") for n in range(9)])
+    bulk = Bulk(cap=CAP, telling=TELLING)
+    for start in range(0, len(members), 3):
+        some = Records()
+        for number in range(start, start + 3):
+            m = members[number]
+            some.add(number, None, m.features, blocking_keys(m.features), m.ref)
+        bulk.take(some.shard())
+
+    found, expected = bulk.decide(), loaded(members).decide()
+
+    assert found.clusters.tolist() == expected.clusters.tolist()
+    assert found.asks == expected.asks
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.sampled_from("abé"), st.text(max_size=70)), max_size=12, unique=True))
+def test_records_are_put_in_the_order_of_their_refs(drawn):
+    drawn = [row for row in drawn if "\0" not in row[2]]
+    some = Records()
+    for number, (_, system, external_id) in enumerate(drawn):
+        some.add(number, None, features({}), (), (system, external_id))
+    groups = np.array([group for group, _, _ in drawn], np.int32)
+
+    order = Refs([some.shard()]).sorted_within(groups, np.arange(len(drawn), dtype=np.int32))
+
+    assert [drawn[at] for at in order] == sorted(drawn)
 
 
 def test_records_that_share_nothing_are_in_no_component():

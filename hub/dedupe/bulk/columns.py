@@ -113,9 +113,6 @@ class Values(NamedTuple):
     ends: Ints
     packed: bytes
 
-    def raw(self, place: int) -> bytes:
-        return self.packed[self.ends[place - 1] if place else 0 : self.ends[place]]
-
 
 class Growing:
     """Values of one column while records are added."""
@@ -151,20 +148,22 @@ class Coded:
     def __init__(self, shards: Sequence[Values], sizes: Sequence[int]) -> None:
         hashes = np.concatenate([shard.hashes for shard in shards])
         _, first, codes = np.unique(hashes, return_index=True, return_inverse=True)
-        self.codes = np.zeros(sum(sizes), np.int32)
         before = np.cumsum([0, *sizes])
         at = np.concatenate([shard.at + start for shard, start in zip(shards, before, strict=False)])
+        self.codes = np.zeros(sum(sizes), np.int32)
         self.codes[at] = codes + 1
         self.count = len(first) + 1
-        self._first = first
-        self._starts = np.cumsum([0, *(len(shard.at) for shard in shards)])
-        self._shards = shards
+        self._packed = b"".join(shard.packed for shard in shards)
+        lengths = np.cumsum([0, *(len(shard.packed) for shard in shards)])
+        ends = np.concatenate([shard.ends + start for shard, start in zip(shards, lengths, strict=False)])
+        self._ends = ends[first]
+        self._starts = np.concatenate([np.zeros(1, np.int64), ends[:-1]])[first]
 
-    def raw(self, code: int) -> bytes:
-        """A value as it is packed."""
-        place = int(self._first[code - 1])
-        number = int(np.searchsorted(self._starts, place, "right")) - 1
-        return self._shards[number].raw(place - int(self._starts[number]))
+    def raw(self, codes: Ints | Codes) -> list[bytes]:
+        """Values as they are packed."""
+        packed = self._packed
+        bounds = zip(self._starts[codes - 1].tolist(), self._ends[codes - 1].tolist(), strict=True)
+        return [packed[start:end] for start, end in bounds]
 
 
 def unpacked(column: Column, raw: bytes) -> dict[str, Any]:

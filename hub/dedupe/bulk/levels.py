@@ -7,7 +7,7 @@ are looked up once for each.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
@@ -127,7 +127,7 @@ class Scores:
         for at in range(0, len(plan.one), TASK):
             one, other = plan.one[at : at + TASK], plan.other[at : at + TASK]
             codes, places = np.unique(np.concatenate([one, other]), return_inverse=True)
-            values = list(map(raw, codes.tolist()))
+            values = raw(codes)
             ends = np.cumsum([len(value) for value in values])
             left, right = places[: len(one)].astype(np.int32), places[len(one) :].astype(np.int32)
             yield Task(number, b"".join(values), ends, left, right)
@@ -152,14 +152,13 @@ class Weights:
 
     def outcomes(self, compared: Compared) -> Outcomes:
         """Levels and words in one."""
-        levels: Outcomes = compared.levels
         if not len(compared.given):
-            return levels
+            return compared.levels
         numbers = np.array([self._number(word) for word in compared.text], np.uint64)
         given = numbers[compared.given] << np.uint64(_GIVEN_WORD)
         family = numbers[compared.family] << np.uint64(_FAMILY_WORD)
-        levels = levels | given | family
-        return levels
+        found: Outcomes = np.bitwise_or.reduce([compared.levels, given, family])
+        return found
 
     def _number(self, word: str) -> int:
         if not word:
@@ -194,9 +193,3 @@ class Table(NamedTuple):
     row: Codes
     bits: Floats
     weights: Floats
-
-
-def organisations(column: Coded, names: Mapping[bytes, bool]) -> NDArray[np.bool_]:
-    """Which records are an organisation's, by the packed value of their kind."""
-    flags = np.array([False, *(names.get(column.raw(code), False) for code in range(1, column.count))])
-    return flags[column.codes]

@@ -1,0 +1,302 @@
+"""The decision about all records: which are one, what to ask."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from hub.dedupe.bulk.columns import COLUMNS, NOTHING, Coded, Codes, Ints, unpacked
+from hub.dedupe.bulk.join import Flags, Joined, join
+from hub.dedupe.bulk.levels import Floats, Outcomes, Scores, Spread, Table
+from hub.dedupe.bulk.meet import Met, meet
+from hub.dedupe.bulk.parts import Gathered, PairIndex, components, gather
+from hub.dedupe.bulk.shards import Refs, Shard
+from hub.dedupe.cluster import HOPELESS, Member, Merge, Ref, Resolution, Verdict, resolve
+from hub.dedupe.features import ORGANISATION, Features
+from hub.dedupe.weigh import Model
+
+SIDE_BY_SIDE: Final = 16  # records of a component up to which it is decided together with others of its size
+AT_ONCE: Final = 2_000_000  # pairs of records that are weighed side by side
+KIND: Final = next(at for at, column in enumerate(COLUMNS) if column.name == "kind")
+
+Verdicts = Mapping[frozenset[Ref], Verdict]
+
+
+class Component(NamedTuple):
+    """Records that may be one: all that links lead to, and the golden records they have whole.
+
+    pairs  those that met and are promising
+    """
+
+    numbers: list[int]
+    members: list[Member]
+    pairs: list[tuple[Ref, Ref]]
+
+
+class Asked(NamedTuple):
+    """Two records of clusters that might be one, by their numbers; the first has the lower ref."""
+
+    first: int
+    second: int
+    weight_bits: float
+
+
+class Decision(NamedTuple):
+    """What became of all records.
+
+    numbers   of the records, as they were added
+    clusters  for each record the number of one that stands for its cluster
+    goldens   number that stands for a cluster → the golden record it is
+    """
+
+    numbers: Ints
+    clusters: Ints
+    goldens: dict[int, str]
+    merges: list[Merge]
+    asks: list[Asked]
+
+
+class Whole:
+    """All records in columns, and what their pairs come out at."""
+
+    def __init__(self, shards: Sequence[Shard], model: Model, spread: Spread) -> None:
+        sizes = [len(shard.numbers) for shard in shards]
+        starts = np.cumsum([0, *sizes]).tolist()
+        self.model = model
+        self.records = sum(sizes)
+        self.numbers = np.concatenate([shard.numbers for shard in shards])
+        self.refs = Refs(shards)
+        self.goldens = {at + s: g for shard, s in zip(shards, starts, strict=False) for at, g in shard.goldens.items()}
+        self.columns = [Coded([shard.columns[at] for shard in shards], sizes) for at in range(len(COLUMNS))]
+        self._shards = shards
+        self._scores = Scores(self.columns, self._organisations(), model, spread)
+
+    def _organisations(self) -> Flags:
+        kinds = self.columns[KIND]
+        raw = kinds.raw(np.arange(1, kinds.count))
+        flags = [False, *(unpacked(COLUMNS[KIND], value)["kind"] == ORGANISATION for value in raw)]
+        return np.array(flags)[kinds.codes]
+
+    def meet(self, cap: int, telling: int) -> Met:
+        """Pairs that share enough keys."""
+        starts = np.cumsum([0, *(len(shard.numbers) for shard in self._shards)])
+        owners = np.concatenate([s.owners + start for s, start in zip(self._shards, starts, strict=False)])
+        keys = np.concatenate([shard.keys for shard in self._shards])
+        return meet(keys, owners.astype(np.int32), self.records, cap, telling)
+
+    def outcomes(self, first: Codes, second: Codes) -> Outcomes:
+        """What pairs of records come out at."""
+        return self._scores.outcomes(first, second)
+
+    def table(self, outcomes: Outcomes) -> Table:
+        """What outcomes are worth."""
+        return self._scores.weights.table(outcomes)
+
+    def member(self, at: int) -> Member:
+        """A record as the decision sees it."""
+        return Member(self.refs[at], self.goldens.get(at), self.features(at))
+
+    def features(self, at: int) -> Features:
+        """A record's features, unpacked."""
+        parts: dict[str, Any] = {}
+        for column, coded in zip(COLUMNS, self.columns, strict=True):
+            if coded.codes[at]:
+                parts |= unpacked(column, coded.raw(coded.codes[at : at + 1])[0])
+        return NOTHING._replace(**parts)
+
+
+class Linked:
+    """The pairs that met, those of them that are promising, and the components that they make."""
+
+    def __init__(self, whole: Whole, met: Met, judged: Verdicts) -> None:
+        self.whole = whole
+        self.met = met
+        self.outcomes = whole.outcomes(met.first, met.second)
+        table = whole.table(self.outcomes)
+        self.promising: Flags = (table.weights >= whole.model.ask - HOPELESS)[table.row]
+        self.first, self.second = met.first[self.promising], met.second[self.promising]
+        held = self._held_together(judged)
+        first, second = np.concatenate([self.first, held[:, 0]]), np.concatenate([self.second, held[:, 1]])
+        self.label = components(whole.records, first, second)
+        self.gathered = gather(self.label, whole.refs)
+        # records whose component has more to it than what met: golden records, a person's answers
+        self.special = np.zeros(whole.records, bool)
+        self.special[self.label[held.ravel()]] = True
+        self.special[self.label[list(whole.goldens)]] = True
+
+    def _held_together(self, judged: Verdicts) -> Codes:
+        """Records of one golden record, and those that a person has judged together."""
+        links: list[tuple[int, int]] = []
+        of_golden: dict[str, list[int]] = {}
+        for at, golden in sorted(self.whole.goldens.items()):
+            of_golden.setdefault(golden, []).append(at)
+        for members in of_golden.values():
+            links += pairwise(members)
+        if judged:
+            refs = self.whole.refs
+            place = {refs[at]: at for at in range(self.whole.records)}
+            links += [(place[a], place[b]) for a, b in map(tuple, judged) if a in place and b in place]
+        return np.array(links, np.int32).reshape(-1, 2)
+
+    def components(self, which: Ints) -> Iterator[Component]:
+        """Some of the components, by their place in `gathered`."""
+        order = np.argsort(self.label[self.first], kind="stable")
+        first, second = self.first[order], self.second[order]
+        label = self.label[first]
+        starts, sizes = self.gathered.starts[which], self.gathered.sizes[which]
+        wanted = self.label[self.gathered.members[starts]]
+        spans = zip(np.searchsorted(label, wanted), np.searchsorted(label, wanted, "right"), strict=True)
+        refs = self.whole.refs
+        for start, size, (low, high) in zip(starts, sizes, spans, strict=True):
+            members = self.gathered.members[start : start + size].tolist()
+            pairs = zip(first[low:high].tolist(), second[low:high].tolist(), strict=True)
+            yield Component(
+                self.whole.numbers[members].tolist(),
+                [self.whole.member(at) for at in members],
+                [(refs[one], refs[other]) for one, other in pairs],
+            )
+
+    def is_special(self) -> Flags:
+        """Which components have records with golden records or a person's answers."""
+        found: Flags = self.special[self.label[self.gathered.members[self.gathered.starts]]]
+        return found
+
+
+def decide(linked: Linked, verdicts: Verdicts, ages: Mapping[str, Any]) -> Decision:
+    """Side by side what can be, by `hub.dedupe.cluster.resolve` what cannot."""
+    whole, gathered = linked.whole, linked.gathered
+    by_itself = linked.is_special() | (gathered.sizes > SIDE_BY_SIDE)
+    decision = _Decision(whole)
+    plain = Gathered(gathered.members, gathered.starts[~by_itself], gathered.sizes[~by_itself])
+    unsure = decision.side_by_side(linked, plain)
+    number_of = {int(start): at for at, start in enumerate(gathered.starts)}
+    which = np.concatenate([np.flatnonzero(by_itself), np.array([number_of[start] for start in unsure], np.int64)])
+    for component in linked.components(which.astype(np.int64)):
+        decision.one(component, verdicts, ages)
+    return decision.found()
+
+
+class _Decision:
+    """A decision in the making. standing: for each record, by place, one that stands for its cluster."""
+
+    def __init__(self, whole: Whole) -> None:
+        self._whole = whole
+        self._standing = np.arange(whole.records)
+        self._goldens: dict[int, str] = {}
+        self._merges: list[Merge] = []
+        self._asks: list[Asked] = []
+
+    def found(self) -> Decision:
+        numbers = self._whole.numbers
+        for at, golden in self._whole.goldens.items():
+            if self._standing[at] == at:
+                self._goldens.setdefault(int(numbers[at]), golden)
+        self._asks.sort(key=lambda ask: (-ask.weight_bits, ask.first, ask.second))
+        return Decision(numbers, numbers[self._standing], self._goldens, self._merges, self._asks)
+
+    # --- one component by itself ---
+
+    def one(self, component: Component, verdicts: Verdicts, ages: Mapping[str, Any]) -> None:
+        """By the heap of `resolve`."""
+        new = [member for member in component.members if member.golden_id is None]
+        known = [member for member in component.members if member.golden_id is not None]
+        found = resolve(new, known, component.pairs, verdicts, self._whole.model, ages)
+        number = {m.ref: n for m, n in zip(component.members, component.numbers, strict=True)}
+        self._merges += found.merges
+        self._asks += [Asked(number[ask.ref_a], number[ask.ref_b], ask.weight_bits) for ask in found.asks]
+        self._settle(component, found)
+
+    def _settle(self, component: Component, found: Resolution) -> None:
+        places = np.searchsorted(self._whole.numbers, component.numbers).tolist()
+        kept = {merge.lost: merge.kept for merge in found.merges}
+        first: dict[str | int, int] = {}
+        for at, member in zip(places, component.members, strict=True):
+            to = member.golden_id if member.golden_id is not None else found.joins[member.ref]
+            to = kept.get(to, to) if isinstance(to, str) else to
+            standing = first.setdefault(to, at)
+            self._standing[at] = standing
+            if isinstance(to, str):
+                self._goldens[int(self._whole.numbers[standing])] = to
+
+    # --- many components side by side ---
+
+    def side_by_side(self, linked: Linked, plain: Gathered) -> list[int]:
+        """All components of each size; returns where those start that outgrew it."""
+        unsure: list[int] = []
+        rest = _Rest(linked, plain)
+        for size in np.unique(plain.sizes).tolist():
+            starts = plain.starts[plain.sizes == size]
+            step = max(1, AT_ONCE // size**2)
+            for at in range(0, len(starts), step):
+                some = starts[at : at + step]
+                members = plain.members[some[:, None] + np.arange(size)]
+                joined, bits, rows = rest.join(members)
+                unsure += some[joined.is_unsure].tolist()
+                sure = ~joined.is_unsure
+                standing = np.take_along_axis(members, joined.part, axis=1)
+                self._standing[members[sure]] = standing[sure]
+                self._ask(members, joined, bits, rows)
+        return unsure
+
+    def _ask(self, members: Codes, joined: Joined, bits: Floats, rows: Codes) -> None:
+        model = self._whole.model
+        asked = joined.near & (joined.weights >= model.ask) & (joined.weights < model.join)
+        asked &= np.triu(np.ones(asked.shape[1:], bool)) & ~joined.is_unsure[:, None, None]
+        sums = bits.sum(axis=1)
+        for at, one, other in np.argwhere(asked).tolist():
+            left, right = np.flatnonzero(joined.part[at] == one), np.flatnonzero(joined.part[at] == other)
+            pairs = [(sums[rows[at, i, j]], -i, -j) for i in left.tolist() for j in right.tolist()]
+            _, i, j = max(pairs)
+            first, second = sorted((-i, -j))
+            a, b = self._whole.numbers[members[at, [first, second]]].tolist()
+            self._asks.append(Asked(a, b, round(float(joined.weights[at, one, other]), 2)))
+
+
+class _Rest:
+    """Pairs within components: those that met, and the rest, which are compared here."""
+
+    def __init__(self, linked: Linked, plain: Gathered) -> None:
+        self._whole = whole = linked.whole
+        self._met = PairIndex(whole.records, linked.met.first, linked.met.second)
+        self._promising = linked.promising
+        first, second = self._unmet(plain)
+        self._others = PairIndex(whole.records, first, second)
+        self._table = whole.table(np.concatenate([linked.outcomes, whole.outcomes(first, second)]))
+        self._count = len(linked.outcomes)
+
+    def _unmet(self, plain: Gathered) -> tuple[Codes, Codes]:
+        """Pairs of records of one component that did not meet, in order."""
+        found = [np.zeros(0, np.int64)]
+        for size in np.unique(plain.sizes).tolist():
+            members = np.sort(plain.of_size(size), axis=1)
+            one, other = np.triu_indices(size, 1)
+            first, second = members[:, one].ravel(), members[:, other].ravel()
+            unmet = self._met.find(first, second) < 0
+            found.append(first[unmet].astype(np.int64) * self._whole.records + second[unmet])
+        first, second = np.divmod(np.sort(np.concatenate(found)), max(self._whole.records, 1))
+        return first.astype(np.int32), second.astype(np.int32)
+
+    def join(self, members: Codes) -> tuple[Joined, Floats, Codes]:
+        """Components of one size joined; the evidence, and the row of each pair in it."""
+        size = members.shape[1]
+        one, other = np.triu_indices(size, 1)
+        first, second = members[:, one], members[:, other]
+        low, high = np.minimum(first, second), np.maximum(first, second)
+        met = self._met.find(low, high)
+        place = np.where(met >= 0, met, self._count + self._others.find(low, high))
+        rows = np.zeros((len(members), size, size), np.int32)
+        rows[:, one, other] = rows[:, other, one] = self._table.row[place]
+        near = np.zeros(rows.shape, bool)
+        near[:, one, other] = near[:, other, one] = (met >= 0) & self._promising[met]
+        return join(rows, self._table.bits, near, self._barred(members), self._whole.model), self._table.bits, rows
+
+    def _barred(self, members: Codes) -> Flags:
+        """Pairs of one system that never holds a person twice."""
+        refs = self._whole.refs
+        flags = np.array([name in self._whole.model.apart for name in refs.systems])
+        system = refs.system[members]
+        same: Flags = (system[:, :, None] == system[:, None, :]) & flags[system][:, :, None]
+        return same & ~np.eye(members.shape[1], dtype=bool)

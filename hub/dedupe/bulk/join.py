@@ -1,0 +1,130 @@
+"""Joining the records of many components at once, by the rules of `hub.dedupe.cluster`.
+
+Components of one size are laid side by side. In each round every component joins its two strongest parts, as its own
+heap would, so that the order of joins is the same.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hub.dedupe.bulk.columns import Codes
+from hub.dedupe.bulk.levels import Floats
+from hub.dedupe.cluster import MOST_COMPARED
+from hub.dedupe.weigh import CONTACT, FIELDS, OTHER_FAMILY, OTHER_GIVEN, Model
+
+Flags: TypeAlias = NDArray[np.bool_]
+_GIVEN, _FAMILY, _COMPANY = FIELDS.index("given"), FIELDS.index("family"), FIELDS.index("company")
+_CONTACT: Final = list(CONTACT)
+_MEAN: Final = [at for at in range(len(FIELDS)) if at not in CONTACT]
+_NO_WEIGHT: Final = -np.inf
+
+
+class Joined(NamedTuple):
+    """What became of components of one size, all arrays with a row a component.
+
+    part      for each record the place of the first of its part
+    weights   between parts that are left, at the places of their first records
+    near      which parts may be one
+    is_unsure  a part outgrew what is compared of one: to be decided otherwise
+    """
+
+    part: NDArray[np.int64]
+    weights: Floats
+    near: Flags
+    is_unsure: Flags
+
+
+def join(rows: Codes, bits: Floats, near: Flags, barred: Flags, model: Model) -> Joined:
+    """Join what speaks for one person, the strongest first.
+
+    rows    [component, record, record]: row of the pair in `bits`; both halves, the diagonal is not looked at
+    bits    evidence of each field
+    near    pairs that met and are promising
+    barred  pairs that must never come together
+    Records of a component stand in the order of their refs.
+    """
+    table = _Parts(rows, bits, near, barred, model)
+    active = np.arange(len(rows))
+    while len(active):
+        active = table.join_strongest(active)
+    return Joined(table.part, table.weights, table.near, table.is_unsure)
+
+
+class _Parts:
+    """The state of `join`: what speaks for any two parts, at the places of their first records."""
+
+    def __init__(self, rows: Codes, bits: Floats, near: Flags, barred: Flags, model: Model) -> None:
+        components, size = rows.shape[:2]
+        found = bits.T[:, rows]
+        contact = found[_CONTACT]
+        self.model = model
+        self.best = np.where(contact != 0, contact, _NO_WEIGHT)
+        self.total = found[_MEAN]
+        self.count = (self.total != 0).astype(np.int16)
+        self.near = near & ~np.eye(size, dtype=bool)
+        self.barred = barred.copy()
+        self.sizes = np.ones((components, size), np.int16)
+        self.part = np.tile(np.arange(size), (components, 1))
+        self.is_unsure = np.zeros(components, bool)
+        self.weights = weigh(self.best, self.total, self.count, model.prior)
+        self.weights[self.barred] = _NO_WEIGHT
+
+    def join_strongest(self, active: NDArray[np.int64]) -> NDArray[np.int64]:
+        """One join in each of these components; returns those where there was one."""
+        size = self.part.shape[1]
+        open_edges = self.near[active] & (self.weights[active] >= self.model.join)
+        edges = np.where(open_edges, np.round(self.weights[active], 6), _NO_WEIGHT).reshape(len(active), -1)
+        strongest = edges.argmax(axis=1)
+        some = edges[np.arange(len(active)), strongest] > _NO_WEIGHT
+        active, strongest = active[some], strongest[some]
+        if len(active):
+            self._join(active, strongest // size, strongest % size)
+        return active
+
+    def _join(self, at: NDArray[np.int64], one: NDArray[np.int64], other: NDArray[np.int64]) -> None:
+        """The parts at place `other` become one with those before them at place `one`."""
+        self.best[:, at, one] = np.maximum(self.best[:, at, one], self.best[:, at, other])
+        self.total[:, at, one] += self.total[:, at, other]
+        self.count[:, at, one] += self.count[:, at, other]
+        self.near[at, one] |= self.near[at, other]
+        self.near[at, one, one] = self.near[at, one, other] = False
+        self.near[at, other] = False
+        self.near[at, :, other] = False
+        self.barred[at, one] |= self.barred[at, other]
+        for table in (self.best, self.total, self.count):
+            table[:, at, :, one] = np.moveaxis(table[:, at, one], 0, 1)
+        for flags in (self.near, self.barred):
+            flags[at, :, one] = flags[at, one]
+        self.sizes[at, one] += self.sizes[at, other]
+        self.part[at] = np.where(self.part[at] == other[:, None], one[:, None], self.part[at])
+        fresh = weigh(self.best[:, at, one], self.total[:, at, one], self.count[:, at, one], self.model.prior)
+        fresh[self.barred[at, one]] = _NO_WEIGHT
+        self.weights[at, one] = fresh
+        self.weights[at, :, one] = fresh
+        self.is_unsure[at] |= (self.sizes[at, one] > MOST_COMPARED) & self.near[at, one].any(axis=1)
+
+
+def weigh(best: Floats, total: Floats, count: NDArray[np.int16], prior: float) -> Floats:
+    """Bits that speak for two parts being one: contact values by the best pair, the rest by the mean."""
+    found = np.zeros((len(FIELDS), *best.shape[1:]))
+    found[_CONTACT] = np.where(best > _NO_WEIGHT, best, 0.0)
+    found[_MEAN] = total / np.maximum(count, 1)
+    weights = np.zeros(best.shape[1:])
+    for row in found:
+        weights += row
+    return weights + households(found) + prior
+
+
+def households(found: Floats) -> Floats:
+    """`hub.dedupe.weigh.household` of many rows at once; the fields are the first axis."""
+    contact = np.maximum(found[_CONTACT], 0.0)
+    shared = np.zeros(found.shape[1:])
+    for row in contact:
+        shared += row
+    other_person = contact.max(axis=0) - shared - np.maximum(found[_FAMILY], 0.0)
+    other_family = np.where(found[_FAMILY] <= OTHER_FAMILY, -np.maximum(found[_COMPANY], 0.0), 0.0)
+    return np.where(found[_GIVEN] > OTHER_GIVEN, other_family, other_person)
