@@ -315,7 +315,7 @@ def creates_before(tx: Tx, connection: str, at: float, besides: Iterable[str]) -
         " (SELECT 1 FROM record r WHERE r.golden_id = i.golden_id AND r.connection = :c AND r.state NOT IN :*s)",
         c=connection,
         at=at,
-        s=list(besides),
+        s=sorted(map(str, besides)),
     )
     return [r[0] for r in rows]
 

@@ -30,6 +30,9 @@ from hub.sync.link import HOLDING, Link, acknowledge, differs
 ANEW = frozenset({LinkState.LEFT, LinkState.TAKEN_BACK})
 """States of a link that do not stand in the way of a new record: an update never becomes a create otherwise."""
 
+UNSEARCHED = frozenset({Promise.KEYED, Promise.WRITE_ONLY})
+"""Where a create of unknown outcome cannot be looked for."""
+
 WINDOW = 200  # queue rows looked at together
 TRIES = 8  # certain failures before a write is parked
 PASSES = 4  # times a golden record that keeps moving is written in one run
@@ -199,7 +202,7 @@ def _end_creates(hub: Hub, run: Run) -> None:
     what was sent is kept: in a record that is listed late, our values are no claims of the system.
     """
     can = run.route.can
-    if run.shown is None or can.promise not in (Promise.KEYED, Promise.WRITE_ONLY):
+    if run.shown is None or can.promise not in UNSEARCHED:
         return
     with hub.store.read() as tx:
         ended = work.creates_before(tx, run.name, run.shown - run.lease_seconds - can.settle_seconds, ANEW)
@@ -295,7 +298,8 @@ def _decide(
     route, mapping = run.route, run.route.mapping
     there = [x for x in links if x.state in (LinkState.LIVE, LinkState.ARCHIVED)]
     tries = [i for i in pending if not i.record_id]
-    if tries and golden.id not in looked and "intent" not in hub.off:
+    unsure = tries and golden.id not in looked and not (there and route.can.promise in UNSEARCHED)
+    if unsure and "intent" not in hub.off:
         prepared.later.append((golden.id, hub.clock() + max(FIRST_WAIT, route.can.settle_seconds)))
         return
     if not there:

@@ -9,6 +9,7 @@ import pytest
 
 from hub.errors import TransientError
 from hub.model import Op, Outcome, Unreadable, Write
+from hub.sync.plan import make_plan
 from tests.fakes.rig import ADA, Rig
 from tests.fakes.systems import FakeConnector, FakeSystem, can, lost_reply, timed_out
 
@@ -137,9 +138,11 @@ def test_what_is_there_is_brought_up_to_date_while_the_outcome_of_a_create_is_un
     rig.systems["crm"].put("1", job="Director")
     rig.later(20)
     rig.sync("crm")
+    planned = make_plan(rig.hub, {"erp": FakeConnector(erp)}).counts["erp"]
 
     rig.sync("erp")
 
+    assert planned["update there"] == 1
     assert rig.intents("erp") == ["create"]
     assert erp.rows["A"].fields["job"] == "Director"
 
