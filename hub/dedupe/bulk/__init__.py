@@ -13,9 +13,10 @@ from typing import Any, Final
 import numpy as np
 
 from hub.dedupe.bulk.columns import Ints
-from hub.dedupe.bulk.decide import Asked, Component, Decision, Linked, Verdicts, Whole, decide
+from hub.dedupe.bulk.decision import Asked, Decision, decide
 from hub.dedupe.bulk.levels import Spread
 from hub.dedupe.bulk.shards import Records, Shard
+from hub.dedupe.bulk.whole import Component, Linked, Verdicts, Whole
 from hub.dedupe.cluster import Ref
 from hub.dedupe.features import Features
 from hub.dedupe.weigh import DEFAULT, Model

@@ -7,7 +7,7 @@ once for all pairs of records that it serves.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import blake2b
 from marshal import dumps, loads
 from typing import Any, Final, NamedTuple, TypeAlias
@@ -28,15 +28,17 @@ _PLAIN: Final = 2  # of the forms of marshal the one without references: equal v
 class Column(NamedTuple):
     """Fields that are compared together.
 
+    fields  of Features
     levels  fields of a comparison that come from them
     pack    their values in one, of what marshal knows; empty when they say nothing
-    unpack  and back: as arguments of Features
+    unpack  and back: the values in the order of `fields`
     """
 
     name: str
+    fields: tuple[str, ...]
     levels: tuple[str, ...]
     pack: Callable[[Features], Any]
-    unpack: Callable[[Any], dict[str, Any]]
+    unpack: Callable[[Any], tuple[Any, ...]]
 
 
 def _ordered(values: frozenset[str]) -> Words:
@@ -50,28 +52,17 @@ def _pack_names(record: Features) -> Words:
     return (given, family, "" if given or family else " ".join(record.name), record.generation)
 
 
-def _unpack_names(packed: Words) -> dict[str, Any]:
+def _unpack_names(packed: Words) -> tuple[Any, ...]:
     given, family = tuple(packed[0].split()), tuple(packed[1].split())
     name = given + family or tuple(packed[2].split())
-    return {
-        "given": given,
-        "family": family,
-        "name": name,
-        "generation": packed[3],
-        "splits": _splits(given, family, name),
-    }
+    return given, family, name, packed[3], _splits(given, family, name)
 
 
 def _pack_emails(record: Features) -> tuple[Any, ...]:
+    """With the kind where it counts: how alike office addresses are depends on whose they are."""
     if record.roles:
         return (record.kind, _ordered(record.emails), _ordered(record.roles))
-    return _ordered(record.emails)
-
-
-def _unpack_emails(packed: tuple[Any, ...]) -> dict[str, Any]:
-    if len(packed) == 3 and isinstance(packed[1], tuple):
-        return {"kind": packed[0], "emails": frozenset(packed[1]), "roles": frozenset(packed[2])}
-    return {"emails": frozenset(packed)}
+    return ("", _ordered(record.emails), ()) if record.emails else ()
 
 
 def _pack_company(record: Features) -> Words:
@@ -79,25 +70,41 @@ def _pack_company(record: Features) -> Words:
 
 
 COLUMNS: Final = (
-    Column("names", ("given", "family", "generation"), _pack_names, _unpack_names),
-    Column("emails", ("email",), _pack_emails, _unpack_emails),
-    Column("phones", ("phone",), lambda r: _ordered(r.phones), lambda v: {"phones": frozenset(v)}),
+    Column(
+        "names",
+        ("given", "family", "name", "generation", "splits"),
+        ("given", "family", "generation"),
+        _pack_names,
+        _unpack_names,
+    ),
+    Column(
+        "emails",
+        ("kind", "emails", "roles"),
+        ("email",),
+        _pack_emails,
+        lambda v: (v[0], frozenset(v[1]), frozenset(v[2])),
+    ),
+    Column("phones", ("phones",), ("phone",), lambda r: _ordered(r.phones), lambda v: (frozenset(v),)),
     Column(
         "places",
+        ("places",),
         ("address",),
         lambda r: tuple([tuple(place) for place in r.places]),
-        lambda v: {"places": tuple([Place(*place) for place in v])},
+        lambda v: (tuple([Place(*place) for place in v]),),
     ),
-    Column("birth", ("birth",), lambda r: r.birth, lambda v: {"birth": v}),
-    Column("tax", ("tax",), lambda r: _ordered(r.tax), lambda v: {"tax": frozenset(v)}),
+    Column("birth", ("birth",), ("birth",), lambda r: r.birth, lambda v: (v,)),
+    Column("tax", ("tax",), ("tax",), lambda r: _ordered(r.tax), lambda v: (frozenset(v),)),
     Column(
         "company",
+        ("company", "work"),
         ("company",),
         _pack_company,
-        lambda v: {"company": tuple(v[0].split()), "work": frozenset(v[1:])},
+        lambda v: (tuple(v[0].split()), frozenset(v[1:])),
     ),
-    Column("kind", ("kind",), lambda r: r.kind, lambda v: {"kind": v}),
+    Column("kind", ("kind",), ("kind",), lambda r: r.kind, lambda v: (v,)),
 )
+KIND: Final = len(COLUMNS) - 1
+_PLACES: Final = [[Features._fields.index(name) for name in column.fields] for column in COLUMNS]
 
 
 class Values(NamedTuple):
@@ -166,6 +173,11 @@ class Coded:
         return [packed[start:end] for start, end in bounds]
 
 
-def unpacked(column: Column, raw: bytes) -> dict[str, Any]:
-    """A packed value as arguments of Features."""
-    return column.unpack(loads(raw))  # noqa: S302 - made by this very process or its own workers
+def assembled(packed: Iterable[tuple[int, bytes]]) -> Features:
+    """Features of which some columns, by their number, are known; a later one counts more than one before."""
+    values = list(NOTHING)
+    for number, raw in packed:
+        found = COLUMNS[number].unpack(loads(raw))  # noqa: S302 - made by this very process or its own workers
+        for at, value in zip(_PLACES[number], found, strict=True):
+            values[at] = value
+    return Features._make(values)

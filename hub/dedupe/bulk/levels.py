@@ -13,7 +13,7 @@ from typing import Final, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from hub.dedupe.bulk.columns import COLUMNS, NOTHING, Coded, Codes, Ints, unpacked
+from hub.dedupe.bulk.columns import COLUMNS, Coded, Codes, Ints, assembled
 from hub.dedupe.compare import LEVELS, Comparison, compare
 from hub.dedupe.weigh import FIELDS, Model, _rarity, bits, household
 
@@ -62,7 +62,7 @@ Spread: TypeAlias = Callable[[Callable[[Task], Compared], Iterable[Task]], Itera
 def compare_values(task: Task) -> Compared:
     """Each pair of values compared as records that say nothing else."""
     column = COLUMNS[task.column]
-    records = [NOTHING._replace(**unpacked(column, raw)) for raw in _slices(task.packed, task.ends)]
+    records = [assembled([(task.column, raw)]) for raw in _slices(task.packed, task.ends)]
     shifts = [(FIELDS.index(name), _SHIFTS[name]) for name in column.levels]
     found: list[int] = []
     words: dict[str, int] = {"": 0}
