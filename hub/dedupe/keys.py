@@ -14,7 +14,7 @@ from hashlib import blake2b
 from struct import unpack
 from typing import Final
 
-from hub.dedupe.features import ORGANISATION, Features, only_alnum
+from hub.dedupe.features import ORGANISATION, Features
 from hub.dedupe.words import SAME_NAME
 
 _DOUBLED: Final = re.compile(r"(.)\1+", re.DOTALL)
@@ -71,21 +71,18 @@ def _of_organisation(record: Features) -> Iterator[str]:
 def _add_person(record: Features, found: list[str]) -> None:
     names = [word for word in record.name if len(word) > 1]
     forms = [_one_form(word) for word in names]
-    firsts = [_one_form(record.given[0])] if record.given else forms[:1] + forms[-1:]
+    ends = forms[:1] + forms[-1:]
+    firsts = [_one_form(record.given[0])] if record.given else ends
     if record.roles:
         found += [f"role+name:{address} {first}" for address in _ordered(record.roles) for first in firsts]
     if record.birth:
-        found += [f"birth+name:{record.birth} {form}" for form in forms[:4]]
+        found += [f"birth+name:{record.birth} {form}" for form in ends]
     for place in record.places:
         if place.postcode:
-            found += [f"postcode+name:{place.postcode} {form}" for form in forms[:4]]
+            found += [f"postcode+name:{place.postcode} {form}" for form in ends[-1:]]
     if len(forms) > 1:
         _add_name_pairs(record, forms, found)
     found += [f"work+name:{label} {first}" for label in _ordered(record.work) for first in firsts]
-    for address in _ordered(record.emails):
-        local = only_alnum(address.partition("@")[0])
-        if len(local) > 6:
-            found.append(f"local:{local}")
 
 
 def _add_name_pairs(record: Features, forms: list[str], found: list[str]) -> None:
