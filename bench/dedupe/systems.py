@@ -184,14 +184,14 @@ def _mails(record: Written, person: Person) -> list[str]:
     system = record.system
     if not record.happens(system.email):
         return []
-    if record.happens(0.04, "junk"):
+    if record.happens(0.02, "junk"):
         return [record.draw.choice(PLACEHOLDER_MAILS)]
     if person.company and record.happens(0.07, "role_email"):
         return [person.company.office]
     if record.happens(0.07, "email_change"):
         return [_slipped_mail(record, person.old_mail)]
     count = 2 if system.name == "carddav" and record.happens(0.12) else 1
-    mails = person.mails[:count] if count > 1 or record.happens(0.7) else [record.draw.choice(person.mails)]
+    mails = person.mails[:count] if count > 1 or record.happens(0.8) else [record.draw.choice(person.mails)]
     return [_slipped_mail(record, mail) for mail in mails]
 
 
@@ -212,10 +212,10 @@ def _phones(record: Written, person: Person) -> list[str]:
         return []
     if record.happens(0.01, "junk"):
         return [record.draw.choice(PLACEHOLDER_PHONES)]
-    if person.company and record.happens(0.2):
+    if person.company and record.happens(0.15):
         return [_phone(record, person.company.phone)]
     count = 2 if system.name == "carddav" and record.happens(0.25) else 1
-    phones = person.phones[:count] if count > 1 or record.happens(0.7) else [record.draw.choice(person.phones)]
+    phones = person.phones[:count] if count > 1 or record.happens(0.8) else [record.draw.choice(person.phones)]
     return [_phone(record, phone) for phone in phones]
 
 
@@ -279,7 +279,7 @@ def _birth(record: Written, born: str) -> str:
 def _finish(record: Written) -> Written:
     """What happens to a record as a whole: case, accents, width, encoding, junk."""
     system, values = record.system, record.values
-    if not values["company"] and record.happens(0.006, "junk"):
+    if not values["company"] and record.happens(0.02, "junk"):
         values["company"] = record.draw.choice(PLACEHOLDER_TEXTS)
     if system.name == "legacy":
         record.tags.add("upper")
