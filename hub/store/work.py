@@ -312,7 +312,7 @@ def creates_before(tx: Tx, connection: str, at: float, besides: Iterable[str]) -
     """Unresolved creates announced by then, of golden records that have a record there in no state of `besides`."""
     rows = tx.all(
         "SELECT id FROM intent i WHERE connection = :c AND op = 'create' AND record_id IS NULL AND at <= :at AND EXISTS"
-        " (SELECT 1 FROM record r WHERE r.golden_id = i.golden_id AND r.connection = :c AND r.state NOT IN :*s)",
+        " (SELECT 1 FROM record r WHERE r.golden_id = i.golden_id AND r.connection = :c AND NOT (r.state IN :*s))",
         c=connection,
         at=at,
         s=sorted(map(str, besides)),
