@@ -37,9 +37,8 @@ def list_conflicts(
 ) -> None:
     """Open conflicts, newest first. The rule has decided each of them: nothing waits for you."""
     part = Part(limit, skip)
-    state = None if everything else "open"
-    with show.opened(ctx) as store, store.read() as tx:
-        found = lists.conflicts(tx, part, state=state, connection=connection, field=field)
+    state = show.wanted_state(everything)
+    found = show.look(ctx, lambda tx: lists.conflicts(tx, part, state=state, connection=connection, field=field))
     if as_json:
         show.put_list(found)
         return
@@ -67,10 +66,7 @@ def _said(value: object) -> str:
 @app.command("show")
 def show_one(ctx: typer.Context, number: Number, as_json: Json = False) -> None:
     """One conflict: both values, every claim with its time, the difference, and who is told."""
-    with show.opened(ctx) as store, store.read() as tx:
-        found = lists.conflict(tx, number)
-    if found is None:
-        raise ConfigError(f"There is no conflict {number}. See `hub conflicts list`.")
+    found = show.there(show.look(ctx, lambda tx: lists.conflict(tx, number)), "conflict", number, "hub conflicts list")
     if as_json:
         show.put_json(found)
         return

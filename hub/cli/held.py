@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -13,8 +12,7 @@ from rich.table import Table
 from hub.cli import show
 from hub.cli.screen import Json
 from hub.cli.show import All, By, ConnectionOption, Limit, Skip, cell, counts_text, when
-from hub.cli.values import say_value
-from hub.errors import ConfigError
+from hub.cli.values import say_changes
 from hub.store import lists
 from hub.store.lists import Part
 
@@ -56,9 +54,8 @@ def list_holds(
 ) -> None:
     """What waits for a person, newest first."""
     part = Part(limit, skip)
-    state = None if everything else "open"
-    with show.opened(ctx) as store, store.read() as tx:
-        found = lists.holds(tx, part, state=state, connection=connection)
+    state = show.wanted_state(everything)
+    found = show.look(ctx, lambda tx: lists.holds(tx, part, state=state, connection=connection))
     if as_json:
         show.put_list(found)
         return
@@ -84,11 +81,8 @@ def _state(row: HoldRow) -> str:
 def show_one(ctx: typer.Context, number: Number, limit: Limit = 50, skip: Skip = 0, as_json: Json = False) -> None:
     """One hold: counts, reason, and its plan row by row, old → new. --limit and --skip are for the plan."""
     part = Part(limit, skip)
-    with show.opened(ctx) as store, store.read() as tx:
-        hold = lists.hold(tx, number)
-        plan = lists.plan_rows(tx, number, part)
-    if hold is None:
-        raise ConfigError(f"There is no hold {number}. See `hub held list`.")
+    hold, plan = show.look(ctx, lambda tx: (lists.hold(tx, number), lists.plan_rows(tx, number, part)))
+    hold = show.there(hold, "hold", number, "hub held list")
     if as_json:
         show.put_json({"hold": hold, "plan": plan.rows, "more": plan.more})
         return
@@ -111,18 +105,9 @@ def _plan(rows: tuple[PlanRow, ...]) -> Table:
     for row in rows:
         name = row.detail.get("name")
         head = (str(row.number), cell(row.connection), cell(row.op), cell(row.subject), cell(name))
-        for n, line in enumerate(_changes(row.detail) or [("", "", "")]):
+        for n, line in enumerate(say_changes(row.detail)):
             table.add_row(*(head if n == 0 else ("", "", "", "", "")), *map(cell, line))
     return table
-
-
-def _changes(detail: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    """(field, now, then); a question says its evidence instead."""
-    if "evidence" in detail:
-        said = [f"{e['field']}: {e['level']}" for e in detail["evidence"] if isinstance(e, Mapping)]
-        return [(f"{detail.get('bits', 0):+} bits", "; ".join(said), "asked")]
-    fields = detail.get("fields") or {}
-    return [say_value(key, *pair) for key, pair in fields.items() if isinstance(pair, list) and len(pair) == 2]
 
 
 @app.command()

@@ -16,7 +16,7 @@ from rich.table import Table
 from hub.cli.screen import DONE, SET_ASIDE, Chosen, Json, print_json, screen
 from hub.cli.show import cell
 from hub.cli.sync import Connections, chosen
-from hub.cli.values import say_value
+from hub.cli.values import say_changes
 
 if TYPE_CHECKING:
     from hub.sync.plan import Plan
@@ -107,15 +107,7 @@ def _rows(rows: list[dict[str, Any]]) -> Table:
     for row in rows:
         detail = orjson.loads(row["detail"])
         first = [cell(row["subject"]), cell(detail.get("name", ""))]
-        for field, before, after in _lines(detail):
+        for field, before, after in say_changes(detail):
             table.add_row(*first, cell(field), cell(before), cell(after))
             first = [cell(""), cell("")]
     return table
-
-
-def _lines(detail: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    if "evidence" in detail:
-        said = [f"{e['field']}: {e['level']}" for e in detail["evidence"] if isinstance(e, dict)]
-        return [(f"{detail['bits']:+} bits", "; ".join(said), "asked")]
-    fields = detail.get("fields") or {}
-    return [say_value(key, before, after) for key, (before, after) in sorted(fields.items())] or [("", "", "")]

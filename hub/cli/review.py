@@ -12,18 +12,17 @@ from rich.text import Text
 
 from hub.cli import show
 from hub.cli.screen import Json
-from hub.cli.show import All, By, ConnectionOption, Limit, Skip, cell, key_and_value
-from hub.errors import ConfigError
+from hub.cli.show import All, By, ConnectionOption, Limit, Skip, cell, counted, key_and_value
 from hub.model import KIND, base_field, element
 from hub.store import lists
-from hub.store.lists import Listed, Part
+from hub.store.lists import Listed, Part, chance
 
 if TYPE_CHECKING:
-    from hub.store.lists import AskRow
+    from hub.store.lists import AskRate, AskRow
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Possible duplicates, side by side with the evidence; your answer stands for ever.",
+    help="Possible duplicates, side by side with the evidence; your answer stands until you take it back.",
 )
 Numbers = Annotated[list[int], typer.Argument(metavar="NUMBER...", help="Of questions.")]
 FIELDS = {
@@ -39,6 +38,8 @@ FIELDS = {
     "kind": (KIND,),
 }
 """What matching calls a field → the canonical fields it looks at."""
+INSTEAD = {"family": ("full_name",), "company": ("full_name",)}
+"""Where it looks when there is nothing in those."""
 
 
 @app.command("list")
@@ -50,15 +51,20 @@ def list_questions(
     skip: Skip = 0,
     as_json: Json = False,
 ) -> None:
-    """Pairs of records that may be one contact, the likeliest first, with the evidence in bits."""
+    """Pairs of records that may be one contact, those most worth an answer first.
+
+    Worth = how likely the two are one, by their bits, times what that touches: the source records of both sides
+    and the systems they are in. While a question is open, the two stay apart.
+    """
     part = Part(limit, skip)
-    state = None if everything else "open"
-    with show.opened(ctx) as store, store.read() as tx:
-        found = lists.asks(tx, part, state=state, connection=connection)
+    state = show.wanted_state(everything)
+    found, rate = show.look(
+        ctx, lambda tx: (lists.asks(tx, part, state=state, connection=connection), lists.ask_rate(tx))
+    )
     if as_json:
-        show.put_json({"rows": [as_json_row(row) for row in found.rows], "more": found.more})
+        show.put_json({"rows": [as_json_row(row) for row in found.rows], "more": found.more, "rate": rate})
         return
-    _print(show.out(), found, part)
+    _print(show.out(), found, part, rate)
 
 
 def as_json_row(row: AskRow) -> dict[str, Any]:
@@ -73,41 +79,63 @@ def as_json_row(row: AskRow) -> dict[str, Any]:
         }
         for name, link in (("a", row.a), ("b", row.b))
     }
-    evidence = [dict(line) for line in row.evidence]
     return {
         "number": row.number,
         "weight": row.weight,
+        "chance": round(chance(row.weight), 3),
+        "reach": row.reach,
+        "worth": row.worth,
         "at": show.moment(row.at),
         "state": row.state,
-        "evidence": evidence,
+        "evidence": [dict(line) for line in row.evidence],
         **sides,
     }
 
 
-def _print(out: Console, found: Listed[AskRow], part: Part) -> None:
+def _print(out: Console, found: Listed[AskRow], part: Part, rate: AskRate) -> None:
     if not found.rows:
         show.say(out, "There is no open question.")
         return
     for row in found.rows:
         print_question(out, row)
+        show.say(
+            out,
+            cell(f"one contact: hub review same {row.number}    two: hub review different {row.number}", "dim")
+            if row.state == "open"
+            else cell(f"take the answer back: hub review undo {row.number}", "dim"),
+            "",
+        )
     show.say_more(out, found, part)
+    show.say(out, say_rate(rate), "One after the other: hub review work")
 
 
-def print_question(out: Console, row: AskRow) -> None:
+def say_rate(rate: AskRate) -> str:
+    """62 open questions about 117 of 5,000 records (2.3 %)"""
+    share = f" ({rate.concerned / rate.records:.1%})".replace("%", " %") if rate.records else ""
+    asked, there = counted(rate.questions, "open question"), counted(rate.records, "record")
+    return f"{asked} about {rate.concerned:,} of {there}{share}"
+
+
+# --- one question -----------------------------------------------------------------------------------
+
+
+def print_question(out: Console, row: AskRow, place: str = "") -> None:
+    """place: where it stands in the order, "3 of 62"."""
     out.print(
         cell(f"Question {row.number}", "bold")
-        + cell(f"  {row.weight:+.1f} bits (0 and more would be one)", "dim")
+        + cell(f"  {place}" if place else "", "bold")
+        + cell(f"  {row.weight:+.1f} bits: one by {chance(row.weight):.0%}", "dim")
+        + cell(f", touches {row.reach}, worth {row.worth:.1f}", "dim")
         + cell("" if row.state == "open" else f"  answered: {row.state}", "yellow")
     )
     out.print(_side_by_side(row))
-    out.print(cell(f"one contact: hub review same {row.number}    two: hub review different {row.number}", "dim"))
-    out.print()
 
 
 def _side_by_side(row: AskRow) -> Table:
     table = show.table("field", "", "", "comparison", "bits", "", right=["bits"])
-    table.columns[1].header = cell(f"{row.a.connection}:{row.a.external_id} ({row.a.golden_id})")
-    table.columns[2].header = cell(f"{row.b.connection}:{row.b.external_id} ({row.b.golden_id})")
+    table.columns[0].overflow = "ellipsis"
+    table.columns[1].header = _head(row.a)
+    table.columns[2].header = _head(row.b)
     left, right = dict(row.a.opinion().fields), dict(row.b.opinion().fields)
     shown: set[str] = set()
     for line in row.evidence:
@@ -115,8 +143,8 @@ def _side_by_side(row: AskRow) -> Table:
         shown.update(bases)
         table.add_row(
             cell(line["field"]),
-            _values(left, bases),
-            _values(right, bases),
+            _values(left, bases) or _values(left, INSTEAD.get(line["field"], ())),
+            _values(right, bases) or _values(right, INSTEAD.get(line["field"], ())),
             cell(line["level"]),
             f"{line['bits']:+.1f}",
             show.bar(float(line["bits"])),
@@ -124,21 +152,44 @@ def _side_by_side(row: AskRow) -> Table:
     for base in _bases(left, right):
         if base not in shown:
             table.add_row(cell(base, "dim"), _values(left, [base]), _values(right, [base]), "", "", "")
+    _add_sum(table, row)
     return table
 
 
+def _head(link: Any) -> Text:
+    return Text("\n").join([cell(f"{link.connection}:{link.external_id}"), cell(link.golden_id, "dim")])
+
+
+def _add_sum(table: Table, row: AskRow) -> None:
+    """What makes the lines add up to the weight on which the golden records were judged."""
+    rest = row.weight - sum(float(line["bits"]) for line in row.evidence)
+    if abs(rest) >= 0.05:
+        words = cell("prior, household, other records", "dim")
+        table.add_row(cell("the rest"), "", "", words, f"{rest:+.1f}", show.bar(rest))
+    total = cell(f"{row.weight:+.1f}", "bold")
+    table.add_row(
+        cell("all in all", "bold"), "", "", cell("0 and more would be one", "dim"), total, show.bar(row.weight)
+    )
+
+
 def _bases(*sides: Mapping[str, Any]) -> list[str]:
-    """Fields of either side, consents and what matching has no line for included."""
-    return sorted({base_field(key) for fields in sides for key in fields if base_field(key) != "consents"})
+    """Fields in which either side says something; consents are shown by `hub contacts show`."""
+    said = {base_field(key) for fields in sides for key, value in fields.items() if value is not None}
+    return sorted(said - {"consents"})
 
 
 def _values(fields: Mapping[str, Any], bases: Sequence[str]) -> Text:
     found = [
-        key_and_value(key, value)[1] if base_field(key) == "addresses" else cell(element(key) if "/" in key else value)
-        for key, value in sorted(fields.items())
-        if base_field(key) in bases and value is not None
+        _value(key, value) for key, value in sorted(fields.items()) if base_field(key) in bases and value is not None
     ]
     return Text("\n").join(found)
+
+
+def _value(key: str, value: Any) -> Text:
+    if base_field(key) != "addresses":
+        return cell(element(key) if "/" in key else value)
+    parts = [value.get(name) for name in ("street", "postcode", "locality", "region", "country")]
+    return cell(", ".join(str(part) for part in parts if part)) if any(parts) else key_and_value(key, value)[1]
 
 
 @app.command("show")
@@ -146,36 +197,80 @@ def show_one(
     ctx: typer.Context, number: Annotated[int, typer.Argument(metavar="NUMBER")], as_json: Json = False
 ) -> None:
     """One question."""
-    with show.opened(ctx) as store, store.read() as tx:
-        found = lists.ask(tx, number)
-    if found is None:
-        raise ConfigError(f"There is no question {number}. See `hub review list`.")
+    found = show.there(show.look(ctx, lambda tx: lists.ask(tx, number)), "question", number, "hub review list")
     if as_json:
         show.put_json(as_json_row(found))
-    else:
-        print_question(show.out(), found)
+        return
+    out = show.out()
+    print_question(out, found)
+    names = " ".join(f"{x.connection}:{x.external_id}" for x in (found.a, found.b))
+    show.say(
+        out,
+        cell(f"one contact: hub review same {number}    two: hub review different {number}", "dim"),
+        cell(f"all that matching says of them: hub dedupe explain {names}", "dim"),
+    )
+
+
+# --- answers ----------------------------------------------------------------------------------------
+
+
+@app.command()
+def work(
+    ctx: typer.Context,
+    connection: ConnectionOption = None,
+    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Stop after so many questions.")] = None,
+    by: By = None,
+) -> None:
+    """Answer the open questions one after the other, those most worth it first.
+
+    Keys: s same, d different, k skip, u undo the last one, q quit. On a terminal a key is enough; otherwise they
+    are read from the input, as letters or words. Every answer is saved at once.
+    """
+    from hub.cli.review_work import Sitting, keys
+
+    who = show.person(by)
+    with show.opened_hub(ctx) as hub:
+        with hub.store.read() as tx:
+            numbers = lists.ask_numbers(tx, connection=connection)[:limit]
+        if not numbers:
+            show.say(show.out(), "There is no open question.")
+            return
+        Sitting(hub, numbers, who, show.out(), keys()).run()
+        with hub.store.read() as tx:
+            show.say(show.out(), say_rate(lists.ask_rate(tx)))
 
 
 @app.command()
 def same(ctx: typer.Context, numbers: Numbers, by: By = None) -> None:
-    """They are one contact: merged now, whatever the model says. `different` takes it back."""
+    """They are one contact: merged now, whatever the model says. `undo` takes it back."""
     _answer(ctx, numbers, "same", by)
 
 
 @app.command()
 def different(ctx: typer.Context, numbers: Numbers, by: By = None) -> None:
-    """They are two: kept apart for ever, and taken apart if they were one. `same` takes it back."""
+    """They are two: kept apart for ever, and taken apart if they were one. `undo` takes it back."""
     _answer(ctx, numbers, "different", by)
 
 
-def _answer(ctx: typer.Context, numbers: Sequence[int], verdict: str, by: str | None) -> None:
+@app.command()
+def undo(ctx: typer.Context, numbers: Numbers, by: By = None) -> None:
+    """Take answers back: what they did is undone, and the model decides again.
+
+    The question is open again, unless the model takes the two for one without being told.
+    """
+    from hub.cli.review_work import say_taken_back
     from hub.sync import people
 
     who = show.person(by)
     with show.opened_hub(ctx) as hub:
         for number in dict.fromkeys(numbers):
-            home = people.answer(hub, number, verdict, who)
-            with hub.store.read() as tx:
-                row = lists.ask(tx, number)
-            apart = f"{row.a.golden_id} and {row.b.golden_id} stay two" if row else "they stay two"
-            show.say(show.out(), f"Question {number}: {f'one contact, {home}' if verdict == 'same' else apart}.")
+            show.say(show.out(), say_taken_back(number, people.take_back(hub, number, who)))
+
+
+def _answer(ctx: typer.Context, numbers: Sequence[int], verdict: str, by: str | None) -> None:
+    from hub.cli.review_work import answer
+
+    who = show.person(by)
+    with show.opened_hub(ctx) as hub:
+        for number in dict.fromkeys(numbers):
+            show.say(show.out(), f"Question {number}: {answer(hub, number, verdict, who)}.")

@@ -10,12 +10,12 @@ import getpass
 import re
 import sys
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from enum import Enum
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar
 
 import orjson
 import typer
@@ -30,9 +30,10 @@ from hub.store.lists import Listed, Part
 
 if TYPE_CHECKING:
     from hub.config import HubConfig
-    from hub.store.db import Store
+    from hub.store.db import Store, Tx
     from hub.sync.engine import Hub
 
+T = TypeVar("T")
 BAR = 12  # characters of the longest bar
 MOST_BITS = 12.0  # bits of the longest bar
 HARMFUL = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
@@ -199,6 +200,24 @@ def opened(ctx: typer.Context) -> Iterator[Store]:
         yield store
     finally:
         store.close()
+
+
+def look(ctx: typer.Context, query: Callable[[Tx], T]) -> T:
+    """What a query finds in the store, which is closed again."""
+    with opened(ctx) as store, store.read() as tx:
+        return query(tx)
+
+
+def there(found: T | None, what: str, number: int, listing: str) -> T:
+    """What was found. ConfigError when it never was."""
+    if found is None:
+        raise ConfigError(f"There is no {what} {number}. See `{listing}`.")
+    return found
+
+
+def wanted_state(everything: bool) -> str | None:
+    """The state of the rows of a work list: those that wait for a person, or all."""
+    return None if everything else "open"
 
 
 @contextmanager

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
+
+
+def say_changes(detail: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """(field, now, then) of a row of a plan; a question says its evidence instead."""
+    if "evidence" in detail:
+        said = [f"{e['field']}: {e['level']}" for e in detail["evidence"] if isinstance(e, Mapping)]
+        return [(f"{detail.get('bits', 0):+} bits", "; ".join(said), "asked")]
+    fields = detail.get("fields") or {}
+    pairs = [(key, pair) for key, pair in sorted(fields.items()) if isinstance(pair, list) and len(pair) == 2]
+    return [say_value(key, *pair) for key, pair in pairs] or [("", "", "")]
 
 
 def say_value(key: str, before: Any, after: Any) -> tuple[str, str, str]:

@@ -5,6 +5,7 @@ A list comes as one part of it with the number of rows that follow.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -143,7 +144,10 @@ def _conflict(row: Row) -> ConflictRow:
 
 @dataclass(frozen=True, slots=True)
 class AskRow:
-    """A question: are these two source records one? Evidence in bits, with the fields it comes from."""
+    """A question: are these two source records one? Evidence in bits, with the fields it comes from.
+
+    worth  what a right answer is worth, see `worth_of`; reach: source records and systems of both sides
+    """
 
     number: int
     weight: float
@@ -152,9 +156,32 @@ class AskRow:
     evidence: tuple[dict[str, Any], ...]
     a: Link
     b: Link
+    worth: float
+    reach: int
+
+
+@dataclass(frozen=True, slots=True)
+class AskRate:
+    """How much is asked: open questions, source records they are about, and all that there are."""
+
+    questions: int
+    concerned: int
+    records: int
 
 
 _ASK = "id, weight, at, state, evidence, record_a, record_b"
+_PAIR = "ask JOIN record a ON a.id = ask.record_a JOIN record b ON b.id = ask.record_b"
+_THERE = "state IN ('live', 'archived', 'absent', 'doomed')"
+
+
+def chance(bits: float) -> float:
+    """How likely two records are one, by their weight: 0 bits are even odds."""
+    return 1.0 / (1.0 + math.pow(2.0, -max(-40.0, min(40.0, bits))))
+
+
+def worth_of(bits: float, reach: int) -> float:
+    """While a question is open the two stay apart. That is wrong with `chance`, and in `reach` places."""
+    return chance(bits) * reach
 
 
 def asks(
@@ -164,19 +191,51 @@ def asks(
     state: str | None = "open",
     connection: str | None = None,
 ) -> Listed[AskRow]:
-    """The likeliest first. connection: one of the two records is of it."""
+    """Those most worth an answer first. connection: one of the two records is of it."""
+    numbers = ask_numbers(tx, state=state, connection=connection)
+    chosen = numbers[part.skip : part.skip + part.limit]
+    rows = {row[0]: row for row in tx.all(f"SELECT {_ASK} FROM ask WHERE id IN :*ids", ids=chosen)}
+    found = _asks(tx, [rows[n] for n in chosen])
+    return Listed(found, max(0, len(numbers) - part.skip - len(chosen)))
+
+
+def ask_numbers(tx: Tx, *, state: str | None = "open", connection: str | None = None) -> list[int]:
+    """Numbers of questions, those most worth an answer first."""
     where, params = _where(
         {
-            "state = ?": state,
+            "ask.state = ?": state,
             # a merge for another reason has answered it
-            "(state <> ? OR (SELECT golden_id FROM record WHERE id = record_a)"
-            " <> (SELECT golden_id FROM record WHERE id = record_b))": "open",
-            "EXISTS (SELECT 1 FROM record r WHERE r.id IN (ask.record_a, ask.record_b)"
-            " AND r.connection = ?)": connection,
+            "(ask.state <> ? OR a.golden_id <> b.golden_id)": "open",
+            "? IN (a.connection, b.connection)": connection,
         }
     )
-    rows, more = page(tx, _ASK, f"FROM ask {where}", "weight DESC, id", part, params)
-    return Listed(_asks(tx, rows), more)
+    found = tx.all(f"SELECT ask.id, ask.weight, a.golden_id, b.golden_id FROM {_PAIR} {where}", **params)
+    reach = _reach(tx, [(r[2], r[3]) for r in found])
+    return [r[0] for r in sorted(found, key=lambda r: (-worth_of(r[1], reach[r[2], r[3]]), r[0]))]
+
+
+def _reach(tx: Tx, homes: Iterable[tuple[str, str]]) -> dict[tuple[str, str], int]:
+    """Two golden ids → source records that are there, and the systems they are in, counted together."""
+    pairs = set(homes)
+    records: dict[str, dict[str, int]] = {}
+    for golden_id, connection, n in tx.all(
+        f"SELECT golden_id, connection, count(*) FROM record WHERE golden_id IN :*ids AND {_THERE}"
+        " GROUP BY golden_id, connection",
+        ids=sorted({g for pair in pairs for g in pair}),
+    ):
+        records.setdefault(golden_id, {})[connection] = int(n)
+    found = {}
+    for one, other in pairs:
+        here, there = records.get(one, {}), records.get(other, {})
+        found[one, other] = sum(here.values()) + sum(there.values()) + len(here.keys() | there.keys())
+    return found
+
+
+def ask_rate(tx: Tx) -> AskRate:
+    """How much of all there is a person is asked about."""
+    rows = tx.all(f"SELECT record_a, record_b FROM {_PAIR} WHERE ask.state = 'open' AND a.golden_id <> b.golden_id")
+    there = tx.one(f"SELECT count(*) FROM record WHERE {_THERE}")
+    return AskRate(len(rows), len({n for row in rows for n in row}), int(there[0]) if there else 0)
 
 
 def ask(tx: Tx, number: int) -> AskRow | None:
@@ -187,11 +246,15 @@ def ask(tx: Tx, number: int) -> AskRow | None:
 def _asks(tx: Tx, rows: Iterable[Sequence[Any]]) -> tuple[AskRow, ...]:
     rows = list(rows)
     links = db.links_by_id(tx, {n for r in rows for n in (r[5], r[6])})
-    return tuple(
-        AskRow(r[0], r[1], r[2], r[3], tuple(map(_evidence, loads(r[4]))), links[r[5]], links[r[6]])
-        for r in rows
-        if r[5] in links and r[6] in links
-    )
+    rows = [r for r in rows if r[5] in links and r[6] in links]
+    sides = [(links[r[5]], links[r[6]]) for r in rows]
+    reach = _reach(tx, [(a.golden_id, b.golden_id) for a, b in sides])
+    found = []
+    for (number, weight, at, state, evidence, _, _), (a, b) in zip(rows, sides, strict=True):
+        touched = reach[a.golden_id, b.golden_id]
+        lines = tuple(map(_evidence, loads(evidence)))
+        found.append(AskRow(number, weight, at, state, lines, a, b, round(worth_of(weight, touched), 2), touched))
+    return tuple(found)
 
 
 def _evidence(line: Any) -> dict[str, Any]:

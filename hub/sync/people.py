@@ -153,10 +153,11 @@ class TakenBack:
         return self.homes[0] == self.homes[1]
 
 
-def take_back(hub: Hub, ask_id: int, person: str) -> TakenBack:
-    """Forget the answer to a question: what it did is undone, and the model decides again.
+def take_back(hub: Hub, ask_id: int, person: str, *, decide: bool = True) -> TakenBack:
+    """Forget the answer to a question: what it did is undone, and the question is open again.
 
-    The question is open again unless the model takes the two for one. ConfigError when it has no answer.
+    decide  the model decides at once, and may take the two for one; else when one of them changes
+    ConfigError when the question has no answer.
     """
     with hub.store.write() as tx:
         a, b = _asked(tx, ask_id)
@@ -171,7 +172,8 @@ def take_back(hub: Hub, ask_id: int, person: str) -> TakenBack:
         tx.run("UPDATE ask SET state = 'open' WHERE id = :i", i=ask_id)
         if a.golden_id != b.golden_id:
             _mark_questions(tx, a.golden_id, b.golden_id, "settled", "open")
-        _decide_again(_clusters(hub, tx), a, b)
+        if decide:
+            _decide_again(_clusters(hub, tx), a, b)
         a, b = _asked(tx, ask_id)
         return TakenBack(said, (a.golden_id, b.golden_id))
 

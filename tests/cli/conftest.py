@@ -17,12 +17,12 @@ class Answer:
 
 @pytest.fixture
 def hub(tmp_path, monkeypatch):
-    """Runs `hub ARGS…` and gives back what it said."""
+    """Runs `hub ARGS…` and gives back what it said; `typed` is piped into it."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("HUB_CONFIG", raising=False)
 
-    def run(*args: str) -> Answer:
-        result = CliRunner().invoke(app, list(args))
+    def run(*args: str, typed: str | None = None) -> Answer:
+        result = CliRunner().invoke(app, list(args), input=typed)
         return Answer(result.exit_code, result.stdout, result.stderr)
 
     return run
