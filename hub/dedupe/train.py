@@ -1,0 +1,239 @@
+"""What comparisons are worth in the user's own contacts, learnt without labels.
+
+All pairs of records are a mixture of those that are one person and those that are two. Expectation-maximisation
+finds the mixture: the present weights say how likely each sampled pair is one person; how often each level comes out
+on either side gives new weights; and again, until nothing moves. Two strata make the sample: pairs that share a
+blocking key, where nearly all of one person are found, and pairs drawn at random, which say how often a level comes
+out for two people by chance.
+
+Weights stay near those the training starts from, the nearer the less the sample says: each new weight is the mean of
+the two, weighted by how surely each is known. Answers of people then sharpen the result (`hub.dedupe.sharpen`).
+
+Source: Winkler 1988, Using the EM Algorithm for Weight Computation in the Fellegi-Sunter Model of Record Linkage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from math import log2
+from typing import Final, NamedTuple
+
+from hub.dedupe.compare import LEVELS, Comparison, compare
+from hub.dedupe.features import ORGANISATION, Features
+from hub.dedupe.weigh import FIELDS, USUAL_SHARE, Bits, Model, bits, household
+from hub.dedupe.words import COMMON_NAMES
+
+ROUNDS: Final = 25  # of expectation and maximisation, at most
+STILL: Final = 0.02  # bits: weights that move less have settled
+LEEWAY: Final = 9.0  # bits squared: how far the weights of other contacts lie from those shipped
+TOGETHER: Final = 4.0
+"""Bits squared. What two records agree on comes in bundles (a household shares its address, phone and e-mail at
+once), and a sum counts a bundle several times. The weights shipped allow for that, those learnt cannot: however many
+pairs say so, a learnt weight of an agreement is not known better than this. Contradictions do not come in bundles."""
+CLUMPED: Final = 10.0  # records of one firm or import come out alike: so many pairs say as much as one
+NATS: Final = 0.4805  # ln(2) squared: variances of logarithms into bits squared
+FIXED: Final = frozenset(("kind",))  # whether it is a person is no matter of chance
+SEEN_OFTEN: Final = 5  # records with a word in their name from which its share is kept
+SHARE_TRUST: Final = 500.0  # records that say as much of a word as what is shipped
+COMMON_SHARE: Final = 4 * USUAL_SHARE  # of the words shipped as common
+
+
+class Compared(NamedTuple):
+    """Two records that were compared. organisations: which of the two tables weighs them"""
+
+    levels: Comparison
+    organisations: bool
+
+
+@dataclass
+class Sample:
+    """Pairs of the user's records, a bounded number of each kind.
+
+    met        pairs that share a blocking key → how many, each counted by the inverse of its chance to be drawn
+    strangers  pairs drawn at random that share no key → how many
+    met_total  pairs among all records that share a key
+    all_total  pairs among all records
+    answers    (pair, whether a person said "same")
+    """
+
+    met: dict[Compared, float] = field(default_factory=dict)
+    strangers: dict[Compared, float] = field(default_factory=dict)
+    met_total: float = 0.0
+    all_total: float = 0.0
+    answers: list[tuple[Compared, bool]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """share  of the pairs that share a key, how many are one person by the model"""
+
+    model: Model
+    rounds: int
+    share: float
+
+
+def compared(a: Features, b: Features) -> Compared:
+    return Compared(compare(a, b), ORGANISATION in (a.kind, b.kind))
+
+
+def train(sample: Sample, start: Model) -> Trained:
+    """The model that explains the sample best, near the one it starts from. Answers are not looked at."""
+    pairs = _weighted(sample)
+    model, rounds, share = start, 0, 0.0
+    while pairs and rounds < ROUNDS:
+        rounds += 1
+        tallies = _Tallies(pairs, model)
+        share = tallies.share
+        before, model = model, _maximised(tallies, start)
+        if _moved(before, model) < STILL:
+            break
+    return Trained(model, rounds, share)
+
+
+def shares(words: Mapping[str, int], records: int) -> dict[str, float]:
+    """Word of a name → share of people who bear it, for words that enough of the records have.
+
+    words    word → how many of `records` names have it
+    """
+    found = {}
+    for word, count in sorted(words.items()):
+        if count >= SEEN_OFTEN:
+            shipped = COMMON_SHARE if word in COMMON_NAMES else USUAL_SHARE
+            found[word] = round((count + SHARE_TRUST * shipped) / (records + SHARE_TRUST), 6)
+    return found
+
+
+def weigh_pair(pair: Compared, model: Model) -> float:
+    """Bits that two records are one, prior included."""
+    found = bits(pair.levels, model, organisations=pair.organisations)
+    return sum(found) + household(found) + model.prior
+
+
+def chance(weight_bits: float) -> float:
+    """The probability that goes with a weight."""
+    return 0.0 if weight_bits < -60 else 1.0 / (1.0 + 2.0 ** -min(weight_bits, 60.0))
+
+
+# --- expectation ------------------------------------------------------------------------------------
+
+
+class _Weighted(NamedTuple):
+    """weight  how many of all pairs it stands for; drawn: of how many that were drawn"""
+
+    pair: Compared
+    weight: float
+    drawn: float
+    met: bool
+
+
+def _weighted(sample: Sample) -> list[_Weighted]:
+    unmet = max(sample.all_total - sample.met_total, 0.0)
+    found = []
+    for stratum, of, met in ((sample.met, sample.met_total, True), (sample.strangers, unmet, False)):
+        drawn = sum(stratum.values())
+        found += [_Weighted(pair, n * of / drawn, n, met) for pair, n in sorted(stratum.items())]
+    return found
+
+
+class _Cell:
+    """How often a level came out: the number of pairs it stands for, and the variance of that number."""
+
+    __slots__ = ("number", "variance")
+
+    def __init__(self) -> None:
+        self.number = 0.0
+        self.variance = 0.0
+
+    def add(self, number: float, unit: float) -> None:
+        self.number += number
+        self.variance += number * unit
+
+    def doubt(self) -> float:
+        """Variance of the number's logarithm, in bits squared."""
+        return CLUMPED * self.variance / self.number**2 / NATS
+
+
+class _Tallies:
+    """Levels of one person's pairs and of two people's, by table, field and level."""
+
+    def __init__(self, pairs: Sequence[_Weighted], model: Model) -> None:
+        tables = range(len(model.rows))
+        self.same = [[[_Cell() for _ in LEVELS[name]] for name in FIELDS] for _ in tables]
+        self.other = [[[_Cell() for _ in LEVELS[name]] for name in FIELDS] for _ in tables]
+        self.others = [[0.0] * len(FIELDS) for _ in tables]
+        self.unit = min((p.weight / p.drawn for p in pairs if p.met), default=1.0)
+        self.matches = self.all = met = matches_met = 0.0
+        for weighted in pairs:
+            matches = self._add(weighted, model)
+            self.matches += matches
+            self.all += weighted.weight
+            if weighted.met:
+                met += weighted.weight
+                matches_met += matches
+        self.share = matches_met / met if met else 0.0
+
+    def _add(self, weighted: _Weighted, model: Model) -> float:
+        """Takes a pair in; how many matches it stands for."""
+        pair, table = weighted.pair, weighted.pair.organisations
+        found = bits(pair.levels, model, organisations=table)
+        matches = weighted.weight * chance(sum(found) + household(found) + model.prior)
+        unit = weighted.weight / weighted.drawn
+        rest = weighted.weight - matches
+        for at, level in enumerate(pair.levels.levels()):
+            if level:
+                self.same[table][at][level].add(matches, unit)
+                # what a rare name adds by itself must not go into the weight of its level again
+                beyond = 2.0 ** (found[at] - model.rows[table][at][level])
+                self.other[table][at][level].add(rest * beyond, unit)
+                self.others[table][at] += rest
+        return matches
+
+
+# --- maximisation -----------------------------------------------------------------------------------
+
+
+def _maximised(tallies: _Tallies, start: Model) -> Model:
+    persons, organisations = (
+        {name: _row(tallies, table, at, start.rows[table][at]) for at, name in enumerate(FIELDS)} for table in (0, 1)
+    )
+    matches = max(tallies.matches, 0.5 * tallies.unit)
+    prior = log2(matches) - log2(max(tallies.all - matches, 0.5 * tallies.unit))
+    doubt = CLUMPED * tallies.unit / matches / NATS + TOGETHER
+    return replace(start, persons=persons, organisations=organisations, prior=_mean(start.prior, prior, doubt))
+
+
+def _row(tallies: _Tallies, table: int, at: int, shipped: Bits) -> Bits:
+    """New weights of a field. One that is not weighed in this table stays so."""
+    if not is_learnt(FIELDS[at], shipped):
+        return shipped
+    same, other = tallies.same[table][at], tallies.other[table][at]
+    all_same = sum(cell.number for cell in same)
+    all_other = tallies.others[table][at]
+    if not all_same or not all_other:
+        return shipped
+    found = [0.0]
+    for level in range(1, len(shipped)):
+        for cell in (same[level], other[level]):
+            cell.add(0.5 * tallies.unit, tallies.unit)  # never seen is not the same as never
+        learnt = log2(same[level].number / all_same) - log2(other[level].number / all_other)
+        doubt = same[level].doubt() + other[level].doubt()
+        found.append(_mean(shipped[level], learnt, doubt + TOGETHER * (shipped[level] > 0)))
+    return tuple(found)
+
+
+def is_learnt(name: str, weights: Bits) -> bool:
+    return name not in FIXED and any(weights)
+
+
+def _mean(shipped: float, learnt: float, doubt: float) -> float:
+    """Of two weights, each counted by how surely it is known. doubt: variance of the learnt one, bits squared"""
+    return round(shipped + LEEWAY / (LEEWAY + doubt) * (learnt - shipped), 3)
+
+
+def _moved(one: Model, other: Model) -> float:
+    return max(abs(a - b) for a, b in zip(_flat(one), _flat(other), strict=True))
+
+
+def _flat(model: Model) -> list[float]:
+    return [model.prior, *(weight for table in model.rows for row in table for weight in row)]
