@@ -26,6 +26,8 @@ __all__ = ["Asked", "Bulk", "Component", "Decision", "Records", "Shard"]
 KEY_CAP: Final = 50  # records that share a key before it is hot, as in the store
 TELLING: Final = 8  # records that share a key up to which it brings two of them together by itself
 
+SHARD: Final = 30_000  # records whose features are kept as they are before they are packed
+
 
 class Bulk:
     """All records of a load, and the decision about them.
@@ -48,6 +50,8 @@ class Bulk:
     def add(self, number: int, golden: str | None, record: Features, keys: Sequence[int], ref: Ref) -> None:
         """One record. Numbers rise."""
         self._open.add(number, golden, record, keys, ref)
+        if len(self._open) >= SHARD:
+            self._close()
 
     def take(self, shard: Shard) -> None:
         """Records read elsewhere; their numbers come after those of all before."""

@@ -10,6 +10,7 @@ from array import array
 from collections.abc import Callable, Iterable, Sequence
 from hashlib import blake2b
 from marshal import dumps, loads
+from operator import attrgetter
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
@@ -30,26 +31,28 @@ class Column(NamedTuple):
 
     fields  of Features
     levels  fields of a comparison that come from them
-    pack    their values in one, of what marshal knows; empty when they say nothing
+    value   all of them in one; nothing when they say nothing
+    pack    a value in a form that marshal knows
     unpack  and back: the values in the order of `fields`
     """
 
     name: str
     fields: tuple[str, ...]
     levels: tuple[str, ...]
-    pack: Callable[[Features], Any]
+    value: Callable[[Features], Any]
+    pack: Callable[[Any], Any]
     unpack: Callable[[Any], tuple[Any, ...]]
 
 
-def _ordered(values: frozenset[str]) -> Words:
-    return tuple(sorted(values)) if len(values) > 1 else tuple(values)
+def _names(record: Features) -> tuple[Any, ...] | None:
+    if record.name or record.generation:
+        return record.given, record.family, record.name, record.generation
+    return None
 
 
-def _pack_names(record: Features) -> Words:
-    if not record.name and not record.generation:
-        return ()
-    given, family = " ".join(record.given), " ".join(record.family)
-    return (given, family, "" if given or family else " ".join(record.name), record.generation)
+def _pack_names(value: tuple[Words, Words, Words, str]) -> Words:
+    given, family, name, generation = value
+    return (" ".join(given), " ".join(family), "" if given or family else " ".join(name), generation)
 
 
 def _unpack_names(packed: Words) -> tuple[Any, ...]:
@@ -58,15 +61,15 @@ def _unpack_names(packed: Words) -> tuple[Any, ...]:
     return given, family, name, packed[3], _splits(given, family, name)
 
 
-def _pack_emails(record: Features) -> tuple[Any, ...]:
+def _emails(record: Features) -> tuple[Any, ...] | None:
     """With the kind where it counts: how alike office addresses are depends on whose they are."""
     if record.roles:
-        return (record.kind, _ordered(record.emails), _ordered(record.roles))
-    return ("", _ordered(record.emails), ()) if record.emails else ()
+        return record.kind, record.emails, record.roles
+    return ("", record.emails, record.roles) if record.emails else None
 
 
-def _pack_company(record: Features) -> Words:
-    return (" ".join(record.company), *_ordered(record.work)) if record.company or record.work else ()
+def _work(record: Features) -> tuple[Any, ...] | None:
+    return (record.company, record.work) if record.company or record.work else None
 
 
 COLUMNS: Final = (
@@ -74,6 +77,7 @@ COLUMNS: Final = (
         "names",
         ("given", "family", "name", "generation", "splits"),
         ("given", "family", "generation"),
+        _names,
         _pack_names,
         _unpack_names,
     ),
@@ -81,71 +85,73 @@ COLUMNS: Final = (
         "emails",
         ("kind", "emails", "roles"),
         ("email",),
-        _pack_emails,
-        lambda v: (v[0], frozenset(v[1]), frozenset(v[2])),
+        _emails,
+        lambda value: (value[0], sorted(value[1]), sorted(value[2])),
+        lambda packed: (packed[0], frozenset(packed[1]), frozenset(packed[2])),
     ),
-    Column("phones", ("phones",), ("phone",), lambda r: _ordered(r.phones), lambda v: (frozenset(v),)),
+    Column("phones", ("phones",), ("phone",), attrgetter("phones"), sorted, lambda packed: (frozenset(packed),)),
     Column(
         "places",
         ("places",),
         ("address",),
-        lambda r: tuple([tuple(place) for place in r.places]),
-        lambda v: (tuple([Place(*place) for place in v]),),
+        attrgetter("places"),
+        lambda value: list(map(tuple, value)),
+        lambda packed: (tuple([Place(*place) for place in packed]),),
     ),
-    Column("birth", ("birth",), ("birth",), lambda r: r.birth, lambda v: (v,)),
-    Column("tax", ("tax",), ("tax",), lambda r: _ordered(r.tax), lambda v: (frozenset(v),)),
+    Column("birth", ("birth",), ("birth",), attrgetter("birth"), str, lambda packed: (packed,)),
+    Column("tax", ("tax",), ("tax",), attrgetter("tax"), sorted, lambda packed: (frozenset(packed),)),
     Column(
         "company",
         ("company", "work"),
         ("company",),
-        _pack_company,
-        lambda v: (tuple(v[0].split()), frozenset(v[1:])),
+        _work,
+        lambda value: (" ".join(value[0]), *sorted(value[1])),
+        lambda packed: (tuple(packed[0].split()), frozenset(packed[1:])),
     ),
-    Column("kind", ("kind",), ("kind",), lambda r: r.kind, lambda v: (v,)),
+    Column("kind", ("kind",), ("kind",), attrgetter("kind"), str, lambda packed: (packed,)),
 )
 KIND: Final = len(COLUMNS) - 1
 _PLACES: Final = [[Features._fields.index(name) for name in column.fields] for column in COLUMNS]
 
 
 class Values(NamedTuple):
-    """The values of one column in the order of their records, those that say nothing left out.
+    """One column of some records; those that say nothing are left out.
 
-    at      which record, from 0
-    hashes  64 bits of blake2b: equal values, equal hashes, on every machine
-    ends    where each packed value ends in `packed`
+    at, codes  a record, from 0, and its value, from 0
+    hashes     of the values, 64 bits of blake2b: equal values, equal hashes, on every machine
+    ends       where each packed value ends in `packed`
     """
 
     at: Codes
+    codes: Codes
     hashes: NDArray[np.uint64]
     ends: Ints
     packed: bytes
 
 
 class Growing:
-    """Values of one column while records are added."""
+    """Values of one column while records are added: each distinct one once."""
 
     def __init__(self, column: Column) -> None:
+        self.value = column.value
         self._pack = column.pack
+        self._numbers: dict[Any, int] = {}
         self._at = array("i")
-        self._ends = array("q")
-        self._hashes = bytearray()
-        self._packed = bytearray()
+        self._codes = array("i")
 
-    def add(self, at: int, record: Features) -> None:
-        value = self._pack(record)
-        if value:
-            raw = dumps(value, _PLAIN)
-            self._packed += raw
-            self._hashes += blake2b(raw, digest_size=8).digest()
-            self._at.append(at)
-            self._ends.append(len(self._packed))
+    def add(self, at: int, value: Any) -> None:
+        self._at.append(at)
+        self._codes.append(self._numbers.setdefault(value, len(self._numbers)))
 
     def values(self) -> Values:
+        raw = [dumps(self._pack(value), _PLAIN) for value in self._numbers]
+        hashes = b"".join([blake2b(packed, digest_size=8).digest() for packed in raw])
         return Values(
             np.frombuffer(self._at, np.int32).copy(),
-            np.frombuffer(self._hashes, np.uint64).copy(),
-            np.frombuffer(self._ends, np.int64).copy(),
-            bytes(self._packed),
+            np.frombuffer(self._codes, np.int32).copy(),
+            np.frombuffer(hashes, np.uint64),
+            np.cumsum(np.array(list(map(len, raw)), np.int64)),
+            b"".join(raw),
         )
 
 
@@ -154,23 +160,28 @@ class Coded:
 
     def __init__(self, shards: Sequence[Values], sizes: Sequence[int]) -> None:
         hashes = np.concatenate([shard.hashes for shard in shards])
-        _, first, codes = np.unique(hashes, return_index=True, return_inverse=True)
-        before = np.cumsum([0, *sizes])
-        at = np.concatenate([shard.at + start for shard, start in zip(shards, before, strict=False)])
+        _, first, distinct = np.unique(hashes, return_index=True, return_inverse=True)
         self.codes = np.zeros(sum(sizes), np.int32)
-        self.codes[at] = codes + 1
+        self.codes[_shifted([s.at for s in shards], sizes)] = (
+            distinct[_shifted([s.codes for s in shards], [len(s.hashes) for s in shards])] + 1
+        )
         self.count = len(first) + 1
         self._packed = b"".join(shard.packed for shard in shards)
-        lengths = np.cumsum([0, *(len(shard.packed) for shard in shards)])
-        ends = np.concatenate([shard.ends + start for shard, start in zip(shards, lengths, strict=False)])
+        ends = _shifted([shard.ends for shard in shards], [len(shard.packed) for shard in shards])
         self._ends = ends[first]
-        self._starts = np.concatenate([np.zeros(1, np.int64), ends[:-1]])[first]
+        self._starts = np.concatenate([np.zeros(1, np.int64), ends[:-1]])[first] if len(ends) else ends
 
     def raw(self, codes: Ints | Codes) -> list[bytes]:
         """Values as they are packed."""
         packed = self._packed
         bounds = zip(self._starts[codes - 1].tolist(), self._ends[codes - 1].tolist(), strict=True)
         return [packed[start:end] for start, end in bounds]
+
+
+def _shifted(parts: Sequence[NDArray[Any]], sizes: Sequence[int]) -> Ints:
+    """Places within parts of these sizes as places in the whole."""
+    starts = np.cumsum([0, *sizes])
+    return np.concatenate([part.astype(np.int64) + start for part, start in zip(parts, starts, strict=False)])
 
 
 def assembled(packed: Iterable[tuple[int, bytes]]) -> Features:

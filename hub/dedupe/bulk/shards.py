@@ -65,7 +65,8 @@ class Records:
         self._keys.extend(keys)
         self._counts.append(len(keys))
         for column in self._columns:
-            column.add(at, record)
+            if value := column.value(record):
+                column.add(at, value)
 
     def shard(self) -> Shard:
         """What was added."""
