@@ -20,6 +20,8 @@ from bench.dlt_peer import load_with_dlt
 from bench.floor import Floor
 from bench.measure import Spent, peak_mib, spend
 
+BOTH = "(SELECT key FROM match_key UNION ALL SELECT key FROM recent_key)"
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.load")
@@ -74,9 +76,9 @@ def key_statistics(bench: hubs.Bench) -> dict[str, float]:
     """How much matching had to do: blocking keys a record, and how many records meet by one."""
     with bench.store.read() as tx:
         records = tx.one("SELECT count(*) FROM record")
-        keys = tx.one("SELECT count(*), count(DISTINCT key) FROM match_key")
+        keys = tx.one(f"SELECT count(*), count(DISTINCT key) FROM {BOTH}")
         hot = tx.one("SELECT count(*) FROM hot_key")
-        met = tx.one("SELECT sum(n * (n - 1) / 2), max(n) FROM (SELECT count(*) AS n FROM match_key GROUP BY key)")
+        met = tx.one(f"SELECT sum(n * (n - 1) / 2), max(n) FROM (SELECT count(*) AS n FROM {BOTH} GROUP BY key)")
         golden = tx.one("SELECT count(*) FROM golden WHERE state = 'live'")
     assert records and keys and hot and met and golden
     return {

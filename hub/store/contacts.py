@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from hub.store import links as db
 from hub.store.db import Tx, loads
+from hub.store.keys import HOLDERS
 from hub.store.lists import FIRST, Listed, Part, page
 from hub.sync.link import HOLDING
 
@@ -171,17 +172,12 @@ def connections(tx: Tx) -> list[str]:
 def by_match_key(tx: Tx, keys: Sequence[int], limit: int) -> list[str]:
     """Golden ids of records with one of these blocking keys."""
     rows = tx.all(
-        "SELECT DISTINCT r.golden_id FROM match_key k JOIN record r ON r.id = k.record_id"
-        " WHERE k.key IN :*keys ORDER BY r.golden_id LIMIT :n",
+        f"SELECT DISTINCT r.golden_id FROM ({HOLDERS}) k JOIN record r ON r.id = k.record_id"
+        " ORDER BY r.golden_id LIMIT :n",
         keys=list(keys),
         n=limit,
     )
     return [r[0] for r in rows]
-
-
-def hot_keys(tx: Tx, keys: Iterable[int]) -> set[int]:
-    """Those of these blocking keys that too many records share."""
-    return {r[0] for r in tx.all("SELECT key FROM hot_key WHERE key IN :*keys", keys=list(keys))}
 
 
 def by_pattern(tx: Tx, patterns: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -13,7 +13,6 @@ from hub.store.db import Tx, dumps, insert_row_sql, loads
 from hub.sync.link import Link
 
 NO_FEATURES: Mapping[int, str] = MappingProxyType({})
-KEY_CAP = 50  # records that share a key before it is hot: above that it tells nobody apart
 
 _RECORD = [
     "id",
@@ -283,37 +282,7 @@ def pins(tx: Tx, golden_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
     return found
 
 
-# --- blocking keys ----------------------------------------------------------------------------------
-
-
-def candidates(tx: Tx, keys: Iterable[int]) -> tuple[dict[int, list[int]], set[int]]:
-    """(key → ids of records that have it, hot keys). A key shared by more than KEY_CAP is hot from now on."""
-    wanted = list(keys)
-    hot = {r[0] for r in tx.all("SELECT key FROM hot_key WHERE key IN :*ids", ids=wanted)}
-    found: dict[int, list[int]] = {}
-    cold = [k for k in wanted if k not in hot] if hot else wanted
-    for key, record_id in tx.all("SELECT key, record_id FROM match_key WHERE key IN :*ids", ids=cold):
-        found.setdefault(key, []).append(record_id)
-    return found, hot
-
-
-def heat(tx: Tx, keys: Iterable[int]) -> None:
-    """These keys tell nobody apart any more."""
-    rows = [{"key": k} for k in sorted(keys)]
-    tx.many("INSERT INTO hot_key (key) VALUES (:key) ON CONFLICT (key) DO NOTHING", rows)
-    tx.many("DELETE FROM match_key WHERE key = :key", rows)
-
-
-def add_keys(tx: Tx, rows: Sequence[tuple[int, int]]) -> None:
-    """(key, record id) pairs."""
-    tx.many(
-        "INSERT INTO match_key (key, record_id) VALUES (?, ?) ON CONFLICT (key, record_id) DO NOTHING",
-        sorted(rows),
-    )
-
-
-def drop_keys(tx: Tx, rows: Sequence[tuple[int, int]]) -> None:
-    tx.many("DELETE FROM match_key WHERE key = ? AND record_id = ?", rows)
+# --- matching ---------------------------------------------------------------------------------------
 
 
 class Look(NamedTuple):

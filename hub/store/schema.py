@@ -118,6 +118,15 @@ match_key = Table(
     sqlite_with_rowid=False,
 )
 
+recent_key = Table(  # the same, of the last records: see hub.store.keys
+    "recent_key",
+    metadata,
+    Column("key", BigInteger, nullable=False),
+    Column("record_id", BigInteger, nullable=False),
+    PrimaryKeyConstraint("key", "record_id"),
+    sqlite_with_rowid=False,
+)
+
 hot_key = Table("hot_key", metadata, Column("key", BigInteger, primary_key=True, autoincrement=False))
 
 verdict = Table(

@@ -30,7 +30,8 @@ BROKEN: Mapping[str, str] = {
         "SELECT g.id FROM golden g LEFT JOIN golden h ON h.id = g.merged_into WHERE g.state = 'merged' AND h.id IS NULL"
     ),
     "matching keys have no record": (
-        "SELECT k.record_id FROM match_key k LEFT JOIN record r ON r.id = k.record_id WHERE r.id IS NULL"
+        "SELECT k.record_id FROM (SELECT record_id FROM match_key UNION ALL SELECT record_id FROM recent_key) k"
+        " LEFT JOIN record r ON r.id = k.record_id WHERE r.id IS NULL"
     ),
     "waiting writes have no golden record": (
         "SELECT q.golden_id FROM queue q LEFT JOIN golden g ON g.id = q.golden_id WHERE g.id IS NULL"

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
@@ -19,6 +20,7 @@ from hub.dedupe.features import features, pack
 from hub.dedupe.keys import blocking_keys
 from hub.errors import RecordError
 from hub.model import Fields, LinkState, Mapped, Record, Tombstone, Unreadable, base_field
+from hub.store import keys as index
 from hub.store import links as db
 from hub.store import work
 from hub.store.db import Tx, dumps
@@ -256,7 +258,7 @@ class Taken:
 
     changed: list[Link] = field(default_factory=list)
     moved: list[Newcomer] = field(default_factory=list)  # what matching looks at has changed
-    dropped: list[tuple[int, int]] = field(default_factory=list)  # blocking keys they no longer have
+    dropped: list[tuple[int, int]] = field(default_factory=list)  # blocking keys of theirs: set anew
     fights: list[Fight] = field(default_factory=list)
     updates: int = 0
 
@@ -325,7 +327,7 @@ def _take_known(
         taken.updates += any(e.base is not None for e in edits) or bool(edits and not link.echo)
         if before is not None:
             newcomer = Newcomer(link, link.opinion().fields)
-            taken.dropped.extend((k, link.id) for k in before if k not in newcomer.keys)
+            taken.dropped.extend((k, link.id) for k in {*before, *newcomer.keys})
             taken.moved.append(newcomer)
     return taken
 
@@ -341,11 +343,11 @@ def _save_links(tx: Tx, run: Run, taken: Taken, newcomers: Sequence[Newcomer], a
     db.insert_links(tx, [*(n.link for n in newcomers), *adoptees], run.id, looks)
     db.update_links(tx, taken.changed, run.id)
     db.save_features(tx, [(pack(n.features), n.link.id) for n in taken.moved])
-    db.drop_keys(tx, taken.dropped)
+    index.drop_keys(tx, taken.dropped)
     keys = [(k, n.link.id) for n in newcomers for k in n.keys]
     keys.extend((k, n.link.id) for n in taken.moved for k in n.keys)
     keys.extend((k, i) for i, record in adopted.items() for k in blocking_keys(record))
-    db.add_keys(tx, keys)
+    index.add_keys(tx, keys)
 
 
 def _adoptions(tx: Tx, reading: Reading, homes: Mapping[str, str]) -> dict[str, str]:
@@ -404,6 +406,11 @@ def _edit(
 
 
 def iso(at: float) -> str:
+    return _iso(int(at))
+
+
+@lru_cache(maxsize=64)  # a page falls into few seconds
+def _iso(at: int) -> str:
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")
 
 

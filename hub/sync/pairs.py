@@ -11,7 +11,7 @@ from hub.dedupe.features import Features, features
 from hub.dedupe.keys import blocking_keys, texts
 from hub.dedupe.weigh import Model
 from hub.errors import ConfigError
-from hub.store import contacts as db
+from hub.store import keys as index
 from hub.store import links
 from hub.store.db import Tx
 from hub.sync.link import Link
@@ -112,7 +112,7 @@ def _keys(tx: Tx, a: Features, b: Features) -> tuple[Key, ...]:
     theirs = set(blocking_keys(b))
     mine = dict(zip(dict.fromkeys(texts(a)), blocking_keys(a), strict=False))
     shared = {text: number for text, number in mine.items() if number in theirs}
-    hot = db.hot_keys(tx, shared.values())
+    hot = index.hot_keys(tx, shared.values())
     return tuple(Key(text, number in hot) for text, number in shared.items())
 
 

@@ -10,12 +10,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
-from typing import Any
+from typing import Any, NamedTuple
 
 from hub.dedupe.cluster import Ask, Member, Resolution, Verdict, promising, resolve
 from hub.dedupe.features import Features, features, unpack
 from hub.dedupe.keys import blocking_keys
 from hub.model import Fields
+from hub.store import keys as index
 from hub.store import links as db
 from hub.store import work
 from hub.store.db import Tx, dumps
@@ -42,8 +43,7 @@ class Newcomer:
         self.keys = blocking_keys(self.features)
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(NamedTuple):
     """A record as it takes part in the decision. golden_id is empty for a newcomer without a golden record."""
 
     id: int
@@ -99,21 +99,22 @@ def place(work_set: Clusters, newcomers: Sequence[Newcomer], *, most_merges: int
 def _decide(work_set: Clusters, newcomers: Sequence[Newcomer]) -> tuple[Resolution, dict[Ref, Seen]]:
     """What the model says of the newcomers, and all records it looked at."""
     tx, model = work_set.tx, work_set.hub.model
-    seen = {n.link.id: _fresh(work_set, n) for n in newcomers}
-    said = db.verdicts(tx, [n.link.id for n in newcomers if n.link.golden_id])
+    moved = [n.link.id for n in newcomers if n.link.golden_id]
+    said = db.verdicts(tx, moved) if moved else {}
     same = [pair for pair, answer in said.items() if answer == Verdict.SAME]
     met = _met(tx, newcomers)
-    found = _look(tx, db.looks(tx, {i for pair in (*met, *same) for i in pair} - seen.keys()))
-    seen |= {look.id: look for look in found}
+    concerned = {i for pair in (*met, *same) for i in pair}
+    seen = {n.link.id: _fresh(work_set, n) for n in newcomers if n.link.id in concerned}
+    seen |= {x.id: x for x in seen_of(tx, db.looks(tx, concerned - seen.keys()))}
     pairs = {(a, b) for a, b in met if a in seen and promising(seen[a].features, seen[b].features, model)}
     pairs.update(pair for pair in same if pair[0] in seen and pair[1] in seen)
     if not pairs:
         return Resolution({}, [], []), {}
     concerned = {i for pair in pairs for i in pair}
     homes = {seen[i].golden_id for i in concerned} - {""}
-    mine = [seen[n.link.id] for n in newcomers if n.link.id in concerned or n.link.golden_id in homes]
+    mine = [_fresh(work_set, n) for n in newcomers if n.link.id in concerned or n.link.golden_id in homes]
     numbers = {s.id for s in mine}
-    others = _look(tx, [look for look in db.looks_of(tx, homes) if look.id not in numbers])
+    others = seen_of(tx, [look for look in db.looks_of(tx, homes) if look.id not in numbers])
     everyone = [*mine, *others]
     refs = {s.id: s.ref for s in everyone}
     resolution = resolve(
@@ -134,7 +135,7 @@ def _fresh(work_set: Clusters, newcomer: Newcomer) -> Seen:
     return Seen(link.id, link.ref, link.golden_id, since, newcomer.features)
 
 
-def _look(tx: Tx, looks: Iterable[db.Look]) -> list[Seen]:
+def seen_of(tx: Tx, looks: Iterable[db.Look]) -> list[Seen]:
     """Records with their features unpacked; taken from their fields where another edition had packed them."""
     found, stale = [], []
     for look in looks:
@@ -191,11 +192,15 @@ def _met(tx: Tx, newcomers: Sequence[Newcomer]) -> set[Pair]:
     by_key: dict[int, list[Newcomer]] = {}
     for newcomer in newcomers:
         for key in newcomer.keys:
-            by_key.setdefault(key, []).append(newcomer)
-    found, hot = db.candidates(tx, by_key)
-    heated = {k for k, group in by_key.items() if k not in hot and len(found.get(k, ())) + len(group) > db.KEY_CAP}
+            if key in by_key:
+                by_key[key].append(newcomer)
+            else:
+                by_key[key] = [newcomer]
+    found, hot = index.candidates(tx, by_key)
+    by_key = {k: group for k, group in by_key.items() if k in found or len(group) > 1}
+    heated = {k for k, group in by_key.items() if k not in hot and len(found.get(k, ())) + len(group) > index.KEY_CAP}
     if heated:
-        db.heat(tx, heated)
+        index.heat(tx, heated)
     if useless := hot | heated:
         for newcomer in newcomers:
             newcomer.keys = tuple([k for k in newcomer.keys if k not in useless])
@@ -214,7 +219,7 @@ def _meetings(
     weak: Counter[tuple[int, int]] = Counter()
     for key, group in by_key.items():
         known = found.get(key, ())
-        if key in useless or (len(group) == 1 and not known):
+        if key in useless:
             continue
         numbers = [n.link.id for n in group]
         met = [(a, b) for b in numbers for a in known if a != b]

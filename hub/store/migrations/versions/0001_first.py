@@ -166,6 +166,13 @@ def create_matching() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "recent_key",
+        sa.Column("key", sa.BigInteger(), nullable=False),
+        sa.Column("record_id", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("key", "record_id"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "hot_key",
         sa.Column("key", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("key"),

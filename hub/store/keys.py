@@ -1,0 +1,67 @@
+"""Blocking keys: which records share one, and which are shared by too many to tell anybody apart.
+
+Keys are hashes, so those of a page fall all over the index. New ones gather in `recent_key`, small enough to
+stay in memory, and move into `match_key` in the order of the index when they are many: a page then writes a few
+hundred blocks of the file and not one for every key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+
+from hub.store.db import Tx
+
+KEY_CAP = 50  # records that share a key before it is hot: above that it tells nobody apart
+RECENT = 200_000  # keys that gather before they are moved: some 4 MB
+
+HOLDERS = (
+    "SELECT key, record_id FROM match_key WHERE key IN :*keys"
+    " UNION ALL SELECT key, record_id FROM recent_key WHERE key IN :*keys"
+)
+"""(key, record id) of these keys; a row is in one of the two tables only."""
+
+
+def candidates(tx: Tx, keys: Collection[int]) -> tuple[dict[int, list[int]], set[int]]:
+    """(key → ids of records that have it, hot keys)"""
+    hot = hot_keys(tx, keys)
+    cold = [k for k in keys if k not in hot] if hot else list(keys)
+    found: dict[int, list[int]] = {}
+    for key, record_id in tx.all(HOLDERS, keys=cold):
+        found.setdefault(key, []).append(record_id)
+    return found, hot
+
+
+def hot_keys(tx: Tx, keys: Iterable[int]) -> set[int]:
+    """Those of these keys that too many records share."""
+    return {r[0] for r in tx.all("SELECT key FROM hot_key WHERE key IN :*keys", keys=list(keys))}
+
+
+def heat(tx: Tx, keys: Iterable[int]) -> None:
+    """These keys tell nobody apart any more."""
+    rows = [(k,) for k in sorted(keys)]
+    tx.many("INSERT INTO hot_key (key) VALUES (?) ON CONFLICT (key) DO NOTHING", rows)
+    tx.many("DELETE FROM match_key WHERE key = ?", rows)
+    tx.many("DELETE FROM recent_key WHERE key = ?", rows)
+
+
+def add_keys(tx: Tx, rows: Sequence[tuple[int, int]], recent: int = RECENT) -> None:
+    """(key, record id) pairs that are not there yet; `recent` of them and more are moved."""
+    if not rows:
+        return
+    tx.many("INSERT INTO recent_key (key, record_id) VALUES (?, ?)", sorted(rows))
+    tx.run(
+        "INSERT INTO counter (name, value) VALUES ('recent keys', :n)"
+        " ON CONFLICT (name) DO UPDATE SET value = counter.value + :n",
+        n=len(rows),
+    )
+    gathered = tx.one("SELECT value FROM counter WHERE name = 'recent keys'")
+    if gathered and gathered[0] >= recent:
+        tx.run("INSERT INTO match_key (key, record_id) SELECT key, record_id FROM recent_key ORDER BY key, record_id")
+        tx.run("DELETE FROM recent_key")
+        tx.run("UPDATE counter SET value = 0 WHERE name = 'recent keys'")
+
+
+def drop_keys(tx: Tx, rows: Sequence[tuple[int, int]]) -> None:
+    """(key, record id) pairs; those that are not there are passed over."""
+    for table in ("match_key", "recent_key"):
+        tx.many(f"DELETE FROM {table} WHERE key = ? AND record_id = ?", rows)
