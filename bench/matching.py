@@ -25,6 +25,7 @@ from zlib import crc32
 
 from hub.dedupe.cluster import Member, resolve
 from hub.dedupe.features import features
+from hub.dedupe.frequency import NameCounts
 from hub.dedupe.keys import blocking_keys
 from hub.dedupe.weigh import DEFAULT, Model
 from hub.model import Fields
@@ -63,32 +64,39 @@ class Hub:
 
     model: Model
     cap: int
+    moving: bool = True
     fields: dict[Ref, Fields] = field(default_factory=dict)
     golden: dict[Ref, str] = field(default_factory=dict)
     asked: set[tuple[Ref, Ref]] = field(default_factory=set)
     members: dict[str, list[Ref]] = field(default_factory=dict)
     index: dict[int, list[Ref]] = field(default_factory=lambda: defaultdict(list))
+    names: NameCounts = field(default_factory=NameCounts)
     seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     counts: Counter[str] = field(default_factory=Counter)
 
     def load(self, page: list[tuple[Ref, Fields]]) -> None:
         start = time.process_time()
         keys = [(ref, blocking_keys(features(fields))) for ref, fields in page]
+        self.names.add(features(fields) for _, fields in page)
+        if self.names.outgrown(self.model):
+            self.model = self.names.into(self.model)
         start = self._took("keys", start)
         pairs = self._candidates(keys)
         newcomers = [Member(ref, None, features(fields)) for ref, fields in page]
         met = sorted({self.golden[other] for _, other in pairs if other in self.golden})
         known = [Member(ref, g, features(self.fields[ref])) for g in met for ref in self.members[g]]
         start = self._took("candidates", start)
-        found = resolve(newcomers, known, pairs, {}, self.model, {g: int(g[1:]) for g in met})
+        ages = {g: int(g[1:]) for g in met}
+        found = resolve(newcomers, known, pairs, {}, self.model, ages, moving=self.moving)
         start = self._took("resolve", start)
         self.counts.update(
             pairs=len(pairs),
             merges=len(found.merges),
+            moves=len(found.moves),
             keys=sum(len(k) for _, k in keys),
         )
         self.asked.update((ask.ref_a, ask.ref_b) for ask in found.asks)
-        self._save(page, found.joins, [(merge.kept, merge.lost) for merge in found.merges])
+        self._save(page, found.joins, [(merge.kept, merge.lost) for merge in found.merges], found.moves)
         self._took("save", start)
 
     def _took(self, step: str, start: float) -> float:
@@ -106,19 +114,27 @@ class Hub:
                 block.append(ref)
         return pairs
 
-    def _save(self, page: list[tuple[Ref, Fields]], joins: dict[Ref, str | int], merges: list[tuple[str, str]]) -> None:
+    def _save(
+        self,
+        page: list[tuple[Ref, Fields]],
+        joins: dict[Ref, str | int],
+        merges: list[tuple[str, str]],
+        moves: dict[Ref, str | int],
+    ) -> None:
         first = self.counts["golden"]
+        for ref in moves:
+            self.members[self.golden.pop(ref)].remove(ref)
         for kept, lost in merges:
             for ref in self.members.pop(lost):
                 self.golden[ref] = kept
                 self.members[kept].append(ref)
-        for ref, fields in page:
-            joined = joins[ref]
-            golden_id = joined if isinstance(joined, str) else f"g{first + joined}"
-            self.fields[ref] = fields
+        self.fields.update(page)
+        for ref, to in {**joins, **moves}.items():
+            golden_id = to if isinstance(to, str) else f"g{first + to}"
             self.golden[ref] = golden_id
             self.members.setdefault(golden_id, []).append(ref)
-        self.counts["golden"] += 1 + max((j for j in joins.values() if isinstance(j, int)), default=-1)
+        numbers = [to for to in (*joins.values(), *moves.values()) if isinstance(to, int)]
+        self.counts["golden"] += 1 + max(numbers, default=-1)
 
 
 def pairs_of(sizes: Iterable[int]) -> int:
@@ -141,8 +157,10 @@ def run(
     cap: int,
     part: tuple[int, int],
     model: Model = DEFAULT,
+    *,
+    moving: bool = True,
 ) -> Hub:
-    hub = Hub(model, cap)
+    hub = Hub(model, cap, moving)
     page: list[tuple[Ref, Fields]] = []
     for row in rows(contacts):
         ref = (row["system"], row["source_id"])
@@ -169,7 +187,7 @@ def report(hub: Hub, truth: dict[Ref, str]) -> None:
     print("  ".join(f"{name} {value:.4f}" for name, value in score(truth, hub.golden).items()))
     print(
         f"records {n}  golden {len(hub.members)}  largest {max(map(len, hub.members.values()))}  "
-        f"merges {counts['merges']}"
+        f"merges {counts['merges']}  moves {counts['moves']}"
     )
     print(f"asked {len(asked)} ({len(asked) / n:.2%} of records), {right} of them one person")
     print(f"a record: {counts['keys'] / n:.1f} keys, {counts['pairs'] / n:.2f} pairs")
@@ -184,9 +202,10 @@ def main() -> None:
     parser.add_argument("--cap", type=int, default=50)
     parser.add_argument("--part", type=read_part, default=(0, 1))
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--fixed", action="store_true")
     options = parser.parse_args()
     truth = {(row["system"], row["source_id"]): row["person_id"] for row in rows(options.truth)}
-    hub = run(options.contacts, truth, options.page, options.cap, options.part)
+    hub = run(options.contacts, truth, options.page, options.cap, options.part, moving=not options.fixed)
     report(hub, truth)
     if options.out:
         with options.out.open("w", encoding="utf-8", newline="") as out:

@@ -12,19 +12,21 @@ Pure, and independent of the order of newcomers, known members and pairs.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from heapq import heapify, heappop, heappush
-from itertools import chain
-from math import inf
+from itertools import chain, combinations
+from math import inf, log2
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from hub.dedupe.compare import LEVELS, compare
 from hub.dedupe.features import ORGANISATION, Features
-from hub.dedupe.weigh import CONTACT, DEFAULT, FIELDS, Bits, Model, bits, household
+from hub.dedupe.weigh import CONTACT, DEFAULT, FIELDS, Bits, Model, bits, household, is_other
 
 Ref: TypeAlias = tuple[str, str]
+TENSE: Final = 3.0  # bits beyond a join at which two records that ended up in two golden records are looked at again
 HOPELESS: Final = 4.0  # bits below the band in which a person is asked
 MOST_COMPARED: Final = 8  # records of a cluster that are compared with those of another
 _MEAN: Final = tuple(at for at in range(len(FIELDS)) if at not in CONTACT)
@@ -76,11 +78,15 @@ class Merge(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """joins  every newcomer without a golden record → the golden id it joins, or the number of a new one"""
+    """joins  every newcomer without a golden record → the golden id it joins, or the number of a new one
+    moves  records that leave their golden record → the golden id they go to, or the number of a new one; the ids and
+           numbers are those of `joins`, after `merges`
+    """
 
     joins: dict[Ref, str | int]
     merges: list[Merge]
     asks: list[Ask]
+    moves: dict[Ref, str | int] = field(default_factory=dict)
 
 
 def resolve(
@@ -90,6 +96,8 @@ def resolve(
     verdicts: Mapping[frozenset[Ref], Verdict],
     model: Model = DEFAULT,
     golden_age: Mapping[str, Any] | None = None,
+    *,
+    moving: bool = False,
 ) -> Resolution:
     """Where the newcomers of a page belong, which golden records are one, and what to ask.
 
@@ -97,12 +105,16 @@ def resolve(
     known       all members of every golden record that a newcomer met
     pairs       records that met by a blocking key; refs that are neither newcomer nor known are passed over
     golden_age  golden id → anything that sorts older before newer; the older id is kept of two equal ones
+    moving      whether golden records are taken apart where what has come to light speaks against them
     """
-    met = list(pairs)
+    met, age = list(pairs), golden_age or {}
     table = _Table(_not_alone(newcomers, met, verdicts), known, verdicts, model)
     table.join_same()
     table.join_alike(met)
-    return Resolution(table.joins(newcomers, golden_age or {}), table.merges(golden_age or {}), table.asks())
+    if moving:
+        table.untangle(met)
+    joins, moves = table.places(newcomers, age)
+    return Resolution(joins, table.merges(age), table.asks(), moves)
 
 
 def _not_alone(
@@ -176,9 +188,11 @@ class _Table:
         self.links: dict[str, tuple[float, int, int]] = {}
         self.unused = len(self.refs)
         self.weights: dict[tuple[int, int], float] = {}
+        self.held: dict[int, set[int]] = {}
         self.parts: dict[int, _Part] = {}
         self.part_of: list[int] = [0] * len(self.refs)
-        self._found_parts([by_ref[ref].golden_id for ref in self.refs])
+        self.golden = [by_ref[ref].golden_id for ref in self.refs]
+        self._found_parts(self.golden)
 
     def _placed(self, verdicts: Mapping[frozenset[Ref], Verdict]) -> tuple[list[tuple[int, int]], dict[int, set[int]]]:
         same: list[tuple[int, int]] = []
@@ -228,16 +242,31 @@ class _Table:
                 if p != q and self._is_promising(one, other):
                     self.parts[p].near.add(q)
                     self.parts[q].near.add(p)
-        heap = [edge for p in self.parts for q in self.parts[p].near if p < q and (edge := self._edge(p, q))]
+        self._join_near(self.parts)
+
+    def _join_near(self, parts: Iterable[int]) -> None:
+        heap = [edge for p in parts for q in self.parts[p].near if p < q and (edge := self._edge(p, q))]
         heapify(heap)
         while heap:
             minus, _, _, p, q = heappop(heap)
             if p not in self.parts or q not in self.parts:
                 continue
+            if len(self.parts[p].near) + len(self.parts[q].near) > 2 and self._surely(p, q) < self.model.join:
+                self.held.setdefault(p, set()).add(q)
+                self.held.setdefault(q, set()).add(p)
+                continue
             joined = self._join(p, q, -minus)
-            for near in self.parts[joined].near:
-                if edge := self._edge(joined, near):
-                    heappush(heap, edge)
+            for edge in self._edges_after(joined):
+                heappush(heap, edge)
+
+    def _edges_after(self, joined: int) -> Iterator[Edge]:
+        """Edges of a part that is new, and those of its neighbours that were held back for what has changed now."""
+        for near in self.parts[joined].near:
+            if edge := self._edge(joined, near):
+                yield edge
+            for other in self.held.pop(near, ()):
+                if near in self.parts and other in self.parts and (edge := self._edge(near, other)):
+                    yield edge
 
     def _edge(self, p: int, q: int) -> Edge | None:
         weight_bits = self._weight(p, q)
@@ -267,6 +296,66 @@ class _Table:
             part.near.add(number)
         return number
 
+    # --- taking apart ---
+
+    def untangle(self, pairs: Iterable[tuple[Ref, Ref]]) -> None:
+        """Decide anew, record by record, where evidence that came later speaks against what was decided before."""
+        tense = {number for number in self._tense(pairs) if self._may_come_apart(self.parts[number])}
+        places = sorted(at for number in tense for at in self.parts[number].members)
+        if not any(len(self.parts[number].members) > 1 for number in tense):
+            return
+        owners = [self.golden[at] for at in places]
+        for number in tense:
+            self._take_apart(number)
+        for one, other in combinations(places, 2):
+            if self._is_promising(one, other):
+                p, q = self.part_of[one], self.part_of[other]
+                self.parts[p].near.add(q)
+                self.parts[q].near.add(p)
+        self._join_near([self.part_of[at] for at in places])
+        self._hand_out(sorted({owner for owner in owners if owner}), places)
+
+    def _tense(self, pairs: Iterable[tuple[Ref, Ref]]) -> set[int]:
+        """Parts with contradictions inside, or with a record that is much like one of another part."""
+        found = set()
+        for (at, to), values in self.bits.items():
+            if self.part_of[at] == self.part_of[to] and is_other(values):
+                found.add(self.part_of[at])
+        for ref_a, ref_b in pairs:
+            one, other = self.place.get(ref_a), self.place.get(ref_b)
+            if one is None or other is None or self.part_of[one] == self.part_of[other]:
+                continue
+            if self._alone(one, other) >= self.model.join + TENSE:
+                found |= {self.part_of[one], self.part_of[other]}
+        return found
+
+    def _may_come_apart(self, part: _Part) -> bool:
+        """Not what a person said is one, and nothing too large to be compared whole."""
+        members = set(part.members)
+        return len(members) <= MOST_COMPARED and not any(one in members for one, _ in self.same)
+
+    def _take_apart(self, number: int) -> None:
+        part = self.parts.pop(number)
+        for near in part.near:
+            self.parts[near].near.discard(number)
+        for at in part.members:
+            self.parts[self.unused] = _Part([at], {})
+            self.part_of[at] = self.unused
+            self.unused += 1
+        for near in part.near:
+            for at in part.members:
+                self.parts[self.part_of[at]].near.add(near)
+                self.parts[near].near.add(self.part_of[at])
+
+    def _hand_out(self, owners: Iterable[str], places: Iterable[int]) -> None:
+        """Each golden id to the part that holds the most of its records, of equals to the largest, then the first."""
+        for owner in owners:
+            sizes = Counter(self.part_of[at] for at in places if self.golden[at] == owner)
+            for number in sizes:
+                self.parts[number].golden.pop(owner, None)
+            keeper = min(sizes, key=lambda n: (-sizes[n], -len(self.parts[n].members), self.parts[n].members[0]))
+            self.parts[keeper].golden[owner] = sizes[keeper]
+
     # --- weighing ---
 
     def _weight(self, p: int, q: int) -> float:
@@ -275,6 +364,18 @@ class _Table:
         if pair not in self.weights:
             self.weights[pair] = self._weigh(*pair)
         return self.weights[pair]
+
+    def _surely(self, p: int, q: int) -> float:
+        """The weight less what others claim: a part that fits two that are not one belongs to neither for sure."""
+        return self._weight(p, q) - max(self._rivals(p, q), self._rivals(q, p))
+
+    def _rivals(self, p: int, q: int) -> float:
+        """Bits to take off what speaks for p and q being one, for the others that p may be one with instead of q."""
+        odds = 0.0
+        for rival in self.parts[p].near:
+            if rival != q and (weight_bits := self._weight(p, rival)) > self.model.ask:
+                odds += 2.0**weight_bits / (1.0 + 2.0 ** min(self._weight(rival, q), 60.0))
+        return log2(1.0 + odds)
 
     def _weigh(self, p: int, q: int) -> float:
         """Bits that speak for two parts being one, prior included; minus infinity where it is forbidden."""
@@ -306,9 +407,13 @@ class _Table:
             found = self.bits[pair] = _pair_bits(self.features[pair[0]], self.features[pair[1]], self.model)
         return found
 
-    def _is_promising(self, at: int, to: int) -> bool:
+    def _alone(self, at: int, to: int) -> float:
+        """What two records weigh by themselves, whatever their clusters hold."""
         found = self._bits(at, to)
-        return sum(found) + household(found) + self.model.prior >= self.model.ask - HOPELESS
+        return sum(found) + household(found) + self.model.prior
+
+    def _is_promising(self, at: int, to: int) -> bool:
+        return self._alone(at, to) >= self.model.ask - HOPELESS
 
     def _forbidden(self, one: _Part, other: _Part) -> bool:
         if self.different:
@@ -326,15 +431,25 @@ class _Table:
 
     # --- results ---
 
-    def joins(self, newcomers: Sequence[Member], age: Mapping[str, Any]) -> dict[Ref, str | int]:
-        found: dict[Ref, str | int] = {}
+    def places(
+        self, newcomers: Sequence[Member], age: Mapping[str, Any]
+    ) -> tuple[dict[Ref, str | int], dict[Ref, str | int]]:
+        """Where each newcomer without a golden record goes, and each record that leaves the one it had."""
+        joins: dict[Ref, str | int] = {}
+        moves: dict[Ref, str | int] = {}
         groups: dict[int | Ref, int] = {}
-        for ref in sorted(member.ref for member in newcomers if member.golden_id is None):
+        coming = {member.ref for member in newcomers if member.golden_id is None}
+        left = {self.refs[at] for at, owner in enumerate(self.golden) if owner and not self._holds(at, owner)}
+        for ref in sorted(coming | left):
             at = self.place.get(ref)
             number = ref if at is None else self.part_of[at]
             part = None if at is None else self.parts[self.part_of[at]]
-            found[ref] = _kept(part, age) if part and part.golden else groups.setdefault(number, len(groups))
-        return found
+            to = _kept(part, age) if part and part.golden else groups.setdefault(number, len(groups))
+            (moves if ref in left else joins)[ref] = to
+        return joins, moves
+
+    def _holds(self, at: int, owner: str) -> bool:
+        return owner in self.parts[self.part_of[at]].golden
 
     def merges(self, age: Mapping[str, Any]) -> list[Merge]:
         """Every golden id that gives way to another, with the link that brought its part in."""
@@ -344,17 +459,23 @@ class _Table:
                 continue
             kept = _kept(part, age)
             for lost in sorted(part.golden.keys() - {kept}):
-                weight_bits, at, to = self.links[lost]
+                weight_bits, at, to = self.links.get(lost) or self._link(part, kept, lost)
                 lines = _evidence(self.features[at], self.features[to], self.model)
                 found.append(Merge(kept, lost, weight_bits, lines))
         return sorted(found, key=lambda merge: (merge.kept, merge.lost))
+
+    def _link(self, part: _Part, kept: str, lost: str) -> tuple[float, int, int]:
+        """What two golden records have in common that came together record by record."""
+        one, other = ([at for at in part.members if self.golden[at] == owner] for owner in (kept, lost))
+        at, to = sorted(self._best_pair(_Part(one, {}), _Part(other, {})))
+        return round(self._alone(at, to), 2), at, to
 
     def asks(self) -> list[Ask]:
         """Clusters that stay apart and might be one, the likeliest first."""
         found = []
         for p, part in self.parts.items():
             for q in part.near:
-                if p < q and self.model.ask <= (weight_bits := self._weight(p, q)) < self.model.join:
+                if p < q and self.model.ask <= (weight_bits := self._surely(p, q)) < self.model.join:
                     at, to = sorted(self._best_pair(part, self.parts[q]))
                     lines = _evidence(self.features[at], self.features[to], self.model)
                     found.append(Ask(self.refs[at], self.refs[to], round(weight_bits, 2), lines))

@@ -7,6 +7,7 @@ is the model's affair (`hub.dedupe.weigh`).
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple, cast
 
@@ -28,7 +29,7 @@ LEVELS: Final[dict[str, tuple[str, ...]]] = {
         "other second name",
         "different",
     ),
-    "family": ("missing", "equal", "part of it equal", "a slip apart", "different"),
+    "family": ("missing", "equal", "part of it equal", "a slip apart", "different", "two words equal"),
     "email": ("missing", "equal", "office address equal", "a slip apart", "same before the @", "different"),
     "phone": ("missing", "equal", "a slip apart", "different"),
     "address": ("missing", "equal", "street and town alike", "same postcode", "same town", "different"),
@@ -85,9 +86,12 @@ def compare(a: Features, b: Features) -> Comparison:
 
 _NO_NAMES: Final = (0, 0, "", "")
 _EQUAL, _FORM, _SLIP, _INITIAL, _MIDDLE, _SECOND, _OTHER = 1, 2, 3, 4, 5, 6, 7
+_WHOLE, _PART, _FAMILY_SLIP, _FAMILY_OTHER, _SEVERAL = 1, 2, 3, 4, 5
 # which reading of a name is the better, by level of the given and of the family name
 _GIVEN_RANK: Final = (3, 10, 8, 7, 5, 6, 4, 0)
-_FAMILY_RANK: Final = (4, 10, 8, 6, 0)
+_FAMILY_RANK: Final = (4, 10, 8, 6, 1, 10)
+_SURE_GIVEN: Final = (_EQUAL, _FORM)
+_SURE_FAMILY: Final = (_WHOLE, _SEVERAL)
 
 Reading = tuple[int, int, str, str]
 
@@ -99,15 +103,17 @@ def _names(a: tuple[Split, ...], b: tuple[Split, ...]) -> Reading:
         return _known_parts(a[0], b[0])
     name, other_name = a[0][0] + a[0][1], b[0][0] + b[0][1]
     if name == other_name:
-        return _EQUAL, 1, name[0], name[-1]
+        family, agreed = _agreed(name[1:])
+        return _EQUAL, family, name[0], agreed
     if len(a) > 1 and len(b) > 1 and _ends_differ(name, other_name):
-        common = sorted(set(name) & set(other_name), key=lambda word: (len(word), word))
-        return (_OTHER, 1, "", common[-1]) if common else (_OTHER, 4, "", "")
+        common = [word for word in name if word in other_name]
+        family, agreed = _agreed(common) if common else (_FAMILY_OTHER, "")
+        return _OTHER, family, "", agreed
     best, best_rank = _NO_NAMES, (-1, -1, 0, "", "")
     for one in a:
         for other in b:
             reading = _read(*one, *other)
-            if reading[0] <= _FORM and reading[1] == 1 and reading[0]:
+            if reading[0] in _SURE_GIVEN and reading[1] in _SURE_FAMILY:
                 return reading
             rank = _favour(reading)
             if rank > best_rank:
@@ -118,14 +124,26 @@ def _names(a: tuple[Split, ...], b: tuple[Split, ...]) -> Reading:
 def _ends_differ(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
     """Both names end or begin with a word that the other lacks: Ana Reis, Rui Reis; REIS ANA, REIS RUI.
 
-    The given name is at one end, whichever: with two such words there are two of them.
+    The given name is at one end, whichever: with two such words there are two of them. Unless they share, at the
+    other end, what is known for a given name: COUTO ANA, REIS ANA.
     """
-    return _has_lone_end(one, other) and _has_lone_end(other, one)
+    full, other_full = _full(one), _full(other)
+    lone, other_lone = _lone_ends(full, other), _lone_ends(other_full, one)
+    if not lone or not other_lone:
+        return False
+    if lone == other_lone and len(lone) == 1:
+        kept = -1 - lone[0]
+        return not (full[kept] in SAME_NAME and full[lone[0]] not in SAME_NAME and other_full[lone[0]] not in SAME_NAME)
+    return True
 
 
-def _has_lone_end(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
-    full = [word for word in one if len(word) > 1] or one
-    return any(not any(_alike(end, word) for word in other) for end in (full[0], full[-1]))
+def _full(name: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple([word for word in name if len(word) > 1]) or name
+
+
+def _lone_ends(full: tuple[str, ...], other: tuple[str, ...]) -> list[int]:
+    """Which ends, 0 or -1, are words that the other name has nothing like."""
+    return [end for end in (0, -1) if not any(_alike(full[end], word) for word in other)]
 
 
 def _alike(one: str, other: str) -> bool:
@@ -192,13 +210,18 @@ def _word_level(one: str, other: str) -> int:
     forms, other_forms = SAME_NAME.get(one, _NONE), SAME_NAME.get(other, _NONE)
     if not forms.isdisjoint(other_forms):
         return _FORM
-    if forms and other_forms:
+    if (forms and other_forms) or _is_other_gender(one, other):
         return _OTHER
     if _is_diminutive(one, other) or _is_diminutive(other, one):
         return _FORM
     if min(len(one), len(other)) >= 4 and (one.startswith(other) or other.startswith(one)):
         return _FORM
     return _SLIP if is_slip(one, other) else _OTHER
+
+
+def _is_other_gender(one: str, other: str) -> bool:
+    """Mariano and Mariana; the arguments in alphabetical order."""
+    return one[-1] == "a" and other == f"{one[:-1]}o"
 
 
 def _is_diminutive(short: str, name: str) -> bool:
@@ -225,18 +248,26 @@ def is_slip(one: str, other: str) -> bool:
 
 def _family(a: tuple[str, ...], b: tuple[str, ...]) -> tuple[int, str]:
     if a == b:
-        return 1, max(a, key=len)
+        return _agreed(a)
     common = [word for word in a if word in b and len(word) > 1]
     if common:
-        best = common[0] if len(common) == 1 else max(common, key=lambda word: (len(word), word))
-        return (1 if len(common) == len(a) or len(common) == len(b) else 2), best
+        level, agreed = _agreed(common)
+        return (level if len(common) == len(a) or len(common) == len(b) else _PART), agreed
     if len(a) != len(b) and "".join(a) == "".join(b):
-        return 1, max(a, key=len)
+        return _WHOLE, max(*a, *b, key=lambda word: (len(word), word))
     for one in a:
         for other in b:
             if _family_slip(one, other) if one < other else _family_slip(other, one):
-                return 3, ""
-    return 4, ""
+                return _FAMILY_SLIP, ""
+    return _FAMILY_OTHER, ""
+
+
+def _agreed(common: Sequence[str]) -> tuple[int, str]:
+    """The level for words of a family name in common, and the words, in an order of their own."""
+    if len(common) == 1:
+        return _WHOLE, common[0]
+    distinct = sorted({word for word in common if len(word) > 1}) or [common[0]]
+    return (_SEVERAL if len(distinct) > 1 else _WHOLE), " ".join(distinct)
 
 
 @lru_cache(maxsize=8_192)
@@ -347,9 +378,26 @@ def _companies(a: Features, b: Features) -> int:
         level = _company_level(*sorted((" ".join(one), " ".join(other))))
         if level < 4:
             return level
-    if not a.work.isdisjoint(b.work):
+    if _meet_at_work(a.work, b.work):
         return 4
     return 5 if one and other else 0
+
+
+def _meet_at_work(one: frozenset[str], other: frozenset[str]) -> bool:
+    """The same company or domain: `acorn` is acorn2.example, but acorn1.example is another."""
+    if not one.isdisjoint(other):
+        return True
+    stems, other_stems = _stems(one), _stems(other)
+    return any(stem in other_stems and not (numbered and other_stems[stem]) for stem, numbered in stems.items())
+
+
+def _stems(work: frozenset[str]) -> dict[str, bool]:
+    """Start of the name → whether a domain with digits is among those that start so."""
+    stems: dict[str, bool] = {}
+    for label in work:
+        stem, numbered, _ = label.partition("#")
+        stems[stem] = stems.get(stem, False) or bool(numbered)
+    return stems
 
 
 @lru_cache(maxsize=8_192)

@@ -53,7 +53,7 @@ class Features(NamedTuple):
     generation     "2" for junior, filho, II, …
     emails, roles  addresses of somebody, and of an office (info@…)
     phones         last nine digits
-    work           where somebody works: the start of the company's name, or of the domain of an address
+    work           where somebody works: the start of the company's name, or of the domain of an address (acorn#2)
     splits         the ways to take `name` apart into given and family names
     """
 
@@ -176,11 +176,14 @@ def only_alnum(text: str) -> str:
 
 @lru_cache(maxsize=CACHED)
 def _label(domain: str) -> str:
-    """The start of the domain's own name, without digits and hyphens; empty for a free mail service."""
+    """The start of the domain's own name and its digits, `acorn#2`; empty for a free mail service."""
     names = domain.split(".")
     label = names[-3] if len(names) > 2 and names[-2] in ("com", "co", "org", "net") else names[-2]
-    plain = _NOT_LETTER.sub("", label)
-    return "" if plain in known.FREE_DOMAINS or len(plain) < 4 else plain[:WORK_LETTERS]
+    plain = known.fold(_NOT_LETTER.sub("", label))
+    if plain in known.FREE_DOMAINS or len(plain) < 4:
+        return ""
+    digits = "".join(_NUMBER.findall(label))
+    return f"{plain[:WORK_LETTERS]}#{digits}" if digits else plain[:WORK_LETTERS]
 
 
 @lru_cache(maxsize=CACHED)
@@ -304,14 +307,14 @@ def features(fields: Fields) -> Features:
         frozenset((tax,)) if tax else _NONE,
         tuple(places),
         company,
-        _work(company, emails, roles) if company or emails or roles else _NONE,
+        _work(company, emails, roles, name) if company or emails or roles else _NONE,
         splits,
     )
 
 
 # --- packed -----------------------------------------------------------------------------------------
 
-EDITION: Final = 1
+EDITION: Final = 2
 """Grows with whatever changes what `features` makes of a record: features packed by another edition are made anew."""
 
 
@@ -359,13 +362,20 @@ def unpack(text: str) -> Features | None:
     )
 
 
-def _work(company: tuple[str, ...], emails: set[str], roles: set[str]) -> frozenset[str]:
+def _work(company: tuple[str, ...], emails: set[str], roles: set[str], name: tuple[str, ...]) -> frozenset[str]:
+    """A domain that is the person's own name says nothing of where somebody works."""
     found = [label for address in emails if (label := _label(address.partition("@")[2]))]
     if roles:
         found += [label for address in roles if (label := _label(address.partition("@")[2]))]
+    if found and name:
+        found = [label for label in found if not _is_own(label.partition("#")[0], name)]
     if company and (label := _company_label(company)):
         found.append(label)
     return frozenset(found) if found else _NONE
+
+
+def _is_own(label: str, name: tuple[str, ...]) -> bool:
+    return any(word[:WORK_LETTERS] == label for word in name) or "".join(name).startswith(label)
 
 
 @lru_cache(maxsize=CACHED)
@@ -381,4 +391,6 @@ def _splits(given: tuple[str, ...], family: tuple[str, ...], name: tuple[str, ..
         splits.append((body[-2:], body[:-2]))
     if len(body) > 3:
         splits.append((body[2:], body[:2]))
+    if len(body) < len(name) and body[-1] not in known.SAME_NAME:
+        splits.append((name[len(body) :], body))
     return tuple(splits)

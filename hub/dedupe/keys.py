@@ -82,7 +82,8 @@ def _add_person(record: Features, found: list[str]) -> None:
             found += [f"postcode+name:{place.postcode} {form}" for form in ends[-1:]]
     if len(forms) > 1:
         _add_name_pairs(record, forms, found)
-    found += [f"work+name:{label} {first}" for label in _ordered(record.work) for first in firsts]
+    works = dict.fromkeys([label.partition("#")[0] for label in _ordered(record.work)])
+    found += [f"work+name:{label} {first}" for label in works for first in firsts]
 
 
 def _add_name_pairs(record: Features, forms: list[str], found: list[str]) -> None:

@@ -23,21 +23,21 @@ Table: TypeAlias = Mapping[str, tuple[float, ...]]
 Bits: TypeAlias = tuple[float, ...]
 
 PERSONS: Final[Table] = {
-    "given": (0, 5.0, 2.5, 4.0, 2.0, 0.0, -3.0, -13.0),
-    "family": (0, 6.0, 3.5, 3.5, -2.5),
-    "email": (0, 11.0, 4.5, 7.0, 2.5, -1.0),
-    "phone": (0, 9.0, 7.0, -1.0),
-    "address": (0, 6.0, 5.5, 4.0, 2.5, -1.5),
-    "birth": (0, 10.0, 4.0, -13.0),
-    "tax": (0, 13.0, 8.0, -8.0),
-    "company": (0, 4.5, 3.5, 3.0, 4.0, -1.0),
-    "generation": (0, 2.0, -1.5, -25.0),
+    "given": (0, 5.0, 2.5, 4.0, 2.5, 1.5, -2.5, -13.0),
+    "family": (0, 6.0, 3.0, 4.0, -2.0, 8.0),
+    "email": (0, 11.0, 2.5, 8.0, 0.0, -1.7),
+    "phone": (0, 9.0, 7.5, -2.3),
+    "address": (0, 5.5, 5.0, 3.5, 2.2, -3.0),
+    "birth": (0, 10.0, 4.0, -14.0),
+    "tax": (0, 13.0, 8.0, -10.0),
+    "company": (0, 4.5, 3.5, 3.5, 4.0, -2.0),
+    "generation": (0, 2.0, -2.5, -25.0),
     "kind": (0, 0, -30.0),
 }
 
 ORGANISATIONS: Final[Table] = {
     "given": (0,) * 8,
-    "family": (0,) * 5,
+    "family": (0,) * 6,
     "email": (0, 8.0, 6.0, 5.0, 1.0, -0.5),
     "phone": (0, 8.0, 5.0, -2.0),
     "address": (0, 6.0, 5.0, 3.0, 1.5, -2.5),
@@ -55,7 +55,8 @@ class Model:
 
     prior      bits for two records that met by a key, before any comparison
     ask        from here up to 0 bits a person is asked; from 0 they are one
-    frequency  word of a name → share of people who bear it, from the user's own data; may be empty
+    frequency  word of a name → share of records that bear it, from the user's own data; may be empty
+    records    how many records the shares are of; 0: not counted, what is usual is taken
     apart      connections that never hold one person twice: two live records of one are two people
     """
 
@@ -65,6 +66,7 @@ class Model:
     join: float = 0.0
     ask: float = -2.0
     frequency: Mapping[str, float] = field(default_factory=dict)
+    records: int = 0
     apart: frozenset[str] = frozenset()
     rows: tuple[tuple[Bits, ...], tuple[Bits, ...]] = field(init=False, repr=False, compare=False)
 
@@ -81,13 +83,25 @@ DEFAULT: Final = Model()
 
 CONTACT: Final = tuple(FIELDS.index(name) for name in ("email", "phone", "address", "company"))
 _GIVEN, _FAMILY, _COMPANY = FIELDS.index("given"), FIELDS.index("family"), FIELDS.index("company")
+_PHONE, _ADDRESS = FIELDS.index("phone"), FIELDS.index("address")
+_BIRTH, _TAX, _GENERATION = FIELDS.index("birth"), FIELDS.index("tax"), FIELDS.index("generation")
+OTHER_PERSON: Final = -6.0  # bits of birth date, tax id or generation from which two people bear the name
 EMAIL: Final = FIELDS.index("email")
 NAMELESS: Final = 1.6
 """Bits more for an equal personal e-mail address where one of the two has no name: a list member without one is
 the person the address belongs to, and must not become a second contact."""
+ALONE: Final = 1.5
+"""Bits more for a given name alike where one of the two has no family name: nobody holds back what would differ."""
 OTHER_GIVEN: Final = -4.0  # bits of the given name from which it is somebody else's
 OTHER_FAMILY: Final = -2.0
 
+SLOPE: Final = 0.75  # bits for each halving: names and families are not spread evenly
+USUAL_GIVEN: Final = 0.005  # of records
+COMMON_SHARE: Final = 0.01
+FEW: Final = 500.0  # records that say as much of how common a name is as the list that is shipped
+USUAL_COUNT: Final = 25.0  # records that bear one family name, where its full name says: as likely one person as two
+COUNTED: Final = 2.25  # bits more for a name of that count than for one not counted
+SELDOM: Final = 2.0  # records with a word that was not counted
 USUAL_SHARE: Final = 0.002  # of people who bear a name: the weights of the tables are for this
 
 
@@ -97,28 +111,67 @@ def bits(levels: Comparison, model: Model, *, organisations: bool) -> Bits:
     found = [row[level] for row, level in zip(rows, levels.levels(), strict=True)]
     if levels.email == 1 and not (organisations or levels.given or levels.family):
         found[EMAIL] += NAMELESS
+    if levels.given and not levels.family and found[_GIVEN] > 0:
+        found[_GIVEN] += ALONE
     if levels.given_word and levels.given == 1:
-        found[0] += _rarity(levels.given_word, model)
-    if levels.family_word and levels.family < 3:
-        found[1] += _rarity(levels.family_word, model)
+        found[0] += given_rarity(levels.given_word, model)
+    if levels.family_word:
+        found[1] += family_rarity(levels.family_word, model)
     return tuple(found)
 
 
 def household(found: Sequence[float]) -> float:
-    """What to take off, in bits, when the names are not one person's.
+    """What to take off, in bits, when what is shared may be a household's or an office's.
 
-    With other given names one household, or one office, explains all that is shared: contact values
-    count once, the family name not at all. With other family names the company does not count.
+    With other given names one household, or one office, explains all that is shared: contact values count once,
+    the family name not at all. So it is with another birth date, tax id or generation: father and son. Where both
+    e-mail address and phone are others', the postal address does not count: they may bear one name. With other
+    family names the company does not count.
     """
-    if found[_GIVEN] > OTHER_GIVEN:
-        return -max(found[_COMPANY], 0.0) if found[_FAMILY] <= OTHER_FAMILY else 0.0
-    contact = [found[at] for at in CONTACT if found[at] > 0]
-    return max(contact, default=0.0) - sum(contact) - max(found[_FAMILY], 0.0)
+    if is_other(found):
+        contact = [found[at] for at in CONTACT if found[at] > 0]
+        return max(contact, default=0.0) - sum(contact) - max(found[_FAMILY], 0.0)
+    discount = 0.0
+    if found[EMAIL] < 0 and found[_PHONE] < 0:
+        discount -= max(found[_ADDRESS], 0.0)
+    if found[_FAMILY] <= OTHER_FAMILY:
+        discount -= max(found[_COMPANY], 0.0)
+    return discount
 
 
-def _rarity(word: str, model: Model) -> float:
-    """Bits that agreeing on this name is worth beyond agreeing on a usual one, from -2 to 2."""
+def is_other(found: Sequence[float]) -> bool:
+    """Whether the given name, birth date, tax id or generation is somebody else's."""
+    return found[_GIVEN] <= OTHER_GIVEN or min(found[_BIRTH], found[_TAX], found[_GENERATION]) <= OTHER_PERSON
+
+
+def given_rarity(word: str, model: Model) -> float:
+    """Bits that agreeing on this given name is worth beyond agreeing on a usual one."""
+    if not model.records:
+        return _usual_rarity(word, model)
+    usual = COMMON_SHARE if word in COMMON_NAMES else USUAL_SHARE
+    count = model.frequency.get(word, 0.0) * model.records + FEW * usual
+    return _within(-SLOPE * log2(count / (model.records + FEW) / USUAL_GIVEN), -2.0, 2.5)
+
+
+def family_rarity(words: str, model: Model) -> float:
+    """Bits that agreeing on these words of a family name is worth: what counts is how many bear the rarest.
+
+    Where the user's data were counted it is not the share but the number that counts: of two records that bear
+    a name in full and nothing else, the chance that they are two people grows with how many people there are.
+    """
+    if not model.records:
+        return max(_usual_rarity(word, model) for word in words.split())
+    count = min(model.frequency.get(word, 0.0) * model.records or SELDOM for word in words.split())
+    return _within(COUNTED - SLOPE * log2(count / USUAL_COUNT), -2.0, 4.0)
+
+
+def _usual_rarity(word: str, model: Model) -> float:
     share = model.frequency.get(word)
     if share is None:
         return -2.0 if word in COMMON_NAMES else 0.0
-    return max(-2.0, min(2.0, log2(USUAL_SHARE / share))) if share > 0 else 2.0
+    return _within(log2(USUAL_SHARE / share), -2.0, 2.0) if share > 0 else 2.0
+
+
+def _within(value: float, least: float, most: float) -> float:
+    """To a quarter of a bit, so that there are few weights."""
+    return round(4 * max(least, min(most, value))) / 4

@@ -30,7 +30,7 @@ charles charlie chuck carlos karol karl carl carlitos carlinhos kalle lolek chaz
 henry harry hank henrique enrique henryk heinrich henri quique heinz heiner heniek rique kike hal
 francis frank frankie francisco paco pancho chico franciszek franz francois kiko quico franek fran curro
     xico
-anthony tony antonio antoni anton antoine tonio antek toni toninho antone tonho nini
+anthony tony antonio antoni anton antoine tonio antek toni toninho antone tonho nini to toze
 andrew andy andre andres andrzej andreas andrea drew jedrek andrezinho
 alexander alex alexandre alejandro aleksander sandro sacha xande olek sasha ale alec alessandro xandre
     jandro

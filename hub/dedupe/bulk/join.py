@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 from hub.dedupe.bulk.columns import Codes
 from hub.dedupe.bulk.levels import Floats
 from hub.dedupe.cluster import MOST_COMPARED
-from hub.dedupe.weigh import CONTACT, FIELDS, OTHER_FAMILY, OTHER_GIVEN, Model
+from hub.dedupe.weigh import CONTACT, FIELDS, OTHER_FAMILY, OTHER_GIVEN, OTHER_PERSON, Model
 
 Flags: TypeAlias = NDArray[np.bool_]
 _GIVEN, _FAMILY, _COMPANY = FIELDS.index("given"), FIELDS.index("family"), FIELDS.index("company")
+_EMAIL, _PHONE, _ADDRESS = FIELDS.index("email"), FIELDS.index("phone"), FIELDS.index("address")
+_PERSON: Final = [FIELDS.index(name) for name in ("birth", "tax", "generation")]
 _CONTACT: Final = list(CONTACT)
 _MEAN: Final = [at for at in range(len(FIELDS)) if at not in CONTACT]
 _NO_WEIGHT: Final = -np.inf
@@ -29,7 +31,7 @@ class Joined(NamedTuple):
     part      for each record the place of the first of its part
     weights   between parts that are left, at the places of their first records
     near      which parts may be one
-    is_unsure  a part outgrew what is compared of one: to be decided otherwise
+    is_unsure  a part outgrew what is compared of one, or fits two that are not one: to be decided otherwise
     """
 
     part: NDArray[np.int64]
@@ -51,6 +53,7 @@ def join(rows: Codes, bits: Floats, near: Flags, barred: Flags, model: Model) ->
     active = np.arange(len(rows))
     while len(active):
         active = table.join_strongest(active)
+    table.doubt()
     return Joined(table.part, table.weights, table.near, table.is_unsure)
 
 
@@ -82,8 +85,28 @@ class _Parts:
         some = edges[np.arange(len(active)), strongest] > _NO_WEIGHT
         active, strongest = active[some], strongest[some]
         if len(active):
+            self.is_unsure[active] |= self._is_claimed(active, strongest // size, strongest % size)
             self._join(active, strongest // size, strongest % size)
         return active
+
+    def _is_claimed(self, at: NDArray[np.int64], one: NDArray[np.int64], other: NDArray[np.int64]) -> Flags:
+        """Where other parts may be one with either, as `hub.dedupe.cluster` takes off for it."""
+        odds = np.maximum(self._rivals(at, one, other), self._rivals(at, other, one))
+        surely: Flags = self.weights[at, one, other] - np.log2(1.0 + odds) < self.model.join
+        return surely
+
+    def _rivals(self, at: NDArray[np.int64], one: NDArray[np.int64], other: NDArray[np.int64]) -> Floats:
+        claims, between = self.weights[at, one], self.weights[at, other]
+        rival = self.near[at, one] & (claims > self.model.ask)
+        rival[np.arange(len(at)), other] = False
+        odds = np.exp2(np.where(rival, claims, 0.0)) / (1.0 + np.exp2(np.minimum(between, 60.0)))
+        total: Floats = np.where(rival, odds, 0.0).sum(axis=1)
+        return total
+
+    def doubt(self) -> None:
+        """Components in which a part is left that may be one with two others: what to ask depends on both."""
+        may_be_one = self.near & (self.weights > self.model.ask)
+        self.is_unsure |= (may_be_one.sum(axis=2) > 1).any(axis=1)
 
     def _join(self, at: NDArray[np.int64], one: NDArray[np.int64], other: NDArray[np.int64]) -> None:
         """The parts at place `other` become one with those before them at place `one`."""
@@ -126,5 +149,8 @@ def households(found: Floats) -> Floats:
     for row in contact:
         shared += row
     other_person = contact.max(axis=0) - shared - np.maximum(found[_FAMILY], 0.0)
-    other_family = np.where(found[_FAMILY] <= OTHER_FAMILY, -np.maximum(found[_COMPANY], 0.0), 0.0)
-    return np.where(found[_GIVEN] > OTHER_GIVEN, other_family, other_person)
+    other_contact = (found[_EMAIL] < 0) & (found[_PHONE] < 0)
+    discount = np.where(other_contact, -np.maximum(found[_ADDRESS], 0.0), 0.0)
+    discount = discount - np.where(found[_FAMILY] <= OTHER_FAMILY, np.maximum(found[_COMPANY], 0.0), 0.0)
+    is_other = (found[_GIVEN] <= OTHER_GIVEN) | (found[_PERSON].min(axis=0) <= OTHER_PERSON)
+    return np.where(is_other, other_person, discount)

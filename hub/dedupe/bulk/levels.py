@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from hub.dedupe.bulk.columns import COLUMNS, Coded, Codes, Ints, assembled
 from hub.dedupe.compare import LEVELS, Comparison, compare
-from hub.dedupe.weigh import FIELDS, Model, _rarity, bits, household
+from hub.dedupe.weigh import FIELDS, Model, bits, family_rarity, given_rarity, household
 
 Outcomes: TypeAlias = NDArray[np.uint64]
 Floats: TypeAlias = NDArray[np.float64]
@@ -148,7 +148,7 @@ class Weights:
     def __init__(self, model: Model) -> None:
         self.model = model
         self._words: list[str] = [""]
-        self._of_rarity: dict[float, int] = {}
+        self._of_rarity: dict[tuple[float, float], int] = {}
 
     def outcomes(self, compared: Compared) -> Outcomes:
         """Levels and words in one."""
@@ -163,7 +163,7 @@ class Weights:
     def _number(self, word: str) -> int:
         if not word:
             return 0
-        rarity = _rarity(word, self.model)
+        rarity = given_rarity(word, self.model), family_rarity(word, self.model)
         number = self._of_rarity.get(rarity)
         if number is None:
             number = min(len(self._words), 2**_WORD_BITS - 1)
