@@ -12,6 +12,7 @@ from hub.dedupe.bulk.join import households
 from hub.dedupe.bulk.shards import Refs
 from hub.dedupe.cluster import Member, Verdict, resolve
 from hub.dedupe.features import features
+from hub.dedupe.frequency import NameCounts
 from hub.dedupe.keys import blocking_keys
 from hub.dedupe.weigh import DEFAULT, Model, household
 from tests.dedupe.people import fields, records
@@ -55,7 +56,13 @@ def partition(joins):
 
 def one_page(members, verdicts, model=DEFAULT, **limits):
     new, known = [m for m in members if m.golden_id is None], [m for m in members if m.golden_id]
-    return resolve(new, known, met(members, **limits), verdicts, model)
+    return resolve(new, known, met(members, **limits), verdicts, counted(members, model))
+
+
+def counted(members, model=DEFAULT):
+    names = NameCounts()
+    names.add(m.features for m in members)
+    return names.into(model) if names.outgrown(model) else model
 
 
 def by_component(members, verdicts):
@@ -64,7 +71,7 @@ def by_component(members, verdicts):
     for number, component in enumerate(loaded(members).components(verdicts)):
         new = [m for m in component.members if m.golden_id is None]
         known = [m for m in component.members if m.golden_id]
-        found = resolve(new, known, component.pairs, verdicts)
+        found = resolve(new, known, component.pairs, verdicts, counted(members))
         joins |= {ref: to if isinstance(to, str) else (number, to) for ref, to in found.joins.items()}
         merges += found.merges
         asks += found.asks
@@ -132,6 +139,7 @@ models = st.builds(
     ask=st.sampled_from([-2.0, -6.0]),
     apart=st.sampled_from([frozenset(), frozenset("a"), frozenset("ab")]),
     frequency=st.sampled_from([{}, {"ana": 0.03, "couto": 0.0004}]),
+    records=st.sampled_from([0, 5, 4000]),
 )
 
 

@@ -19,6 +19,7 @@ from hub.dedupe.bulk.shards import Records, Shard
 from hub.dedupe.bulk.whole import Component, Linked, Verdicts, Whole
 from hub.dedupe.cluster import Ref
 from hub.dedupe.features import Features
+from hub.dedupe.frequency import NameCounts
 from hub.dedupe.weigh import DEFAULT, Model
 
 __all__ = ["Asked", "Bulk", "Component", "Decision", "Records", "Shard"]
@@ -31,6 +32,8 @@ SHARD: Final = 30_000  # records whose features are kept as they are before they
 
 class Bulk:
     """All records of a load, and the decision about them.
+
+    How common names are is counted in these records where there are more of them than the model was counted in.
 
     hot  keys that more records share than `cap`, known after a decision: they bring nobody together
     """
@@ -74,11 +77,22 @@ class Bulk:
             return Decision(np.zeros(0, np.int64), np.zeros(0, np.int64), {}, [], [])
         return decide(linked, verdicts or {}, ages or {})
 
+    def names(self) -> NameCounts:
+        """How many of the records bear each word of a name."""
+        self._close()
+        found = NameCounts()
+        for shard in self._shards:
+            found.records += shard.names.records
+            found.words.update(shard.names.words)
+        return found
+
     def _linked(self, verdicts: Verdicts) -> Linked | None:
         self._close()
         if not self._shards:
             return None
-        whole = Whole(self._shards, self.model, self._spread)
+        names = self.names()
+        model = names.into(self.model) if names.outgrown(self.model) else self.model
+        whole = Whole(self._shards, model, self._spread)
         met = whole.meet(self._cap, self._telling)
         self.hot = met.hot
         return Linked(whole, met, verdicts)

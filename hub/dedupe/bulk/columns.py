@@ -7,7 +7,7 @@ once for all pairs of records that it serves.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import blake2b
 from marshal import dumps, loads
 from operator import attrgetter
@@ -110,6 +110,7 @@ COLUMNS: Final = (
     ),
     Column("kind", ("kind",), ("kind",), attrgetter("kind"), str, lambda packed: (packed,)),
 )
+NAMES: Final = 0
 KIND: Final = len(COLUMNS) - 1
 _PLACES: Final = [[Features._fields.index(name) for name in column.fields] for column in COLUMNS]
 
@@ -142,6 +143,10 @@ class Growing:
     def add(self, at: int, value: Any) -> None:
         self._at.append(at)
         self._codes.append(self._numbers.setdefault(value, len(self._numbers)))
+
+    def counted(self) -> Iterator[tuple[Any, int]]:
+        """Each value, and how many records have it."""
+        return zip(self._numbers, np.bincount(np.frombuffer(self._codes, np.int32)).tolist(), strict=True)
 
     def values(self) -> Values:
         raw = [dumps(self._pack(value), _PLAIN) for value in self._numbers]

@@ -9,9 +9,10 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hub.dedupe.bulk.columns import COLUMNS, Codes, Growing, Ints, Values
+from hub.dedupe.bulk.columns import COLUMNS, NAMES, Codes, Growing, Ints, Values
 from hub.dedupe.cluster import Ref
 from hub.dedupe.features import Features
+from hub.dedupe.frequency import NameCounts
 
 LONGEST_ID: Final = 64  # bytes of an external id up to which ids are sorted in columns
 
@@ -23,6 +24,7 @@ class Shard(NamedTuple):
     ids, id_ends   external ids in UTF-8, one after the other
     goldens        golden ids of the records that have one, by place
     keys, owners   blocking keys, and the place of the record that has each
+    names          how many records bear each word of a name
     """
 
     numbers: Ints
@@ -34,6 +36,7 @@ class Shard(NamedTuple):
     keys: Ints
     owners: Codes
     columns: tuple[Values, ...]
+    names: NameCounts
 
 
 class Records:
@@ -81,7 +84,15 @@ class Records:
             np.frombuffer(self._keys, np.int64).copy(),
             np.repeat(np.arange(len(counts), dtype=np.int32), counts),
             tuple(column.values() for column in self._columns),
+            self._names(),
         )
+
+    def _names(self) -> NameCounts:
+        found = NameCounts(len(self))
+        for (_, _, name, _), count in self._columns[NAMES].counted():
+            for word in set(name):
+                found.words[word] += count
+        return found
 
 
 class Refs:
