@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from hub.cli import show
+from hub.cli import bulk, show
 from hub.cli.screen import DONE, SET_ASIDE, Json, complain
 from hub.cli.show import By, Limit, Skip, cell, clean, key_and_value, plain_text, when
 from hub.errors import ConfigError
@@ -375,20 +375,35 @@ def unpin(
 @app.command()
 def merge(
     ctx: typer.Context,
-    golden_ids: Annotated[list[str], typer.Argument(metavar="ID ID...", help="Golden records that are one.")],
+    golden_ids: Annotated[
+        list[str] | None, typer.Argument(metavar="[ID ID]...", help="Golden records that are one.")
+    ] = None,
+    file: bulk.From = None,
+    yes: bulk.Yes = False,
+    undo_file: bulk.UndoFile = None,
+    limit: Limit = 10,
+    as_json: Json = False,
     by: By = None,
 ) -> None:
-    """These golden records are one. The one with most records keeps its id, the others answer with it.
+    """These golden records are one: what was split off goes back, else the one with most records keeps its id.
 
-    Nothing is lost: `hub contacts split` gives back exactly what was merged.
+    Nothing is lost: `hub contacts split` gives back exactly what was merged. --from FILE.csv merges many: the columns
+    a and b name two contacts each, by golden id or CONNECTION:EXTERNAL_ID. Without --yes it shows what would be done.
     """
     from hub.sync import people
 
+    if file is not None:
+        bulk.run(ctx, "merge", file, bulk.Wanted(yes, undo_file, limit, as_json, by), given=bool(golden_ids))
+        return
     who = show.person(by)
     with show.opened_hub(ctx) as hub:
-        homes = _homes(hub, golden_ids)
+        homes = _homes(hub, golden_ids or [])
         if len(homes) < 2:
-            raise ConfigError(f"These are one golden record already ({homes[0]}). Nothing was changed.")
+            raise ConfigError(
+                f"These are one golden record already ({homes[0]}). Nothing was changed."
+                if len(golden_ids or []) > 1
+                else "Name at least two golden records, or --from FILE.csv. Nothing was changed."
+            )
         kept = people.merge(hub, homes, who)
         gone = ", ".join(h for h in homes if h != kept)
         _done(hub, kept, kept, f"merged by {who}; {gone} now answers as {kept}")
@@ -410,19 +425,32 @@ def _homes(hub: Hub, golden_ids: Iterable[str]) -> list[str]:
 @app.command()
 def split(
     ctx: typer.Context,
-    golden_id: GoldenId,
+    golden_id: Annotated[str | None, typer.Argument(metavar="[ID]", help="Of a golden record.")] = None,
     record: Annotated[
-        list[str],
-        typer.Option("--record", metavar="CONNECTION:EXTERNAL_ID", help="May be given several times."),
-    ],
+        list[str] | None,
+        typer.Option("--record", metavar="CONNECTION:EXTERNAL_ID", help="Leaves it. May be given several times."),
+    ] = None,
+    file: bulk.From = None,
+    yes: bulk.Yes = False,
+    undo_file: bulk.UndoFile = None,
+    limit: Limit = 10,
+    as_json: Json = False,
     by: By = None,
 ) -> None:
     """Take source records out into a golden record of their own; remembered as different people.
 
-    Every value goes with its record, and both sides are put right in all systems by the next cycles.
+    Every value goes with its record, and both sides are put right in all systems by the next cycles. --from FILE.csv
+    splits many: the column contact names a golden id or CONNECTION:EXTERNAL_ID, records those that leave it
+    together, several separated by `;`. Without --yes it shows what would be done.
     """
     from hub.sync import people
 
+    if file is not None:
+        wanted = bulk.Wanted(yes, undo_file, limit, as_json, by)
+        bulk.run(ctx, "split", file, wanted, given=bool(golden_id or record))
+        return
+    if golden_id is None or not record:
+        raise ConfigError("Name a golden record and at least one --record, or --from FILE.csv. Nothing was changed.")
     who = show.person(by)
     refs = [parse_ref(text) for text in record]
     with show.opened_hub(ctx) as hub:
