@@ -1,9 +1,13 @@
-"""dlt, where it is installed: rest_api source, merge by key, SQLite destination."""
+"""dlt, where it is installed: rest_api source, merge by key, SQLite destination.
+
+It types and normalises what it loads and keeps a staging copy; it has no mapping, no golden records and no log.
+"""
 
 from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,8 +18,8 @@ def has_dlt() -> bool:
     return all(find_spec(name) for name in ("dlt", "sqlalchemy"))
 
 
-def load_with_dlt(url: str, folder: Path) -> int:
-    """Rows in the destination afterwards. Telemetry is off."""
+def prepared(url: str, folder: Path) -> Callable[[], int]:
+    """Does the load and tells the rows in the destination afterwards. Imports are done by then; telemetry is off."""
     os.environ |= {"DLT_DATA_DIR": str(folder), "RUNTIME__DLTHUB_TELEMETRY": "false"}
     os.environ |= {"RUNTIME__LOG_LEVEL": "ERROR", "DLT_PROJECT_DIR": str(folder)}
     dlt: Any = import_module("dlt")
@@ -39,8 +43,12 @@ def load_with_dlt(url: str, folder: Path) -> int:
         pipelines_dir=str(folder),
         dataset_name="main",
     )
-    pipeline.run(source)
-    with sqlite3.connect(database) as connection:
+
+    def load() -> int:
+        pipeline.run(source)
+        connection = sqlite3.connect(database)
         rows: int = connection.execute("SELECT count(*) FROM contacts").fetchone()[0]
-    connection.close()
-    return rows
+        connection.close()
+        return rows
+
+    return load

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import changed, hubs, quiet, serve
-from bench.dlt_peer import load_with_dlt
+from bench.dlt_peer import prepared
 from bench.floor import Floor
 from bench.measure import Spent, peak_mib, spend
 
@@ -64,7 +64,7 @@ def _floor(args: argparse.Namespace, folder: Path, stack: ExitStack) -> dict[str
 
 
 def _dlt(args: argparse.Namespace, folder: Path, _: ExitStack) -> dict[str, Any]:
-    contacts, spent = spend(lambda: load_with_dlt(args.url, folder))
+    contacts, spent = spend(prepared(args.url, folder))
     return {**_facts(spent), "contacts": contacts}
 
 

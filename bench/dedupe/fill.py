@@ -21,6 +21,7 @@ from hub.connectors.contract import Can, Connector, Report
 from hub.dedupe.bulk import Bulk
 from hub.dedupe.features import features, pack
 from hub.dedupe.keys import blocking_keys
+from hub.dedupe.weigh import DEFAULT, Model
 from hub.errors import RecordError
 from hub.mapping.spec import flat_mapping
 from hub.model import LinkState, Page, Record, base_field
@@ -66,10 +67,10 @@ class Rig:
     hub: Hub
 
     @classmethod
-    def on(cls, store: Store) -> Rig:
+    def on(cls, store: Store, model: Model = DEFAULT) -> Rig:
         mapping = flat_mapping("PT")
         routes = {name: Route(name, mapping, Can(changes=True), push="no") for name in SYSTEMS}
-        return cls(store, Hub(store, routes, time.time, Ids()))
+        return cls(store, Hub(store, routes, time.time, Ids(), model=model))
 
     def run(self, system: str) -> Run:
         """A run that holds the lease of its connection."""

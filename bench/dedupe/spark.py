@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 from bench.matching import canonical
 from hub.dedupe.cluster import Member, Ref, Verdict, promising, resolve
 from hub.dedupe.features import features, pack, unpack
+from hub.dedupe.frequency import KEPT, NameCounts
 from hub.dedupe.keys import blocking_keys
 from hub.dedupe.weigh import DEFAULT, Model
 
@@ -74,12 +75,12 @@ def number_of(ref: Ref) -> int:
     return int.from_bytes(blake2b("|".join(ref).encode(), digest_size=8).digest()) >> 1
 
 
-def seen(rows: Iterable[Mapping[str, str]]) -> Iterator[tuple[int, str, str, str, list[int]]]:
-    """(number, connection, external id, features, keys) of each contact."""
+def seen(rows: Iterable[Mapping[str, str]]) -> Iterator[tuple[int, str, str, str, list[int], list[str]]]:
+    """(number, connection, external id, features, keys, words of the name) of each contact."""
     for row in rows:
         record = features(canonical(dict(row)))
         ref = (row["system"], row["source_id"])
-        yield number_of(ref), *ref, pack(record), list(blocking_keys(record))
+        yield number_of(ref), *ref, pack(record), list(blocking_keys(record)), sorted(set(record.name))
 
 
 def within_blocks(blocks: Iterable[tuple[list[int]]]) -> Iterator[tuple[int, int, bool]]:
@@ -140,8 +141,9 @@ def clusters(spark: Any, contacts: Any, model: Model = DEFAULT, verdicts: Verdic
     said = dict(verdicts or {})
     records = spark.createDataFrame(
         contacts.mapPartitions(seen),
-        "number long, connection string, external_id string, packed string, keys array<long>",
+        "number long, connection string, external_id string, packed string, keys array<long>, words array<string>",
     ).persist()
+    model = counted(records, model)
     looks = records.select("number", "packed")
     pairs = met(spark, records)
     both = pairs.join(looks.toDF("first", "one"), "first").join(looks.toDF("second", "other"), "second")
@@ -153,6 +155,17 @@ def clusters(spark: Any, contacts: Any, model: Model = DEFAULT, verdicts: Verdic
     edges = edges.persist()
     labels = connected(edges)
     return _decide(records, edges, labels, model, said)
+
+
+def counted(records: Any, model: Model) -> Model:
+    """The model with how common each name is among these records, where they are more than it was counted in."""
+    sql = import_module("pyspark.sql.functions")
+    names = NameCounts(records.count())
+    if not names.outgrown(model):
+        return model
+    words = records.select(sql.explode("words").alias("word")).groupBy("word").count()
+    names.words.update({row.word: row["count"] for row in words.where(sql.col("count") >= KEPT).toLocalIterator()})
+    return names.into(model)
 
 
 def met(spark: Any, records: Any) -> Any:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.dedupe.order import differently
 from bench.dedupe.score import Share, Truth, found_by_tag, score, wrong_in_traps
 
 A, B, C, D = ("erp", "1"), ("erp", "2"), ("web", "1"), ("web", "2")
@@ -48,3 +49,11 @@ def test_a_true_pair_counts_for_every_distortion_of_either_side(truth: Truth) ->
     found = found_by_tag(truth, {A: "x", B: "x", C: "y", D: "z"})
 
     assert found == {"nick": Share(1, 1), "swap": Share(1, 0), "upper": Share(1, 0)}
+
+
+def test_two_orders_differ_in_the_pairs_that_only_one_of_them_joins() -> None:
+    together = dict.fromkeys((A, B, C), "x")
+    apart = {A: "1", B: "1", C: "2"}
+
+    assert differently(together, together) == 0
+    assert differently(together, apart) == pytest.approx(2 / 3)
