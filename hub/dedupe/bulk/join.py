@@ -105,7 +105,7 @@ class _Parts:
 
     def doubt(self) -> None:
         """Components in which a part is left that may be one with two others: what to ask depends on both."""
-        may_be_one = self.near & (self.weights > self.model.ask)
+        may_be_one = self.near & (self.weights >= self.model.ask)
         self.is_unsure |= (may_be_one.sum(axis=2) > 1).any(axis=1)
 
     def _join(self, at: NDArray[np.int64], one: NDArray[np.int64], other: NDArray[np.int64]) -> None:

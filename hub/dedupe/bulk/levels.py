@@ -26,6 +26,7 @@ _ORGANISATION: Final = sum(_WIDTHS)
 _GIVEN_WORD: Final = _ORGANISATION + 1
 _WORD_BITS: Final = (63 - _GIVEN_WORD) // 2
 _FAMILY_WORD: Final = _GIVEN_WORD + _WORD_BITS
+_WORD_MASK: Final = (1 << _WORD_BITS) - 1
 TASK: Final = 50_000  # pairs of values compared in one go
 
 
@@ -147,44 +148,58 @@ class Weights:
 
     def __init__(self, model: Model) -> None:
         self.model = model
-        self._words: list[str] = [""]
-        self._of_rarity: dict[tuple[float, float], int] = {}
+        self._given = _Kinds(lambda word: given_rarity(word, model))
+        self._family = _Kinds(lambda words: family_rarity(words, model))
+        self._known: dict[int, tuple[float, ...]] = {}
 
     def outcomes(self, compared: Compared) -> Outcomes:
         """Levels and words in one."""
         if not len(compared.given):
             return compared.levels
-        numbers = np.array([self._number(word) for word in compared.text], np.uint64)
-        given = numbers[compared.given] << np.uint64(_GIVEN_WORD)
-        family = numbers[compared.family] << np.uint64(_FAMILY_WORD)
+        given = self._given.of(compared.text, compared.given) << np.uint64(_GIVEN_WORD)
+        family = self._family.of(compared.text, compared.family) << np.uint64(_FAMILY_WORD)
         found: Outcomes = np.bitwise_or.reduce([compared.levels, given, family])
         return found
-
-    def _number(self, word: str) -> int:
-        if not word:
-            return 0
-        rarity = given_rarity(word, self.model), family_rarity(word, self.model)
-        number = self._of_rarity.get(rarity)
-        if number is None:
-            number = min(len(self._words), 2**_WORD_BITS - 1)
-            self._of_rarity[rarity] = number
-            if number == len(self._words):
-                self._words.append(word)
-        return number
 
     def table(self, outcomes: Outcomes) -> Table:
         """The weights of all outcomes among these."""
         distinct, row = np.unique(outcomes, return_inverse=True)
-        rows = np.array([self._bits(outcome) for outcome in distinct.tolist()], np.float64).reshape(-1, len(FIELDS))
-        weights = np.array([sum(found) + household(found) + self.model.prior for found in rows.tolist()], np.float64)
-        return Table(row.astype(np.int32), rows, weights)
+        rows = np.array([self._bits(outcome) for outcome in distinct.tolist()], np.float64).reshape(-1, len(FIELDS) + 1)
+        return Table(row.astype(np.int32), rows[:, :-1], rows[:, -1])
 
     def _bits(self, outcome: int) -> tuple[float, ...]:
-        levels = [outcome >> _SHIFTS[name] & (1 << width) - 1 for name, width in zip(FIELDS, _WIDTHS, strict=True)]
-        mask = (1 << _WORD_BITS) - 1
-        given, family = outcome >> _GIVEN_WORD & mask, outcome >> _FAMILY_WORD & mask
-        comparison = Comparison._make([*levels, self._words[given], self._words[family]])
-        return bits(comparison, self.model, organisations=bool(outcome >> _ORGANISATION & 1))
+        """Bits of each field, and the weight."""
+        found = self._known.get(outcome)
+        if found is None:
+            levels = [outcome >> _SHIFTS[name] & (1 << width) - 1 for name, width in zip(FIELDS, _WIDTHS, strict=True)]
+            given = self._given.words[outcome >> _GIVEN_WORD & _WORD_MASK]
+            family = self._family.words[outcome >> _FAMILY_WORD & _WORD_MASK]
+            comparison = Comparison._make([*levels, given, family])
+            worth = bits(comparison, self.model, organisations=bool(outcome >> _ORGANISATION & 1))
+            found = self._known[outcome] = (*worth, sum(worth) + household(worth) + self.model.prior)
+        return found
+
+
+class _Kinds:
+    """Words by how rare they are: one for all that are as rare, 0 for none."""
+
+    def __init__(self, rarity: Callable[[str], float]) -> None:
+        self.words: list[str] = [""]
+        self._rarity = rarity
+        self._of_rarity: dict[float, int] = {}
+
+    def of(self, text: Sequence[str], words: Codes) -> Outcomes:
+        """The kind of each word, by its place in `text`."""
+        kinds = np.zeros(len(text), np.uint64)
+        for place in np.unique(words).tolist():
+            kinds[place] = self._kind(text[place]) if text[place] else 0
+        return kinds[words]
+
+    def _kind(self, word: str) -> int:
+        number = self._of_rarity.setdefault(self._rarity(word), len(self.words))
+        if number == len(self.words):
+            self.words.append(word)
+        return number
 
 
 class Table(NamedTuple):
