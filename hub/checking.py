@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
@@ -12,9 +12,13 @@ from hub.config import HubConfig, connection_config, connection_mapping
 from hub.connectors.contract import Can, Connector, Inbox
 from hub.errors import ConfigError, HubError, RecordError
 from hub.mapping.apply import ContactMapping
+from hub.mapping.flat import SINGULAR
 from hub.mapping.paths import parse_path
 from hub.model import Problem, Record, Unreadable
 from hub.opening import open_connector
+
+OTHERS = {a: b for pair in SINGULAR.items() for a, b in (pair, pair[::-1])}
+"""Of two columns that map by name to one field, the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +79,38 @@ def check_connection(
                 warnings=report.warnings,
             )
             try:
-                return _with_sample(finding, connector, mapping)
+                return _with_sample(finding, connector, mapping, _placeless(config, name, mapping, connector.can))
             except ConfigError as err:  # such as a form, whose records are in a store that is not open
                 return replace(finding, warnings=(*finding.warnings, f"no sample: {err}"))
     except HubError as err:
         return replace(finding, error=str(err))
 
 
-def _with_sample(finding: Finding, connector: Connector, mapping: ContactMapping) -> Finding:
+def _placeless(config: HubConfig, name: str, mapping: ContactMapping, can: Can) -> Callable[[Record], tuple[str, ...]]:
+    """A warning about fields that are left out of every write, since columns go by name and theirs is not there."""
+    connection = config.connections[name]
+    if connection.mapping is not None or not connection.push or not (can.create or can.update):
+        return lambda _: ()
+
+    def warn(record: Record) -> tuple[str, ...]:
+        there = record.fields.keys()
+        lost = [c for c in mapping.written_by_name() if c not in there and OTHERS.get(c, c) not in there]
+        if not lost:
+            return ()
+        return (
+            f"written to without a mapping: what would go to {', '.join(lost)} is left out, since it has no such "
+            "column. Give it a mapping if they have other names, or set `push: false`",
+        )
+
+    return warn
+
+
+def _with_sample(
+    finding: Finding,
+    connector: Connector,
+    mapping: ContactMapping,
+    placeless: Callable[[Record], tuple[str, ...]],
+) -> Finding:
     """The first record of the listing, and what of the first page could not be read."""
     items: tuple[Any, ...] = ()
     with closing(connector.pull(None)) as pages:  # type: ignore[type-var] # connectors write generators
@@ -95,7 +123,7 @@ def _with_sample(finding: Finding, connector: Connector, mapping: ContactMapping
     if not records:
         return replace(finding, problems=unreadable)
     record = records[0]
-    finding = replace(finding, warnings=(*finding.warnings, *_lacking(mapping, records)))
+    finding = replace(finding, warnings=(*finding.warnings, *_lacking(mapping, records), *placeless(record)))
     try:
         mapping.inward(record)
         rows = tuple(_row(*line) for line in mapping.explain(record))

@@ -28,7 +28,8 @@ def open_connector(
     types      connector types by name; None: those installed
     ConfigError when a secret is missing; no system is reached before a method is called.
     """
-    kind = connector_type(connection_config(config, name).type, types)
+    connection = connection_config(config, name)
+    kind = connector_type(connection.type, types)
     settings = open_settings(config, name, types)
     with ExitStack() as closing:
         context = Context(
@@ -37,6 +38,7 @@ def open_connector(
             default_region=config.default_region,
             transport=transport,
             inbox=inbox,
+            by_name=connection.mapping is None,
             closing=closing,
         )
         yield kind(settings, context)

@@ -67,6 +67,12 @@ class Lost(Renamed):
     items = Renamed.items[:1]
 
 
+class ByName(Acorn):
+    """`emails` is the other name of the column `email`."""
+
+    items = (Record("1", {"given_name": "Ann", "email": "ann@example.org"}),)
+
+
 class Storeless(Acorn):
     def pull(self, since):
         raise ConfigError("needs the store")
@@ -75,6 +81,7 @@ class Storeless(Acorn):
 
 TYPES = {
     "storeless": Storeless,
+    "byname": ByName,
     "renamed": Renamed,
     "lost": Lost,
     "acorn": Acorn,
@@ -94,7 +101,7 @@ def check():
 
 
 def test_a_connection_that_works_says_what_it_is_and_can(check):
-    finding = check("acorn")
+    finding = check("acorn", push=False)
 
     assert finding.error is None
     assert (finding.system, finding.records) == ("Acorn 2", 3)
@@ -127,7 +134,18 @@ def test_columns_of_the_mapping_that_no_record_has_are_a_warning_with_a_guess(ch
 
 
 def test_columns_that_map_by_their_names_need_not_be_there(check):
-    assert check("acorn").warnings == ("the key expires soon",)
+    assert check("acorn", push=False).warnings == ("the key expires soon",)
+
+
+def test_what_has_no_column_is_a_warning_where_columns_go_by_name_and_are_written(check):
+    (_, warning) = check("byname").warnings
+
+    assert "what would go to additional_names, " in warning
+    assert " phone, phones, " in warning
+    assert "email" not in warning
+    assert "given_name" not in warning
+    assert "`push: false`" in warning
+    assert len(check("byname", push=False).warnings) == 1
 
 
 def test_a_refused_key_is_the_answer_and_no_crash(check):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import asdict, fields
 from typing import Annotated, Any
 
@@ -13,8 +14,8 @@ from rich.table import Table
 
 from hub.checking import Finding, SampleRow, check_connection
 from hub.cli.screen import DONE, FAILED, SET_ASIDE, Chosen, Json, print_json, screen
-from hub.config import HubConfig, connection_config, open_secret_files
-from hub.connectors.contract import Can, Promise
+from hub.config import HubConfig, connection_config, open_secret_files, store_url
+from hub.connectors.contract import Can, Inbox, Promise
 from hub.secrets import redact
 
 app = typer.Typer()
@@ -59,7 +60,7 @@ def check(
     for name in names:
         connection_config(config, name)  # a wrong name stops before any system is reached
     out = screen()
-    findings = [_look(config, name, quiet=as_json) for name in names]
+    findings = _look_at(config, names, quiet=as_json)
     readable = open_secret_files(config)
     if as_json:
         print_json({
@@ -72,12 +73,26 @@ def check(
     raise typer.Exit(_exit_code(findings))
 
 
-def _look(config: HubConfig, name: str, *, quiet: bool) -> Finding:
+def _look_at(config: HubConfig, names: Sequence[str], *, quiet: bool) -> list[Finding]:
+    """With the store if there is one: what forms have taken is in it."""
+    from hub.store.inbox import StoreInbox
+    from hub.store.upgrade import opened_if_ready
+
+    store = opened_if_ready(store_url(config))
+    inbox = StoreInbox(store) if store is not None else None
+    try:
+        return [_look(config, name, inbox.of(name) if inbox else None, quiet=quiet) for name in names]
+    finally:
+        if store is not None:
+            store.close()
+
+
+def _look(config: HubConfig, name: str, inbox: Inbox | None, *, quiet: bool) -> Finding:
     err = screen(stderr=True)
     if quiet or not err.is_terminal:
-        return check_connection(config, name)
+        return check_connection(config, name, inbox)
     with err.status(f"checking {name} …"):
-        return check_connection(config, name)
+        return check_connection(config, name, inbox)
 
 
 def _exit_code(findings: list[Finding]) -> int:
@@ -198,7 +213,23 @@ def _shown_row(row: SampleRow, show_values: bool) -> dict[str, Any]:
     if show_values:
         return plain
     base, slash, element = row.key.partition("/")
+    if base == "consents":
+        return plain | {"before": mask(row.before), "after": _mask_consent(row.after), "key": _mask_key(row.key)}
     return plain | {"before": mask(row.before), "after": mask(row.after), "key": base + slash + mask(element)}
+
+
+def _mask_key(key: str) -> str:
+    """Channel and purpose say nothing of a person, the address between them does."""
+    channel, _, rest = key.partition("|")
+    address, _, purpose = rest.rpartition("|")
+    return f"{channel}|{mask(address)}|{purpose}"
+
+
+def _mask_consent(value: Any) -> Any:
+    """Status, basis and wording come from the configuration; the time and the rest from the record."""
+    if not isinstance(value, dict):
+        return mask(value)
+    return {name: part if name in ("status", "basis", "wording") else mask(part) for name, part in value.items()}
 
 
 def mask(value: Any) -> Any:

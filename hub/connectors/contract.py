@@ -88,6 +88,7 @@ class Context:
     name       of the connection, for messages
     base       folder that relative paths of the settings start from
     transport  None: the network
+    by_name    no mapping is configured: fields go by their names, those without a place there are left out
     closing    call-backs run when the connection is closed
     """
 
@@ -98,6 +99,7 @@ class Context:
     sleep: Callable[[float], None] = sleep
     transport: httpx.BaseTransport | None = None
     inbox: Inbox | None = None
+    by_name: bool = False
     closing: ExitStack = field(default_factory=ExitStack)
 
 

@@ -8,7 +8,8 @@ Writes   one transaction a call, a savepoint a row; a row is read and locked, co
 Values   text loses the spaces that pad it on the right; numbers with a fraction, times and bytes are text
 Quirk    a table without transactions (MyISAM) keeps what was written before a call failed; `check` warns
 
-The default mapping is empty: columns named like the canonical fields map by themselves.
+The default mapping is empty: columns named like the canonical fields map by themselves. Then a value whose
+column the table does not have is left out of a write, and what is left is written.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ from hub.connectors.sql_errors import Meaning, meaning
 from hub.connectors.sql_settings import SqlSettings
 from hub.connectors.sql_source import Column, CommitRefusedError, Database, Shape, key_values
 from hub.errors import AccountError, CursorExpired
+from hub.mapping.flat import SEPARATORS, SINGULAR
 from hub.model import Cursor, Done, Missing, Op, Outcome, Page, Record, Refused, Stale, Unreadable, Write
 
 FETCH = 5 * PAGE_SIZE  # rows a statement: a sort for a page each would be slow without an index
@@ -318,6 +320,8 @@ class SqlConnector(Connector):
             if there is not None:
                 return Done(there)
         values = self._values(shape, write.fields)
+        if not values:
+            raise _UnfitError("the table has no column for any of the values")
         own = shape.key if self.settings.create_key == "hub" else shape.reference
         if own is not None:
             values[str(own.key)] = self._db.bind(write.key)
@@ -377,6 +381,8 @@ class SqlConnector(Connector):
         return item
 
     def _values(self, shape: Shape, fields: Mapping[str, Any]) -> dict[str, Any]:
+        if self.context.by_name:
+            fields = _with_a_place(fields, shape.columns)
         unknown = sorted(set(fields) - set(shape.columns))
         if unknown:
             raise _UnfitError(f"there is no column {', '.join(unknown)}")
@@ -433,6 +439,21 @@ class SqlConnector(Connector):
                 f"{self.context.name}: the settings have changed since the last pull: list everything anew."
             )
         return dict(place)
+
+
+def _with_a_place(fields: Mapping[str, Any], columns: Sequence[str]) -> dict[str, Any]:
+    """Fields that go by name, as far as there is a column for them.
+
+    A table with `email` and without `emails` takes one address; of several, none is chosen and none is emptied.
+    """
+    found = {name: value for name, value in fields.items() if name in columns}
+    for name, other in SINGULAR.items():
+        if name in fields and name not in columns and other in columns:
+            value = fields[name]
+            found.pop(other, None)
+            if not (isinstance(value, str) and any(mark in value for mark in SEPARATORS)):
+                found[other] = value
+    return found
 
 
 def _pages(

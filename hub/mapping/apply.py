@@ -121,6 +121,11 @@ class ContactMapping:
         lacking = (path.text for path in named if not speaks(path, record.fields))
         return list(dict.fromkeys(lacking))
 
+    def written_by_name(self) -> list[str]:
+        """Columns that writes go to by their names alone; none when the mapping has rows of its own."""
+        paths = [path for field in self._writable if field.base in self._by_name for path in field.paths]
+        return sorted({path.head for path in paths})
+
     # --- outward --------------------------------------------------------------------------------------
 
     def scope(self) -> frozenset[str]:

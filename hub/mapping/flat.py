@@ -8,6 +8,7 @@ from hub.mapping.table import MappingSpec
 from hub.model import KIND, SINGLE
 
 SEPARATORS = ";|"  # between several emails or phones in one column
+SINGULAR = {"emails": "email", "phones": "phone", "tax_id": "vat_number"}  # columns that are looked in as well
 RECORD_COLUMNS = ("source_id", "id", "updated_at")  # the key and the time of the record itself
 
 _ROWS: dict[str, Any] = {name: name for name in sorted(SINGLE - {"tax_id"})} | {

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from hub.errors import ConfigError, TransientError
+from hub.errors import ConfigError, HubError, TransientError
 from hub.store.db import WRITER_LOCK, Store
 
 DAMAGED = (sqlite3.DatabaseError, sa.exc.DatabaseError)
@@ -139,6 +139,19 @@ def opened(url: str) -> Store:
         store.close()
         raise
     return store
+
+
+def opened_if_ready(url: str) -> Store | None:
+    """A store that is there with today's schema; None otherwise: nothing is made, and nothing refused."""
+    store = Store(url)
+    file = store.url.database if store.dialect == "sqlite" else None
+    try:
+        if (file is None or Path(file).is_file()) and revision(store) == REVISIONS[-1]:
+            return store
+    except (*DAMAGED, HubError) as err:
+        del err  # whoever needs the store says what is wrong with it
+    store.close()
+    return None
 
 
 def connected(url: str) -> Store:

@@ -142,7 +142,13 @@ def deny(link: Link, now: float, basis: str) -> None:
 
 
 def carry_out_deletions(hub: Hub, run: Run) -> None:
-    """Act on what is proven gone, by the connection's policy; held as a whole above the limit."""
+    """Act on what is proven gone, by the connection's policy; held as a whole above the limit.
+
+    From a system that people leave by opting out a tombstone is an opt-out: it is no deletion, and none follows.
+    """
+    if run.route.can.opt_out_leaves:
+        _take_opt_outs(hub, run)
+        return
     with hub.store.read() as tx:
         count = db.count_doomed(tx, run.name)
         if not count:
@@ -158,6 +164,19 @@ def carry_out_deletions(hub: Hub, run: Run) -> None:
                 return
             _bury(hub, tx, run, links)
         run.count("deletes", len(links))
+
+
+def _take_opt_outs(hub: Hub, run: Run) -> None:
+    with hub.store.read() as tx:
+        count = db.count_doomed(tx, run.name)
+    reason = held(run.route.limits, {"consents": count}, max(run.population, count), run.allowed) if count else None
+    if reason is not None and "limits" not in hub.off:
+        raise Held("deletes", {"consents": count}, f"{reason}. Nobody was opted out")
+    while count > 0:
+        with hub.store.write(run.fence) as tx:
+            links = db.in_state(tx, run.name, LinkState.DOOMED, BATCH)
+            _opt_out(hub, tx, run, links)
+        count = count - len(links) if links else 0
 
 
 def _bury(hub: Hub, tx: Tx, run: Run, links: Sequence[Link]) -> None:

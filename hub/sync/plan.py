@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hub.connectors.contract import Can, Connector, Report
-from hub.errors import CursorExpired
+from hub.errors import CursorExpired, HubError
 from hub.model import Cursor, Fields, LinkState, Op, Outcome, Page, Record, Write, base_field, element
 from hub.store import links as db
 from hub.store import work
@@ -38,11 +38,13 @@ class Plan:
 
     counts  by connection: what would be read, made, changed, and written there
     holds   (connection, gate, reason) of what would wait for a person
+    failed  (connection, reason) of those that could not be read to their end: nothing of them is in the rows
     rows    the first `most` of `total`
     """
 
     counts: dict[str, dict[str, int]] = field(default_factory=dict)
     holds: list[tuple[str, str, str]] = field(default_factory=list)
+    failed: list[tuple[str, str]] = field(default_factory=list)
     rows: list[Row] = field(default_factory=list)
     total: int = 0
     most: int = MOST_ROWS
@@ -103,12 +105,14 @@ def preview(hub: Hub, connector: Connector, name: str) -> tuple[dict[str, int], 
     return {k: n for k, n in counts.items() if n and k not in READING}, plan.rows
 
 
-def make_plan(hub: Hub, connectors: Mapping[str, Connector], *, full: bool = False, most: int = MOST_ROWS) -> Plan:
+def make_plan(
+    hub: Hub, connectors: Mapping[str, Connector], *, full: bool = False, go_on: bool = False, most: int = MOST_ROWS
+) -> Plan:
     """What a sync of these connections, one after the other, would do.
 
-    full  list everything, whatever the cursors
-    most  rows that are kept; all are counted
-    Errors of a connection are raised: a plan that leaves one out would be wrong about the others too.
+    full   list everything, whatever the cursors
+    go_on  past a connection that fails: what it would have brought to the others is missing then
+    most   rows that are kept; all are counted
     """
     plan = Plan(most=most)
     with hub.store.scratch() as store:
@@ -116,7 +120,12 @@ def make_plan(hub: Hub, connectors: Mapping[str, Connector], *, full: bool = Fal
             trial = replace(hub, store=store, meter=NoMeter())
             runs = [_open(trial, Reader(connector), name) for name, connector in connectors.items()]
             for run in runs:
-                _read(trial, run, plan, full=full)
+                try:
+                    _read(trial, run, plan, full=full)
+                except HubError as err:
+                    if not go_on:
+                        raise
+                    plan.failed.append((run.name, str(err)))
             ids = frozenset(run.id for run in runs)
             for route in trial.routes.values():
                 writer = next((run for run in runs if run.name == route.name), None)
@@ -158,7 +167,8 @@ def _read(hub: Hub, run: Run, plan: Plan, *, full: bool) -> None:
         seen = _pull(hub, run, None)
     if since is None and run.route.can.complete:
         mark_absent(hub, run, seen)
-    _describe_gone(hub.store, run, plan)
+    if not run.route.can.opt_out_leaves:  # who left is told as a change of consent
+        _describe_gone(hub.store, run, plan)
     carry_out_deletions(hub, run)
     for outcome, n in run.counts.items():
         plan.count(run.name, outcome, n)

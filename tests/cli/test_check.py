@@ -1,6 +1,7 @@
 """`hub check`: what it shows, what it hides, how it ends."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.cli.check import mask
+from hub.store.inbox import StoreInbox
+from hub.store.upgrade import opened
 
 CSV = "source_id,given_name,emails,shoe_size\n1,Ann,ann@example.org,38\n"
 
@@ -123,3 +126,57 @@ def test_a_mask_keeps_the_length_and_nothing_of_letters_and_digits(text):
 
 def test_a_mask_goes_through_lists_and_groups():
     assert mask({"label": ["Home", 12, None, True]}) == {"label": ["Xxxx", "99", None, True]}
+
+
+# --- forms ------------------------------------------------------------------------------------------
+
+FORM = """
+connections:
+  website:
+    type: form
+    signature: none
+    allow_unsigned: true
+    consent: [{field: news, channel: email, purpose: newsletter, wording: Send me news}]
+"""
+
+
+@pytest.fixture
+def form():
+    """A form to which somebody has posted."""
+    Path("config").mkdir()
+    Path("config/hub.yaml").write_text(FORM)
+    store = opened("sqlite:///data/hub.db")
+    consent = {"status": "granted", "at": "2026-01-01T00:00:00+00:00", "basis": "explicit", "source": "form website"}
+    payload = {
+        "family_name": "Quental",
+        "emails": "q@example.org",
+        "news": "on",
+        "_received_at": "2026-01-01T00:00:00+00:00",
+        "_consents": {"email|newsletter": {**consent, "wording": "Send me news"}},
+    }
+    StoreInbox(store).add("website", "d1", datetime(2026, 1, 1, tzinfo=UTC), payload)
+    store.close()
+
+
+def test_a_form_shows_what_was_posted_to_it(hub, form):
+    answer = hub("check", "--show-values")
+
+    assert answer.code == 0
+    assert "Quental" in answer.out
+    assert "no sample" not in answer.out
+
+
+def test_of_a_consent_the_address_is_masked_and_not_what_it_is_for(hub, form):
+    shown = hub("check").out
+
+    assert "email|x@xxxxxxx.xxx|newsletter" in shown
+    assert "granted" in shown
+    assert "q@example.org" not in shown
+
+
+def test_a_check_makes_no_store(hub):
+    Path("config").mkdir()
+    Path("config/hub.yaml").write_text(FORM)
+
+    assert hub("check").code == 0
+    assert not Path("data").exists()

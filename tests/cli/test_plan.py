@@ -108,3 +108,49 @@ def test_rows_for_people_show_each_field(company, hub):
     assert "crm: a new contact (20)" in answer.out
     assert "family_name" in answer.out
     assert "and 19 more" in answer.out
+
+
+# --- a connection that cannot be used ---------------------------------------------------------------
+
+
+@pytest.fixture
+def broken(company, hub):
+    """The CRM's file is gone; the partners' is there."""
+    hub("sync", "--yes")
+    company.deliver(40, 45)
+    (company.home / "crm.db").rename(company.home / "away.db")
+    return company
+
+
+def test_a_plan_goes_on_past_a_connection_that_cannot_be_read(broken, hub):
+    answer = hub("plan")
+
+    assert answer.code == 1
+    assert "✗ crm is not in this plan: crm: there is no database file" in answer.out
+    assert "What the others would be told because of it is not in this plan either." in answer.out
+    assert "partners: a new contact (5)" in answer.out
+
+
+def test_what_waits_for_a_connection_that_cannot_be_read_is_still_planned(broken, hub):
+    found = json.loads(hub("plan", "--json", "--limit", "100").out)
+
+    assert [f["connection"] for f in found["failed"]] == ["crm"]
+    assert found["counts"]["crm"]["create there"] == 5
+
+
+def test_a_plan_goes_on_past_a_connection_whose_secret_is_missing(company, hub):
+    hub("sync", "--yes")
+    path = company.home / "config" / "hub.yaml"
+    path.write_text(path.read_text().replace("url: sqlite:///crm.db", "url: sqlite:///${env:HUB_TEST_NOT_THERE}.db"))
+    company.deliver(40, 45)
+
+    answer = hub("plan")
+
+    assert answer.code == 1
+    assert "crm is not in this plan" in answer.out
+    assert "HUB_TEST_NOT_THERE" in answer.out
+    assert "partners: a new contact (5)" in answer.out
+
+
+def test_a_plan_of_nothing_but_connections_that_cannot_be_used_is_code_2(broken, hub):
+    assert hub("plan", "crm").code == 2

@@ -816,3 +816,54 @@ def test_a_missing_database_is_told_from_a_server_that_is_down(connect: Connect,
 
     with pytest.raises(AccountError, match="no such database"):
         connect(url, table="people", key="id").check()
+
+
+# --- without a mapping ------------------------------------------------------------------------------
+
+PEOPLE = "CREATE TABLE legacy_people (id integer PRIMARY KEY, given_name text, email text)"
+SENT = {"given_name": "Ana", "tags": "vip", "emails": "ana@example.org", "email": None}
+"""What is sent where columns go by name: for several addresses, with the column for one of them emptied."""
+
+
+@pytest.fixture
+def by_name(tmp_path: Path) -> Iterator[SqlConnector]:
+    """A table without the columns `tags` and `emails`, and no mapping."""
+    url = legacy(tmp_path / "x.db", PEOPLE, "INSERT INTO legacy_people VALUES (1, 'Rui', 'rui@example.org')")
+    with ExitStack() as closing:
+        context = Context("shop", base=tmp_path, closing=closing, by_name=True)
+        settings = SqlConnector.Settings.model_validate({"url": url, "table": "legacy_people", "key": "id"})
+        yield SqlConnector(settings, context)
+
+
+def test_by_name_a_value_without_a_column_is_left_out_and_the_rest_is_written(by_name: SqlConnector) -> None:
+    made = done(by_name.write([Write(Op.CREATE, "hub:1", None, SENT)]))
+
+    assert made.fields == {"id": 2, "given_name": "Ana", "email": "ana@example.org"}
+
+
+def test_by_name_of_several_addresses_none_is_chosen_for_one_column_and_none_lost(by_name: SqlConnector) -> None:
+    several = {**SENT, "emails": "rui@example.org;rc@example.org"}
+
+    changed = done(by_name.write([Write(Op.UPDATE, "hub:1", "1", several)]))
+
+    assert changed.fields == {"id": 1, "given_name": "Ana", "email": "rui@example.org"}
+
+
+def test_by_name_an_emptied_field_is_emptied(by_name: SqlConnector) -> None:
+    changed = done(by_name.write([Write(Op.UPDATE, "hub:1", "1", {"emails": None, "email": None})]))
+
+    assert changed.fields["email"] is None
+
+
+def test_by_name_a_create_with_nothing_to_write_is_refused(by_name: SqlConnector) -> None:
+    (outcome,) = by_name.write([Write(Op.CREATE, "hub:1", None, {"tags": "vip"})])
+
+    assert outcome == Refused("the table has no column for any of the values")
+
+
+def test_with_a_mapping_a_column_that_is_not_there_is_refused(connect: Connect, tmp_path: Path) -> None:
+    connector = connect(legacy(tmp_path / "x.db", PEOPLE), table="legacy_people", key="id")
+
+    (outcome,) = connector.write([Write(Op.CREATE, "hub:1", None, SENT)])
+
+    assert outcome == Refused("there is no column emails, tags")

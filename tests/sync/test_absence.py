@@ -9,7 +9,7 @@ from hub.model import LinkState, Tombstone
 from hub.sync.absence import Seen
 from hub.sync.guard import Limit, Limits
 from hub.sync.people import pin
-from tests.fakes.rig import ADA, NO_LIMIT, RUI, Rig, person
+from tests.fakes.rig import ADA, NEWS, NO_LIMIT, RUI, Rig, person
 from tests.fakes.systems import can, timed_out
 
 STRICT = Limits(NO_LIMIT, NO_LIMIT, Limit(0.1, 100), NO_LIMIT, NO_LIMIT)
@@ -390,3 +390,55 @@ def test_what_was_seen_is_remembered_by_number():
         False,
         False,
     ]
+
+
+# --- systems that people leave by opting out --------------------------------------------------------
+
+
+def list_members(rig: Rig, **route: object) -> Rig:
+    """Twelve members of a mailing list that tells who left, all with their consent; the ERP has them too."""
+    rig.add("erp")
+    rig.add("list", can(tombstones=True, opt_out_leaves=True), deletes="propagate", **route)  # type: ignore[arg-type]
+    for n in range(12):
+        rig.systems["list"].put(f"{n:02}", **person(n), news="Y", news_at="2026-01-01T00:00:00Z")
+    rig.settle()
+    return rig
+
+
+def test_a_tombstone_of_who_left_a_list_is_an_opt_out_and_no_deletion(rig):
+    list_members(rig)
+    home = rig.home("list", "03")
+    rig.systems["list"].remove("03")
+    rig.later(100)
+
+    result = rig.sync("list")
+
+    assert result.status == "done"
+    assert "deletes" not in result.counts
+    assert rig.link("list", "03").state is LinkState.LEFT
+    assert rig.golden("list", "03")[NEWS]["status"] == "denied"
+    assert home in rig.goldens()
+    assert "delete" not in [op for _, op in rig.queue("erp")]
+
+
+def test_an_opt_out_by_tombstone_reaches_the_other_systems(rig):
+    list_members(rig)
+    rig.systems["list"].remove("03")
+    rig.settle()
+
+    there = [r.fields for r in rig.systems["erp"].rows.values() if r.fields["mail"] == person(3)["mail"]]
+    assert [fields["news"] for fields in there] == ["N"]
+
+
+def test_more_opt_outs_by_tombstone_than_the_limit_on_consents_wait_for_a_person(rig):
+    list_members(rig, limits=Limits(NO_LIMIT, NO_LIMIT, NO_LIMIT, NO_LIMIT, Limit(None, 2)))
+    for n in range(4):
+        rig.systems["list"].remove(f"{n:02}")
+    rig.later(100)
+
+    assert rig.sync("list").status == "held"
+    assert rig.golden("list", "03")[NEWS]["status"] == "granted"
+    rig.approve("list")
+    rig.later(100)
+    assert rig.sync("list").status == "done"
+    assert rig.golden("list", "03")[NEWS]["status"] == "denied"
