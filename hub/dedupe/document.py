@@ -1,7 +1,8 @@
 """A model as a document that can be kept: weights by the names of fields and levels.
 
 By name, so that a later version of the hub with other levels still reads it: what the document does not name is
-weighed as shipped, what is no longer compared is passed over.
+weighed as shipped, what is no longer compared is passed over. How common names are is no part of it: the store counts
+them as records arrive.
 """
 
 from __future__ import annotations
@@ -17,12 +18,11 @@ Document: TypeAlias = Mapping[str, Any]
 
 
 def as_document(model: Model) -> dict[str, Any]:
-    """What training changes: {persons, organisations: {field: {level: bits}}, prior, frequency}."""
+    """What training changes: {persons, organisations: {field: {level: bits}}, prior}."""
     return {
         "persons": _named(model.persons),
         "organisations": _named(model.organisations),
         "prior": model.prior,
-        "frequency": dict(model.frequency),
     }
 
 
@@ -33,7 +33,6 @@ def from_document(document: Document, base: Model) -> Model:
         persons=_table(document.get("persons", {}), base.persons),
         organisations=_table(document.get("organisations", {}), base.organisations),
         prior=float(document.get("prior", base.prior)),
-        frequency=dict(document.get("frequency", base.frequency)),
     )
 
 

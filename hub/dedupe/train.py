@@ -14,15 +14,14 @@ Source: Winkler 1988, Using the EM Algorithm for Weight Computation in the Felle
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from math import log2
 from typing import Final, NamedTuple
 
 from hub.dedupe.compare import LEVELS, Comparison, compare
 from hub.dedupe.features import ORGANISATION, Features
-from hub.dedupe.weigh import FIELDS, USUAL_SHARE, Bits, Model, bits, household
-from hub.dedupe.words import COMMON_NAMES
+from hub.dedupe.weigh import FIELDS, Bits, Model, bits, household
 
 ROUNDS: Final = 25  # of expectation and maximisation, at most
 STILL: Final = 0.02  # bits: weights that move less have settled
@@ -34,9 +33,6 @@ pairs say so, a learnt weight of an agreement is not known better than this. Con
 CLUMPED: Final = 10.0  # records of one firm or import come out alike: so many pairs say as much as one
 NATS: Final = 0.4805  # ln(2) squared: variances of logarithms into bits squared
 FIXED: Final = frozenset(("kind",))  # whether it is a person is no matter of chance
-SEEN_OFTEN: Final = 5  # records with a word in their name from which its share is kept
-SHARE_TRUST: Final = 500.0  # records that say as much of a word as what is shipped
-COMMON_SHARE: Final = 4 * USUAL_SHARE  # of the words shipped as common
 
 
 class Compared(NamedTuple):
@@ -89,19 +85,6 @@ def train(sample: Sample, start: Model) -> Trained:
         if _moved(before, model) < STILL:
             break
     return Trained(model, rounds, share)
-
-
-def shares(words: Mapping[str, int], records: int) -> dict[str, float]:
-    """Word of a name → share of people who bear it, for words that enough of the records have.
-
-    words    word → how many of `records` names have it
-    """
-    found = {}
-    for word, count in sorted(words.items()):
-        if count >= SEEN_OFTEN:
-            shipped = COMMON_SHARE if word in COMMON_NAMES else USUAL_SHARE
-            found[word] = round((count + SHARE_TRUST * shipped) / (records + SHARE_TRUST), 6)
-    return found
 
 
 def weigh_pair(pair: Compared, model: Model) -> float:

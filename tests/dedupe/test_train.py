@@ -1,0 +1,165 @@
+"""What training learns from pairs without labels, and what answers of people add."""
+
+from dataclasses import replace
+from math import log
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hub.dedupe.compare import Comparison
+from hub.dedupe.document import as_document, from_document
+from hub.dedupe.sharpen import sharpened
+from hub.dedupe.train import Compared, Sample, chance, train, weigh_pair
+from hub.dedupe.weigh import DEFAULT, FIELDS
+
+EQUAL, SLIP, DIFFERENT = 1, 2, 3
+
+
+def pair(organisations=False, **levels):
+    """given=1 … as in LEVELS; what is not named is missing."""
+    return Compared(Comparison(*[levels.get(name, 0) for name in FIELDS]), organisations)
+
+
+def town(people, *, slips=0.0, other_birth=0.0, seed=1):
+    """Pairs of a town whose people all have two records; every birth date is typed once, some wrongly."""
+    rng = Random(seed)
+    sample = Sample(all_total=people * (2 * people - 1), met_total=2.0 * people)
+    for _ in range(people):
+        chance = rng.random()
+        birth = 3 if chance < other_birth else SLIP if chance < other_birth + slips else EQUAL
+        same = pair(given=1, family=1, phone=1 if rng.random() < 0.8 else 3, birth=birth, address=1)
+        other = pair(given=1, family=1, phone=3, birth=3, address=5)
+        for one in (same, other):
+            sample.met[one] = sample.met.get(one, 0.0) + 1.0
+        far = pair(given=7, family=4, phone=3, birth=2 if rng.random() < 0.003 else 3, address=5)
+        sample.strangers[far] = sample.strangers.get(far, 0.0) + 1.0
+    return sample
+
+
+def weight_of(model, field, level):
+    return model.persons[field][level]
+
+
+def test_without_pairs_nothing_is_learnt():
+    assert train(Sample(), DEFAULT).model == DEFAULT
+
+
+def test_a_handful_of_pairs_moves_no_weight_by_more_than_two_bits():
+    learnt = train(town(3), DEFAULT).model
+
+    for before, after in zip(DEFAULT.rows[0], learnt.rows[0], strict=True):
+        assert after == pytest.approx(before, abs=2.0)
+
+
+def test_the_share_of_one_person_among_pairs_that_meet_is_found():
+    assert train(town(2_000), DEFAULT).share == pytest.approx(0.5, abs=0.02)
+
+
+def test_where_birth_dates_are_often_wrong_another_one_says_less_against():
+    careful = train(town(5_000), DEFAULT).model
+    careless = train(
+        town(5_000, other_birth=0.1), replace(DEFAULT, persons={**DEFAULT.persons, "birth": (0, 10, 4, -6)})
+    )
+
+    assert weight_of(careless.model, "birth", 3) > weight_of(careful, "birth", 3) + 1
+
+
+def test_a_level_that_two_people_come_out_at_as_often_says_little():
+    sample = town(5_000)
+    for strangers in list(sample.strangers):
+        same_town = Compared(strangers.levels._replace(address=4), False)
+        sample.strangers[same_town] = 9 * sample.strangers[strangers]
+
+    crowded = train(sample, DEFAULT).model
+
+    assert weight_of(crowded, "address", 4) < weight_of(train(town(5_000), DEFAULT).model, "address", 4) - 1
+
+
+def test_what_two_records_are_is_no_matter_of_chance():
+    sample = town(500)
+    sample.met = {Compared(one.levels._replace(kind=2), False): n for one, n in sample.met.items()}
+
+    assert train(sample, DEFAULT).model.persons["kind"] == DEFAULT.persons["kind"]
+
+
+def test_what_is_never_compared_keeps_its_weight():
+    learnt = train(town(2_000), DEFAULT).model
+
+    assert learnt.persons["tax"] == DEFAULT.persons["tax"]
+    assert learnt.organisations == DEFAULT.organisations
+
+
+def test_the_order_of_pairs_makes_no_difference():
+    sample = town(300, slips=0.1)
+    turned = replace(sample, met=dict(reversed(sample.met.items())), strangers=dict(reversed(sample.strangers.items())))
+
+    assert train(sample, DEFAULT).model == train(turned, DEFAULT).model
+
+
+# --- answers ----------------------------------------------------------------------------------------
+
+IN_DOUBT = pair(given=1, family=1, phone=3, address=4)
+
+
+def test_without_answers_a_model_stays_as_it_is():
+    assert sharpened(DEFAULT, []) == DEFAULT
+
+
+@pytest.mark.parametrize(("said", "direction"), [(True, 1), (False, -1)])
+def test_answers_that_agree_move_pairs_of_their_kind(said, direction):
+    before = weigh_pair(IN_DOUBT, DEFAULT)
+
+    after = weigh_pair(IN_DOUBT, sharpened(DEFAULT, [(IN_DOUBT, said)] * 30))
+
+    assert direction * (after - before) > 1
+
+
+def test_one_answer_moves_no_weight_by_more_than_half_a_bit():
+    learnt = sharpened(DEFAULT, [(IN_DOUBT, True)])
+
+    for before, after in zip(DEFAULT.rows[0], learnt.rows[0], strict=True):
+        assert after == pytest.approx(before, abs=0.5)
+
+
+without_households = st.builds(
+    Comparison,
+    given=st.sampled_from([0, 1, 2]),
+    family=st.sampled_from([0, 1, 4]),
+    email=st.just(0),
+    phone=st.sampled_from([0, 1, 3]),
+    address=st.sampled_from([0, 1, 5]),
+    birth=st.sampled_from([0, 1, 2]),
+    tax=st.just(0),
+    company=st.just(0),
+    generation=st.just(0),
+    kind=st.just(0),
+)
+
+
+@given(st.lists(st.tuples(st.builds(Compared, without_households, st.just(False)), st.booleans()), max_size=12))
+def test_answers_are_likelier_by_what_was_learnt_from_them(said):
+    def likelihood(model):
+        return sum(log(chance(weigh_pair(one, model) * (1 if same else -1))) for one, same in said)
+
+    assert likelihood(sharpened(DEFAULT, said)) >= likelihood(DEFAULT) - 0.01
+
+
+# --- documents --------------------------------------------------------------------------------------
+
+
+def test_a_model_comes_back_from_its_document():
+    learnt = train(town(500, slips=0.2), DEFAULT).model
+
+    assert from_document(as_document(learnt), DEFAULT) == learnt
+
+
+def test_a_document_that_knows_fewer_levels_leaves_the_others_as_shipped():
+    document = {"persons": {"phone": {"equal": 12.0}, "shoe size": {"equal": 3.0}}, "prior": -11.0}
+
+    model = from_document(document, DEFAULT)
+
+    assert (model.persons["phone"][0], *model.persons["phone"][2:]) == (0, *DEFAULT.persons["phone"][2:])
+    assert (model.persons["phone"][1], model.prior) == (12.0, -11.0)
+    assert model.organisations == DEFAULT.organisations
