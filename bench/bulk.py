@@ -22,7 +22,6 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -33,7 +32,7 @@ from hub.dedupe.bulk import Bulk, Decision, Records, Shard
 from hub.dedupe.features import features
 from hub.dedupe.keys import blocking_keys
 
-BLOCK = 8_000_000  # bytes of a file read by one worker at a time
+BLOCK = 4_000_000  # bytes of a file read by one worker at a time
 OBJECTS = 200_000  # made before Python looks for cycles among them: there are none here
 
 
@@ -61,7 +60,9 @@ def read(work: tuple[bytes, bytes]) -> Shard:
     """Rows of a block as a shard; records are numbered within it."""
     header, block = work
     found = Records()
-    for number, row in enumerate(csv.DictReader(io.StringIO((header + block).decode(), newline=""))):
+    names = next(csv.reader([header.decode()]))
+    for number, values in enumerate(csv.reader(io.StringIO(block.decode(), newline=""))):
+        row = dict(zip(names, values, strict=True))
         record = features(canonical(row))
         found.add(number, None, record, blocking_keys(record), (row["system"], row["source_id"]))
     return found.shard()
@@ -82,7 +83,7 @@ class Clock:
 
 def load(path: Path, workers: int, clock: Clock) -> tuple[Bulk, Decision]:
     with ProcessPoolExecutor(workers, get_context("spawn"), prepare) as pool:
-        bulk = Bulk(spread=partial(pool.map))
+        bulk = Bulk(spread=pool.map)
         start = 0
         for shard in pool.map(read, blocks(path)):
             bulk.take(shard._replace(numbers=shard.numbers + start))

@@ -14,9 +14,9 @@ import numpy as np
 
 from hub.dedupe.bulk.columns import Ints
 from hub.dedupe.bulk.decision import Asked, Decision, decide
-from hub.dedupe.bulk.levels import Spread
+from hub.dedupe.bulk.each import Component, Spread, Verdicts, in_turn
 from hub.dedupe.bulk.shards import Records, Shard
-from hub.dedupe.bulk.whole import Component, Linked, Verdicts, Whole
+from hub.dedupe.bulk.whole import Linked, Whole
 from hub.dedupe.cluster import Ref
 from hub.dedupe.features import Features
 from hub.dedupe.frequency import NameCounts
@@ -39,9 +39,9 @@ class Bulk:
     """
 
     def __init__(
-        self, model: Model = DEFAULT, *, cap: int = KEY_CAP, telling: int = TELLING, spread: Spread = map
+        self, model: Model = DEFAULT, *, cap: int = KEY_CAP, telling: int = TELLING, spread: Spread = in_turn
     ) -> None:
-        """spread: what compares values, `map` or that of a pool of processes; it has to keep the order."""
+        """spread: what carries out the tasks that take long, such as the `map` of a pool of processes."""
         self.model = model
         self.hot: Ints = np.zeros(0, np.int64)
         self._cap = cap
@@ -65,7 +65,8 @@ class Bulk:
         """Groups of two records and more that may be one, to be decided one by one; all others stay as they are."""
         linked = self._linked(verdicts or {})
         if linked:
-            yield from linked.components(np.arange(len(linked.gathered.starts)))
+            for some in linked.components(np.arange(len(linked.gathered.starts))):
+                yield from (component.unpacked() for component in some)
 
     def decide(self, verdicts: Verdicts | None = None, ages: Mapping[str, Any] | None = None) -> Decision:
         """Which records are one, which golden records are, and what to ask.

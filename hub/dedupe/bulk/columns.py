@@ -34,6 +34,7 @@ class Column(NamedTuple):
     value   all of them in one; nothing when they say nothing
     pack    a value in a form that marshal knows
     unpack  and back: the values in the order of `fields`
+    is_like_itself  a value that says something is always equal to itself, at its only level
     """
 
     name: str
@@ -42,6 +43,7 @@ class Column(NamedTuple):
     value: Callable[[Features], Any]
     pack: Callable[[Any], Any]
     unpack: Callable[[Any], tuple[Any, ...]]
+    is_like_itself: bool = False
 
 
 def _names(record: Features) -> tuple[Any, ...] | None:
@@ -89,7 +91,7 @@ COLUMNS: Final = (
         lambda value: (value[0], sorted(value[1]), sorted(value[2])),
         lambda packed: (packed[0], frozenset(packed[1]), frozenset(packed[2])),
     ),
-    Column("phones", ("phones",), ("phone",), attrgetter("phones"), sorted, lambda packed: (frozenset(packed),)),
+    Column("phones", ("phones",), ("phone",), attrgetter("phones"), sorted, lambda packed: (frozenset(packed),), True),
     Column(
         "places",
         ("places",),
@@ -98,8 +100,8 @@ COLUMNS: Final = (
         lambda value: list(map(tuple, value)),
         lambda packed: (tuple([Place(*place) for place in packed]),),
     ),
-    Column("birth", ("birth",), ("birth",), attrgetter("birth"), str, lambda packed: (packed,)),
-    Column("tax", ("tax",), ("tax",), attrgetter("tax"), sorted, lambda packed: (frozenset(packed),)),
+    Column("birth", ("birth",), ("birth",), attrgetter("birth"), str, lambda packed: (packed,), True),
+    Column("tax", ("tax",), ("tax",), attrgetter("tax"), sorted, lambda packed: (frozenset(packed),), True),
     Column(
         "company",
         ("company", "work"),
@@ -108,7 +110,7 @@ COLUMNS: Final = (
         lambda value: (" ".join(value[0]), *sorted(value[1])),
         lambda packed: (tuple(packed[0].split()), frozenset(packed[1:])),
     ),
-    Column("kind", ("kind",), ("kind",), attrgetter("kind"), str, lambda packed: (packed,)),
+    Column("kind", ("kind",), ("kind",), attrgetter("kind"), str, lambda packed: (packed,), True),
 )
 NAMES: Final = 0
 KIND: Final = len(COLUMNS) - 1

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from hub.dedupe.bulk.columns import Codes, Ints
+from hub.dedupe.bulk.each import Packed, Verdicts, bundle, resolve_each
 from hub.dedupe.bulk.join import Flags, Joined, join
 from hub.dedupe.bulk.levels import Floats
 from hub.dedupe.bulk.parts import Gathered, PairIndex
-from hub.dedupe.bulk.whole import Component, Linked, Verdicts, Whole
-from hub.dedupe.cluster import Merge, Resolution, resolve
+from hub.dedupe.bulk.whole import Linked, Whole
+from hub.dedupe.cluster import Merge, Resolution
 
 SIDE_BY_SIDE: Final = 16  # records of a component up to which it is decided together with others of its size
 AT_ONCE: Final = 2_000_000  # pairs of records that are weighed side by side
@@ -50,8 +51,7 @@ def decide(linked: Linked, verdicts: Verdicts, ages: Mapping[str, Any]) -> Decis
     unsure = decision.side_by_side(linked, plain)
     number_of = {int(start): at for at, start in enumerate(gathered.starts)}
     which = np.concatenate([np.flatnonzero(by_itself), np.array([number_of[start] for start in unsure], np.int64)])
-    for component in linked.components(which.astype(np.int64)):
-        decision.one(component, verdicts, ages)
+    decision.one_by_one(list(linked.components(which.astype(np.int64))), verdicts, ages)
     return decision.found()
 
 
@@ -75,22 +75,22 @@ class _Decision:
 
     # --- one component by itself ---
 
-    def one(self, component: Component, verdicts: Verdicts, ages: Mapping[str, Any]) -> None:
+    def one_by_one(self, parcels: Sequence[Sequence[Packed]], verdicts: Verdicts, ages: Mapping[str, Any]) -> None:
         """By the heap of `resolve`."""
-        new = [member for member in component.members if member.golden_id is None]
-        known = [member for member in component.members if member.golden_id is not None]
-        found = resolve(new, known, component.pairs, verdicts, self._whole.model, ages)
-        number = {m.ref: n for m, n in zip(component.members, component.numbers, strict=True)}
+        tasks = (bundle(components, verdicts, ages, self._whole.model) for components in parcels)
+        for components, found in zip(parcels, self._whole.spread(resolve_each, tasks), strict=True):
+            for component, resolution in zip(components, found, strict=True):
+                self._settle(component, resolution)
+
+    def _settle(self, component: Packed, found: Resolution) -> None:
+        number = dict(zip(component.refs, component.numbers, strict=True))
         self._merges += found.merges
         self._asks += [Asked(number[ask.ref_a], number[ask.ref_b], ask.weight_bits) for ask in found.asks]
-        self._settle(component, found)
-
-    def _settle(self, component: Component, found: Resolution) -> None:
         places = np.searchsorted(self._whole.numbers, component.numbers).tolist()
         kept = {merge.lost: merge.kept for merge in found.merges}
         first: dict[str | int, int] = {}
-        for at, member in zip(places, component.members, strict=True):
-            to = member.golden_id if member.golden_id is not None else found.joins[member.ref]
+        for at, ref, golden in zip(places, component.refs, component.goldens, strict=True):
+            to = golden if golden is not None else found.joins[ref]
             to = kept.get(to, to) if isinstance(to, str) else to
             standing = first.setdefault(to, at)
             self._standing[at] = standing

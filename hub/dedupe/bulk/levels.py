@@ -7,13 +7,14 @@ are looked up once for each.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hub.dedupe.bulk.columns import COLUMNS, Coded, Codes, Ints, assembled
+from hub.dedupe.bulk.each import Spread
 from hub.dedupe.compare import LEVELS, Comparison, compare
 from hub.dedupe.weigh import FIELDS, Model, bits, family_rarity, given_rarity, household
 
@@ -27,7 +28,8 @@ _GIVEN_WORD: Final = _ORGANISATION + 1
 _WORD_BITS: Final = (63 - _GIVEN_WORD) // 2
 _FAMILY_WORD: Final = _GIVEN_WORD + _WORD_BITS
 _WORD_MASK: Final = (1 << _WORD_BITS) - 1
-TASK: Final = 50_000  # pairs of values compared in one go
+_EQUAL: Final = 1  # the level of each field at which two values are equal
+TASK: Final = 20_000  # pairs of values compared in one go
 
 
 class Task(NamedTuple):
@@ -54,10 +56,6 @@ class Compared(NamedTuple):
     given: Codes
     family: Codes
     text: list[str]
-
-
-Spread: TypeAlias = Callable[[Callable[[Task], Compared], Iterable[Task]], Iterable[Compared]]
-"""What carries out tasks: `map`, or that of a pool of processes."""
 
 
 def compare_values(task: Task) -> Compared:
@@ -105,23 +103,30 @@ class Scores:
     def outcomes(self, first: Codes, second: Codes) -> Outcomes:
         """What each pair of records comes out at."""
         found = (self._organisations[first] | self._organisations[second]).astype(np.uint64) << np.uint64(_ORGANISATION)
-        plans = [self._distinct(column, first, second) for column in self._columns]
-        tasks = [task for number, plan in enumerate(plans) for task in self._tasks(number, plan)]
-        results = iter(self._spread(compare_values, tasks))
-        for plan in plans:
-            parts = [self.weights.outcomes(next(results)) for _ in range(-(-len(plan.one) // TASK))]
+        jobs = []
+        for number, column in enumerate(self._columns):
+            plan, equal = self._plan(number, column.codes[first], column.codes[second])
+            found[equal] |= np.uint64(_EQUAL << _SHIFTS[COLUMNS[number].levels[0]])
+            jobs.append((plan, self._spread(compare_values, self._tasks(number, plan))))
+        for plan, results in jobs:
+            parts = [self.weights.outcomes(result) for result in results]
             if parts:
                 found[plan.where] |= np.concatenate(parts)[plan.which]
         return found
 
-    def _distinct(self, column: Coded, first: Codes, second: Codes) -> _Plan:
-        a, b = column.codes[first], column.codes[second]
-        where = np.flatnonzero((a > 0) & (b > 0))
-        a, b = a[where], b[where]
-        pairs = np.minimum(a, b).astype(np.int64) * column.count + np.maximum(a, b)
+    def _plan(self, number: int, one: Codes, other: Codes) -> tuple[_Plan, Ints]:
+        """The distinct pairs of values to compare, and the pairs of records whose values are known to be equal."""
+        known = (one > 0) & (other > 0)
+        equal = np.zeros(0, np.int64)
+        if COLUMNS[number].is_like_itself:
+            equal = np.flatnonzero(known & (one == other))
+            known &= one != other
+        where = np.flatnonzero(known)
+        a, b = one[where], other[where]
+        count = self._columns[number].count
+        pairs = np.minimum(a, b).astype(np.int64) * count + np.maximum(a, b)
         distinct, which = np.unique(pairs, return_inverse=True)
-        one, other = np.divmod(distinct, column.count)
-        return _Plan(where, which, one, other)
+        return _Plan(where, which, *np.divmod(distinct, count)), equal
 
     def _tasks(self, number: int, plan: _Plan) -> Iterator[Task]:
         raw = self._columns[number].raw
@@ -191,7 +196,7 @@ class _Kinds:
     def of(self, text: Sequence[str], words: Codes) -> Outcomes:
         """The kind of each word, by its place in `text`."""
         kinds = np.zeros(len(text), np.uint64)
-        for place in np.unique(words).tolist():
+        for place in np.flatnonzero(np.bincount(words, minlength=1)).tolist():
             kinds[place] = self._kind(text[place]) if text[place] else 0
         return kinds[words]
 

@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Final
 
 import numpy as np
 
 from hub.dedupe.bulk.columns import COLUMNS, KIND, Coded, Codes, Ints, assembled
+from hub.dedupe.bulk.each import Packed, Spread, Verdicts
 from hub.dedupe.bulk.join import Flags
-from hub.dedupe.bulk.levels import Outcomes, Scores, Spread, Table
+from hub.dedupe.bulk.levels import Outcomes, Scores, Table
 from hub.dedupe.bulk.meet import Met, meet
 from hub.dedupe.bulk.parts import components, gather
 from hub.dedupe.bulk.shards import Refs, Shard
-from hub.dedupe.cluster import HOPELESS, Member, Ref, Verdict
-from hub.dedupe.features import ORGANISATION, Features
+from hub.dedupe.cluster import HOPELESS
+from hub.dedupe.features import ORGANISATION
 from hub.dedupe.weigh import Model
 
-Verdicts = Mapping[frozenset[Ref], Verdict]
-
-
-class Component(NamedTuple):
-    """Records that may be one: all that links lead to, and the golden records they have whole.
-
-    pairs  those that met and are promising
-    """
-
-    numbers: list[int]
-    members: list[Member]
-    pairs: list[tuple[Ref, Ref]]
+AT_ONCE: Final = 300  # components that are unpacked together
 
 
 class Whole:
@@ -39,6 +29,7 @@ class Whole:
         sizes = [len(shard.numbers) for shard in shards]
         starts = np.cumsum([0, *sizes]).tolist()
         self.model = model
+        self.spread = spread
         self.records = sum(sizes)
         self.numbers = np.concatenate([shard.numbers for shard in shards])
         self.refs = Refs(shards)
@@ -68,14 +59,15 @@ class Whole:
         """What outcomes are worth."""
         return self._scores.weights.table(outcomes)
 
-    def member(self, at: int) -> Member:
-        """A record as the decision sees it."""
-        return Member(self.refs[at], self.goldens.get(at), self.features(at))
-
-    def features(self, at: int) -> Features:
-        """A record's features, unpacked."""
-        known = [(number, coded) for number, coded in enumerate(self.columns) if coded.codes[at]]
-        return assembled((number, coded.raw(coded.codes[at : at + 1])[0]) for number, coded in known)
+    def packed(self, places: Codes) -> list[list[tuple[int, bytes]]]:
+        """The values of records as they are kept, with the number of their column."""
+        found: list[list[tuple[int, bytes]]] = [[] for _ in range(len(places))]
+        for number, column in enumerate(self.columns):
+            codes = column.codes[places]
+            known = np.flatnonzero(codes)
+            for at, raw in zip(known.tolist(), column.raw(codes[known]), strict=True):
+                found[at].append((number, raw))
+        return found
 
 
 class Linked:
@@ -111,23 +103,31 @@ class Linked:
             links += [(place[a], place[b]) for a, b in map(tuple, judged) if a in place and b in place]
         return np.array(links, np.int32).reshape(-1, 2)
 
-    def components(self, which: Ints) -> Iterator[Component]:
-        """Some of the components, by their place in `gathered`."""
+    def components(self, which: Ints) -> Iterator[list[Packed]]:
+        """Some of the components, by their place in `gathered`; a few hundred at a time."""
         order = np.argsort(self.label[self.first], kind="stable")
         first, second = self.first[order], self.second[order]
         label = self.label[first]
-        starts, sizes = self.gathered.starts[which], self.gathered.sizes[which]
-        wanted = self.label[self.gathered.members[starts]]
-        spans = zip(np.searchsorted(label, wanted), np.searchsorted(label, wanted, "right"), strict=True)
-        refs = self.whole.refs
-        for start, size, (low, high) in zip(starts, sizes, spans, strict=True):
-            members = self.gathered.members[start : start + size].tolist()
-            pairs = zip(first[low:high].tolist(), second[low:high].tolist(), strict=True)
-            yield Component(
-                self.whole.numbers[members].tolist(),
-                [self.whole.member(at) for at in members],
-                [(refs[one], refs[other]) for one, other in pairs],
-            )
+        for at in range(0, len(which), AT_ONCE):
+            starts, sizes = (of[which[at : at + AT_ONCE]] for of in (self.gathered.starts, self.gathered.sizes))
+            wanted = self.label[self.gathered.members[starts]]
+            lows, highs = np.searchsorted(label, wanted), np.searchsorted(label, wanted, "right")
+            spans = zip(starts.tolist(), sizes.tolist(), lows.tolist(), highs.tolist(), strict=True)
+            yield [
+                self._packed(self.gathered.members[start : start + size], first[low:high], second[low:high])
+                for start, size, low, high in spans
+            ]
+
+    def _packed(self, members: Codes, first: Codes, second: Codes) -> Packed:
+        refs, goldens = self.whole.refs, self.whole.goldens
+        places = members.tolist()
+        return Packed(
+            self.whole.numbers[members].tolist(),
+            [refs[at] for at in places],
+            [goldens.get(at) for at in places],
+            self.whole.packed(members),
+            [(refs[one], refs[other]) for one, other in zip(first.tolist(), second.tolist(), strict=True)],
+        )
 
     def is_special(self) -> Flags:
         """Which components have records with golden records or a person's answers."""
