@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -178,6 +178,18 @@ def by_match_key(tx: Tx, keys: Sequence[int], limit: int) -> list[str]:
         n=limit,
     )
     return [r[0] for r in rows]
+
+
+def verdict_rows(tx: Tx, ids: Iterable[int]) -> list[tuple[int, int, str, str, float]]:
+    """(record, record, answer, person, at) of what people said of any of these records, the latest first."""
+    columns = "record_a, record_b, answer, person, at"
+    rows = tx.all(
+        f"SELECT {columns} FROM verdict WHERE record_a IN :*ids UNION SELECT {columns} FROM verdict"
+        " WHERE record_b IN :*ids",
+        ids=list(ids),
+    )
+    found = [(r[0], r[1], r[2], r[3], r[4]) for r in rows]
+    return sorted(found, key=lambda row: (-row[4], row[0], row[1]))
 
 
 def by_pattern(tx: Tx, patterns: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
