@@ -43,7 +43,7 @@ COMMANDS = {
     "review": ("hub.cli.review", "Possible duplicates: one contact or two?"),
     "held": ("hub.cli.held", "Runs that would touch too much, and first syncs: approve or refuse."),
     "parked": ("hub.cli.parked", "Records that could not be taken, writes that did not go out."),
-    "dedupe": ("hub.cli.dedupe", "How matching sees two contacts."),
+    "dedupe": ("hub.cli.dedupe", "How matching sees two contacts, how well it does, what it learns."),
     "export": ("hub.cli.export", "The crosswalk or the golden records as a CSV file."),
     "db": ("hub.cli.db", "Upgrade, back up, restore and check the store."),
     "config": ("hub.cli.config_cmd", "Show the configuration as it is understood, or its JSON Schema."),
