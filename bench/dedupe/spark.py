@@ -32,7 +32,7 @@ from hub.dedupe.weigh import DEFAULT, Model
 ROOT = Path(__file__).parents[2]
 CAP = 50  # records that share a key before it is hot
 TELLING = 8  # records that share a key up to which it brings two of them together by itself
-ROUNDS = 30  # of connected components; each halves the longest way at least
+ROUNDS = 40  # of connected components at most
 
 Verdicts = Mapping[frozenset[Ref], Verdict]
 
@@ -160,7 +160,12 @@ def clusters(spark: Any, contacts: Any, model: Model = DEFAULT, verdicts: Verdic
 def counted(records: Any, model: Model) -> Model:
     """The model with how common each name is among these records, where they are more than it was counted in."""
     sql = import_module("pyspark.sql.functions")
-    names = NameCounts(records.count())
+    count, distinct = records.agg(sql.count("number"), sql.countDistinct("number")).first()
+    if distinct < count:
+        raise ValueError(
+            f"{count - distinct} records have a number that another one has: a key that came twice, or chance"
+        )
+    names = NameCounts(count)
     if not names.outgrown(model):
         return model
     words = records.select(sql.explode("words").alias("word")).groupBy("word").count()
@@ -186,23 +191,27 @@ def met(spark: Any, records: Any) -> Any:
 def connected(edges: Any) -> Any:
     """(number, label) of every record with an edge: the smallest number it is connected with.
 
-    Each round takes the smallest label around, then the label of that label, until nothing moves.
+    In each round a record and the one it is labelled with take the smallest label of labels around: the way to
+    the smallest shrinks by half or more, whatever the order of the numbers (a chain of 10,000 takes 15 rounds).
+
+    Source: Zhang, Azad and Hu 2020, FastSV: a distributed-memory connected component algorithm with fast convergence.
     """
     sql = import_module("pyspark.sql.functions")
-    ways = edges.union(edges.select("second", "first")).toDF("number", "near").persist()
-    labels = ways.groupBy("number").agg(sql.min("near").alias("near"))
-    labels = labels.select("number", sql.least("number", "near").alias("label")).localCheckpoint()
+    ways = edges.union(edges.select("second", "first")).toDF("number", "near").distinct().persist()
+    labels = ways.select("number", sql.col("number").alias("label")).distinct().localCheckpoint()
     for _ in range(ROUNDS):
-        around = (
-            ways.join(labels.toDF("near", "theirs"), "near").groupBy("number").agg(sql.min("theirs").alias("theirs"))
-        )
-        nearer = labels.join(around, "number").select("number", sql.least("label", "theirs").alias("label"), "label")
-        nearer = nearer.toDF("number", "label", "was")
-        jumped = nearer.join(nearer.select("number", "label").toDF("label", "further"), "label")
-        after = jumped.select("number", sql.least("label", "further").alias("label"), "was").localCheckpoint()
-        labels = after.select("number", "label")
-        if after.where(sql.col("label") != sql.col("was")).isEmpty():
+        further = labels.join(labels.toDF("label", "further"), "label").select("number", "label", "further")
+        theirs = ways.join(further.select("number", "further").toDF("near", "theirs"), "near")
+        least = theirs.groupBy("number").agg(sql.min("theirs").alias("least"))
+        seen = further.join(least, "number").persist()
+        offers = seen.select("number", sql.least("label", "further", "least").alias("label"))
+        offers = offers.union(seen.select(sql.col("label").alias("number"), sql.col("least").alias("label")))
+        after = offers.groupBy("number").agg(sql.min("label").alias("label")).localCheckpoint()
+        moved = after.toDF("number", "now").join(labels, "number").where(sql.col("now") != sql.col("label"))
+        seen.unpersist()
+        if moved.isEmpty():
             return labels
+        labels = after
     raise RuntimeError(f"the components were not found in {ROUNDS} rounds")
 
 
