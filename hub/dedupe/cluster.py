@@ -27,6 +27,7 @@ from hub.dedupe.weigh import CONTACT, DEFAULT, FIELDS, Bits, Model, bits, househ
 
 Ref: TypeAlias = tuple[str, str]
 TENSE: Final = 3.0  # bits beyond a join at which two records that ended up in two golden records are looked at again
+MOST_ANEW: Final = 24  # records that are decided anew together
 HOPELESS: Final = 4.0  # bits below the band in which a person is asked
 MOST_COMPARED: Final = 8  # records of a cluster that are compared with those of another
 _MEAN: Final = tuple(at for at in range(len(FIELDS)) if at not in CONTACT)
@@ -245,7 +246,8 @@ class _Table:
         self._join_near(self.parts)
 
     def _join_near(self, parts: Iterable[int]) -> None:
-        heap = [edge for p in parts for q in self.parts[p].near if p < q and (edge := self._edge(p, q))]
+        meeting = {(p, q) if p < q else (q, p) for p in parts for q in self.parts[p].near}
+        heap = [edge for p, q in meeting if (edge := self._edge(p, q))]
         heapify(heap)
         while heap:
             minus, _, _, p, q = heappop(heap)
@@ -301,11 +303,30 @@ class _Table:
     def untangle(self, pairs: Iterable[tuple[Ref, Ref]]) -> None:
         """Decide anew, record by record, where evidence that came later speaks against what was decided before."""
         tense = {number for number in self._tense(pairs) if self._may_come_apart(self.parts[number])}
-        places = sorted(at for number in tense for at in self.parts[number].members)
-        if not any(len(self.parts[number].members) > 1 for number in tense):
-            return
-        owners = [self.golden[at] for at in places]
-        for number in tense:
+        for number in sorted(tense):
+            if number not in tense:
+                continue
+            group = self._neighbours(number, tense)
+            tense -= group
+            if any(len(self.parts[number].members) > 1 for number in group):
+                self._decide_anew(group)
+
+    def _neighbours(self, number: int, among: set[int]) -> set[int]:
+        """The part and those of the others that it may be one with, and so on, as far as can be compared whole."""
+        found, waiting = {number}, [number]
+        size = len(self.parts[number].members)
+        while waiting:
+            for near in sorted(self.parts[waiting.pop()].near & among - found):
+                size += len(self.parts[near].members)
+                if size > MOST_ANEW:
+                    return found
+                found.add(near)
+                waiting.append(near)
+        return found
+
+    def _decide_anew(self, group: set[int]) -> None:
+        places = sorted(at for number in group for at in self.parts[number].members)
+        for number in group:
             self._take_apart(number)
         for one, other in combinations(places, 2):
             if self._is_promising(one, other):
@@ -313,7 +334,7 @@ class _Table:
                 self.parts[p].near.add(q)
                 self.parts[q].near.add(p)
         self._join_near([self.part_of[at] for at in places])
-        self._hand_out(sorted({owner for owner in owners if owner}), places)
+        self._hand_out(sorted({owner for at in places if (owner := self.golden[at])}), places)
 
     def _tense(self, pairs: Iterable[tuple[Ref, Ref]]) -> set[int]:
         """Parts with contradictions inside, or with a record that is much like one of another part."""

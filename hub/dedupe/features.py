@@ -260,6 +260,11 @@ def _place(street: str, postcode: str, town: str) -> Place | None:
 
 
 _NONE: Final[frozenset[str]] = frozenset()
+_NAMELESS: Final[Name] = (), (), (), "", (((), ()),)
+
+
+def _has_parts(fields: Fields) -> bool:
+    return bool(fields.get("given_name") or fields.get("family_name"))
 
 
 def features(fields: Fields) -> Features:
@@ -289,8 +294,8 @@ def features(fields: Fields) -> Features:
         _text(fields, "given_name"), _text(fields, "family_name"), full_name, _text(fields, "suffix")
     )
     company = _company(_text(fields, "company")) if fields.get("company") else ()
-    if name and not given and not family and _is_company(full_name, company):
-        company, name = company or _company(full_name), ()
+    if name and full_name and not _has_parts(fields) and _is_company(full_name, company):
+        company, given, family, name, generation, splits = company or _company(full_name), *_NAMELESS
     birth = _text(fields, "birth_date")
     tax = _tax(_text(fields, "tax_id")) if fields.get("tax_id") else ""
     kind = fields.get("kind") or (PERSON if name else ORGANISATION if company else UNKNOWN)

@@ -39,8 +39,8 @@ ORGANISATIONS: Final[Table] = {
     "given": (0,) * 8,
     "family": (0,) * 6,
     "email": (0, 8.0, 6.0, 5.0, 1.0, -0.5),
-    "phone": (0, 8.0, 5.0, -2.0),
-    "address": (0, 6.0, 5.0, 3.0, 1.5, -2.5),
+    "phone": (0, 8.0, 5.0, -4.5),
+    "address": (0, 6.0, 5.0, 3.0, 1.5, -3.5),
     "birth": (0, 0, 0, 0),
     "tax": (0, 14.0, 8.0, -22.0),
     "company": (0, 8.0, 7.0, 4.0, 3.0, -5.0),
@@ -160,8 +160,8 @@ def family_rarity(words: str, model: Model) -> float:
     a name in full and nothing else, the chance that they are two people grows with how many people there are.
     """
     if not model.records:
-        return max(_usual_rarity(word, model) for word in words.split())
-    count = min(model.frequency.get(word, 0.0) * model.records or SELDOM for word in words.split())
+        return max(_usual_rarity(word, model) for word in words.split(" "))
+    count = min(model.frequency.get(word, 0.0) * model.records or SELDOM for word in words.split(" "))
     return _within(COUNTED - SLOPE * log2(count / USUAL_COUNT), -2.0, 4.0)
 
 

@@ -219,6 +219,63 @@ benoit ben benito benedikt benedict bento
 sebastian basti bastien
 steve steven stefan stephen
 susan su sue susana
+rodrigo digo guigo rodri rodriguinho
+antonio tono tonho tonico
+teresa teresa tete te tere
+carmo carminho carminha carmen carmelita
+miguel micas migas migue miguelinho
+goncalo gongas gonzalo gonza gonzi
+francisca kika kica quica
+luis lulu luisinho lucho
+luisa luiza lulu lou louise luise
+isabel bela belita bela isabelinha
+elisabeth sissi sisi lilli elli
+steffen stefan
+jadwiga jadzia jaga hedwig
+angelika geli angi
+filipa pipa lipa philippa pippa
+juliana ju juju jules
+ursula uschi ulla urszula ula ursel ulka
+mariana mari nana marianita marianne
+kacper kacperek kasper kaspar caspar gaspar
+eduarda duda dudinha
+fernanda nanda fe fernandinha
+luciana lu luci
+vitoria vivi vitorinha
+natalia nat nati natalie nathalie natascha natasha
+leticia le lele laetitia letitia
+rafaela rafa rafinha raphaela raffaela
+renata renate re renatinha
+bruna bru bruninha
+camila cami camilla kamila camille
+larissa lari
+bartosz bartek bartlomiej bartolome bartolomeu bartholomew
+maciej maciek
+mateusz mati
+grzegorz grzes
+wlodzimierz wlodek
+danuta danka danusia
+wieslaw wiesiek
+zdzislaw zdzisiek zdzich
+czeslaw czesiek
+roman romek roma
+edward edzio
+hildegard hilde hilda
+ingeborg inge inga
+maximilian max maxi maxime maximiliano maksymilian
+florian flo
+tobias tobi tobiasz
+matthias matze hias
+andreas andi
+susanne susi susann
+bettina tina betty
+sabine bine sabina
+stephane steph
+gonzalo gonzalito
+esperanza espe
+antonia toni tonia antoinette antonina
+mikolaj mikus
+jack jackie jak
 """.strip()
 
 
