@@ -80,6 +80,8 @@ def _add_person(record: Features, found: list[str]) -> None:
     for place in record.places:
         if place.postcode:
             found += [f"postcode+name:{place.postcode} {form}" for form in ends[-1:]]
+            if record.birth:
+                found.append(f"birth+postcode:{record.birth} {place.postcode}")
     if len(forms) > 1:
         _add_name_pairs(record, forms, found)
     works = dict.fromkeys([label.partition("#")[0] for label in _ordered(record.work)])
