@@ -23,7 +23,7 @@ from hub.dedupe.weigh import DEFAULT, Model
 from hub.errors import ConfigError, HubError, TransientError
 from hub.logs import bound
 from hub.opening import open_connector
-from hub.store import work
+from hub.store import models, work
 from hub.store.db import Store
 from hub.store.inbox import StoreInbox
 from hub.store.leases import owner_name
@@ -32,6 +32,7 @@ from hub.store.upkeep import record_failure
 from hub.sync.engine import Hub, Meter, NoMeter, Route
 from hub.sync.plan import preview
 from hub.sync.run import Orders, Result, sync
+from hub.sync.versions import model_of
 
 log = logging.getLogger(__name__)
 
@@ -81,10 +82,18 @@ def build_hub(config: HubConfig, store: Store, *, meter: Meter | None = None) ->
         clock=time.time,
         new_id=Ids(),
         rules=Rules.from_config(config.golden.rules, config.golden.empty_wins),
-        model=DEFAULT if config.matching.enabled else NO_MATCHING,
+        model=matching_model(config, store),
         meter=meter or NoMeter(),
         owner=owner_name(),
     )
+
+
+def matching_model(config: HubConfig, store: Store) -> Model:
+    """The version of the model that is in use, or one that joins nothing."""
+    if not config.matching.enabled:
+        return NO_MATCHING
+    with store.read() as tx:
+        return model_of(tx, models.in_use(tx), DEFAULT)
 
 
 def build_route(config: HubConfig, name: str) -> Route:
@@ -133,6 +142,7 @@ class Workshop:
     hub: Hub
     inbox: StoreInbox
     sleep: Callable[[float], None] = time.sleep
+    _version: int | None = None
     _locks: dict[str, threading.Lock] = field(default_factory=dict)
     _guard: threading.Lock = field(default_factory=threading.Lock)
 
@@ -172,9 +182,19 @@ class Workshop:
         raise AssertionError("the last try returns")
 
     def _once(self, name: str, run_id: str, orders: Orders) -> Result:
+        self._follow_model()
         hub = replace(self.hub, new_id=lambda prefix: run_id if prefix == "r" else self.hub.new_id(prefix))
         with self.open(name) as connector:
             return sync(hub, connector, name, replace(orders, preview=preview))
+
+    def _follow_model(self) -> None:
+        """A version of the model that was chosen while this process runs is used from the next cycle on."""
+        with self.store.read() as tx:
+            version = models.in_use(tx)
+        with self._guard:
+            if version != self._version:
+                self.hub = replace(self.hub, model=matching_model(self.config, self.store))
+                self._version = version
 
     def _failed(self, name: str, run_id: str, error: HubError) -> Result:
         """A run that could not even begin, or not end, is on record too."""

@@ -54,14 +54,15 @@ def train(
     """
     from hub.cli import dedupe_train as shown
     from hub.sync.foresee import foresee
-    from hub.sync.learn import keep, learn, use
+    from hub.sync.learn import learn
+    from hub.sync.versions import keep, use
 
     who = show.person(None)
     with show.opened_hub(ctx) as hub:
         with shown.advancing(quiet=as_json) as begin:
             lesson = learn(hub.store, shipped(hub), seed=seed, advance=begin("learning"))
             outlook = foresee(hub.store, hub.model, lesson.model, seed=seed, advance=begin("what would change"))
-        number = None if dry_run else keep(hub.store, lesson, hub.clock(), who)
+        number = None if dry_run else keep(hub.store, lesson.model, hub.clock(), f"{lesson.origin}; asked for by {who}")
         if number is not None and use_it:
             use(hub.store, number)
     used = use_it and number is not None
@@ -115,7 +116,7 @@ def use(
 
     Records that arrive or change are matched by it; what was decided stays until a record changes.
     """
-    from hub.sync.learn import use as take
+    from hub.sync.versions import use as take
 
     with show.opened(ctx) as store:
         before = take(store, version)

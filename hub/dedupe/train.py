@@ -168,7 +168,7 @@ class _Tallies:
                 self.same[table][at][level].add(matches, unit)
                 # what a rare name adds by itself must not go into the weight of its level again
                 beyond = 2.0 ** (found[at] - model.rows[table][at][level])
-                self.other[table][at][level].add(rest * beyond, unit)
+                self.other[table][at][level].add(rest * beyond, unit * beyond)
                 self.others[table][at] += rest
         return matches
 

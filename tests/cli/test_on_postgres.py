@@ -111,3 +111,16 @@ def test_without_pg_dump_it_says_what_to_install(company, hub, monkeypatch):
 
     assert answer.code == 2
     assert "postgresql-client" in answer.err
+
+
+def test_training_and_evaluating_work_as_on_sqlite(company, hub):
+    hub("sync", "--yes")
+    rows = "".join(f"crm,{n},p{n}\n" for n in range(20))
+    (company.home / "truth.csv").write_text("connection,external_id,person_id\n" + rows)
+
+    trained = json.loads(hub("dedupe", "train", "--use", "--json").out)
+    score = json.loads(hub("dedupe", "evaluate", "--truth", "truth.csv", "--json").out)["score"]
+
+    assert (trained["version"], trained["used"]) == (1, True)
+    assert ask(company, "select number, active from model") == [(1, 1)]
+    assert (score["records"], score["exact"], score["wrong_merges"]) == (20, 20, 0)
