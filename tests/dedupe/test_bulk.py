@@ -1,16 +1,21 @@
 """Everything at once decides as one page does."""
 
 from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
 from itertools import combinations
+from marshal import dumps
+from multiprocessing import get_context
 
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub.dedupe.bulk import Bulk, Records
+from hub.dedupe.bulk.columns import COLUMNS, assembled
 from hub.dedupe.bulk.join import households
 from hub.dedupe.bulk.shards import Refs
 from hub.dedupe.cluster import Member, Verdict, resolve
+from hub.dedupe.compare import compare
 from hub.dedupe.features import features
 from hub.dedupe.frequency import NameCounts
 from hub.dedupe.keys import blocking_keys
@@ -171,6 +176,37 @@ def test_crowds_of_the_same_few_records_are_decided_as_one_page(drawn, times, mo
 @given(st.lists(st.sampled_from([-13.0, -4.0, -2.5, -1.0, 0.0, 2.0, 6.5, 11.0]), min_size=10, max_size=10))
 def test_a_household_is_discounted_as_for_one_pair(found):
     assert households(np.array(found)[:, None]).tolist() == [household(found)]
+
+
+@given(records, records)
+def test_columns_are_compared_apart_as_whole_records_are(one, other):
+    a, b = features(one), features(other)
+    levels = compare(a, b)
+    for number, column in enumerate(COLUMNS):
+        of_a, of_b = ([(number, dumps(column.pack(value), 2))] if (value := column.value(r)) else [] for r in (a, b))
+        apart = compare(assembled(of_a), assembled(of_b))
+        assert [getattr(apart, name) for name in column.levels] == [getattr(levels, name) for name in column.levels]
+
+
+@given(records)
+def test_what_is_not_compared_with_itself_is_equal_to_itself(record):
+    found = features(record)
+    for column in COLUMNS:
+        if column.is_like_itself and column.value(found):
+            assert [getattr(compare(found, found), name) for name in column.levels] == [1]
+
+
+def test_workers_in_other_processes_change_nothing():
+    members = members_of([fields(f"Ana|Reis {'ABCD'[n % 4]}outo", mail="ana@example.org") for n in range(30)])
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        bulk = Bulk(cap=40, telling=40, spread=pool.map)
+        for number, m in enumerate(members):
+            bulk.add(number, None, m.features, blocking_keys(m.features), m.ref)
+        found = bulk.decide()
+
+    expected = loaded(members, cap=40, telling=40).decide()
+    assert found.clusters.tolist() == expected.clusters.tolist()
+    assert len(set(found.clusters.tolist())) < len(members)
 
 
 def test_hot_keys_are_told():

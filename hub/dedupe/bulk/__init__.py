@@ -25,8 +25,9 @@ from hub.dedupe.weigh import DEFAULT, Model
 __all__ = ["Asked", "Bulk", "Component", "Decision", "Records", "Shard"]
 
 KEY_CAP: Final = 50  # records that share a key before it is hot, as in the store
-TELLING: Final = 8  # records that share a key up to which it brings two of them together by itself
-
+TELLING: Final = 12
+"""Records that share a key up to which it brings two of them together by itself. More than page by page, where those
+that come first meet before there are many."""
 SHARD: Final = 30_000  # records whose features are kept as they are before they are packed
 
 
