@@ -42,11 +42,15 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A source record that takes part. golden_id is None for a newcomer without a golden record."""
+    """A source record that takes part. golden_id is None for a newcomer without a golden record.
+
+    tied  the hub wrote there: whatever it says by itself, it stays with its golden record
+    """
 
     ref: Ref
     golden_id: str | None
     features: Features
+    tied: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +197,7 @@ class _Table:
         self.parts: dict[int, _Part] = {}
         self.part_of: list[int] = [0] * len(self.refs)
         self.golden = [by_ref[ref].golden_id for ref in self.refs]
+        self.tied = [by_ref[ref].tied and by_ref[ref].golden_id is not None for ref in self.refs]
         self._found_parts(self.golden)
 
     def _placed(self, verdicts: Mapping[frozenset[Ref], Verdict]) -> tuple[list[tuple[int, int]], dict[int, set[int]]]:
@@ -325,7 +330,8 @@ class _Table:
         return found
 
     def _decide_anew(self, group: set[int]) -> None:
-        places = sorted(at for number in group for at in self.parts[number].members)
+        everyone = sorted(at for number in group for at in self.parts[number].members)
+        places = [at for at in everyone if not self.tied[at]]
         for number in group:
             self._take_apart(number)
         for one, other in combinations(places, 2):
@@ -334,7 +340,8 @@ class _Table:
                 self.parts[p].near.add(q)
                 self.parts[q].near.add(p)
         self._join_near([self.part_of[at] for at in places])
-        self._hand_out(sorted({owner for at in places if (owner := self.golden[at])}), places)
+        self._hand_out(sorted({owner for at in everyone if (owner := self.golden[at])}), places)
+        self._bind([at for at in everyone if self.tied[at]])
 
     def _tense(self, pairs: Iterable[tuple[Ref, Ref]]) -> set[int]:
         """Parts with contradictions inside, or with a record that is much like one of another part."""
@@ -353,7 +360,8 @@ class _Table:
     def _may_come_apart(self, part: _Part) -> bool:
         """Not what a person said is one, and nothing too large to be compared whole."""
         members = set(part.members)
-        return len(members) <= MOST_COMPARED and not any(one in members for one, _ in self.same)
+        free = sum(not self.tied[at] for at in members)
+        return free > 1 and len(members) <= MOST_COMPARED and not any(one in members for one, _ in self.same)
 
     def _take_apart(self, number: int) -> None:
         part = self.parts.pop(number)
@@ -372,10 +380,30 @@ class _Table:
         """Each golden id to the part that holds the most of its records, of equals to the largest, then the first."""
         for owner in owners:
             sizes = Counter(self.part_of[at] for at in places if self.golden[at] == owner)
+            if not sizes:  # all of its records are tied
+                continue
             for number in sizes:
                 self.parts[number].golden.pop(owner, None)
             keeper = min(sizes, key=lambda n: (-sizes[n], -len(self.parts[n].members), self.parts[n].members[0]))
             self.parts[keeper].golden[owner] = sizes[keeper]
+
+    def _bind(self, tied: Iterable[int]) -> None:
+        """What the hub wrote goes where its golden record went."""
+        for at in tied:
+            owner = self.golden[at] or ""
+            alone = self.part_of[at]
+            home = next((n for n, part in self.parts.items() if owner in part.golden), None)
+            if home is None:
+                self.parts[alone].golden[owner] = 1
+                continue
+            part = self.parts[home]
+            part.members = sorted([*part.members, at])
+            part.golden[owner] += 1
+            part.near.discard(alone)
+            for near in self.parts.pop(alone).near:
+                if near in self.parts:
+                    self.parts[near].near.discard(alone)
+            self.part_of[at] = home
 
     # --- weighing ---
 

@@ -286,7 +286,10 @@ def pins(tx: Tx, golden_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
 
 
 class Look(NamedTuple):
-    """A record as matching sees it. features: packed; None where they have to be taken from its fields."""
+    """A record as matching sees it. features: packed; None where they have to be taken from its fields.
+
+    tied  the hub wrote there
+    """
 
     id: int
     connection: str
@@ -294,6 +297,7 @@ class Look(NamedTuple):
     golden_id: str
     features: str | None
     golden_at: float
+    tied: bool
 
     @property
     def ref(self) -> tuple[str, str]:
@@ -301,19 +305,20 @@ class Look(NamedTuple):
 
 
 _LOOK = (
-    "SELECT r.id, r.connection, r.external_id, r.golden_id, r.features, g.created_at"
+    "SELECT r.id, r.connection, r.external_id, r.golden_id, r.features, g.created_at,"
+    " coalesce(r.side LIKE '%\"echo\":%', :no)"
     " FROM record r JOIN golden g ON g.id = r.golden_id WHERE"
 )
 
 
 def looks(tx: Tx, ids: Iterable[int]) -> list[Look]:
     """These records."""
-    return [Look(*row) for row in tx.all(f"{_LOOK} r.id IN :*ids", ids=list(ids))]
+    return [Look(*row) for row in tx.all(f"{_LOOK} r.id IN :*ids", ids=list(ids), no=False)]
 
 
 def looks_of(tx: Tx, golden_ids: Iterable[str]) -> list[Look]:
     """All records of these golden records."""
-    return [Look(*row) for row in tx.all(f"{_LOOK} r.golden_id IN :*ids ORDER BY r.id", ids=list(golden_ids))]
+    return [Look(*row) for row in tx.all(f"{_LOOK} r.golden_id IN :*ids ORDER BY r.id", ids=list(golden_ids), no=False)]
 
 
 def save_features(tx: Tx, rows: Sequence[tuple[str | None, int]]) -> None:

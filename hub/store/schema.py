@@ -127,6 +127,13 @@ recent_key = Table(  # the same, of the last records: see hub.store.keys
     sqlite_with_rowid=False,
 )
 
+name_count = Table(
+    "name_count",
+    metadata,
+    Column("word", Text, primary_key=True),
+    Column("records", BigInteger, nullable=False),  # that came with this word in their name
+)
+
 hot_key = Table("hot_key", metadata, Column("key", BigInteger, primary_key=True, autoincrement=False))
 
 verdict = Table(

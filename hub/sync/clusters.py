@@ -6,7 +6,7 @@ is computed anew from its claims, logged, and queued for the systems that should
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +17,7 @@ from hub.store import links as db
 from hub.store import work
 from hub.store.db import Tx, dumps
 from hub.store.links import GoldenRow
-from hub.sync.engine import Hub
+from hub.sync.engine import Hub, golden_key
 from hub.sync.link import HOLDING, Link
 
 
@@ -87,6 +87,23 @@ class Clusters:
         kept.kind = "merged"
         if not lost.created:
             self._lost.append((keep, lose))
+
+    def move(self, links: Sequence[Link], old: Cluster, new: Cluster) -> None:
+        """Records change their golden record, and with them what was sent to them and has no answer yet."""
+        for link in links:
+            link.golden_id = new.id
+        new.members = sorted([*new.members, *links], key=lambda m: m.id)
+        old.members = [m for m in old.members if m.golden_id == old.id]
+        for cluster in (old, new):
+            cluster.touched = cluster.joined = True
+        db.update_links(self.tx, links, self.run_id)
+        self.tx.run(
+            "UPDATE intent SET golden_id = :n WHERE golden_id = :o AND (record_id IN :*ids OR key = :k)",
+            n=new.id,
+            o=old.id,
+            ids=[m.id for m in links],
+            k=golden_key(new.id),
+        )
 
     def settle(self) -> Settled:
         """Compute, save, log and queue every touched golden record."""

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from hub.connectors.contract import Can, Connector
+from hub.dedupe.frequency import GROWN
 from hub.dedupe.survive import Rules
 from hub.dedupe.weigh import DEFAULT, Model
 from hub.mapping.apply import ContactMapping
 from hub.model import Fields
-from hub.store.db import Fence, Store
+from hub.store import names
+from hub.store.db import Fence, Store, Tx
 from hub.sync.guard import Limits
 
 DAY = 86_400.0
@@ -58,6 +60,22 @@ class Route:
         return self.push == "yes" and self.can.create and self.mapping.outward and not self.mapping.missing(golden)
 
 
+class CountedModel:
+    """A model with the shares of names in the store; counted anew when there are an eighth more records."""
+
+    def __init__(self) -> None:
+        self._held: tuple[Model, Model] | None = None
+
+    def of(self, tx: Tx, base: Model) -> Model:
+        records = names.counted(tx)
+        held = self._held
+        if held is not None and held[0] is base and held[1].records <= records <= held[1].records * GROWN:
+            return held[1]
+        model = names.name_counts(tx).into(base) if records else base
+        self._held = base, model
+        return model
+
+
 @dataclass(frozen=True, slots=True)
 class Hub:
     """The world of one engine. `clock` in epoch seconds UTC, `new_id` makes golden and run ids."""
@@ -68,10 +86,15 @@ class Hub:
     new_id: Callable[[str], str]
     rules: Rules = field(default_factory=Rules)
     model: Model = DEFAULT
+    counted: CountedModel = field(default_factory=CountedModel)
     meter: Meter = field(default_factory=NoMeter)
     owner: str = "hub"
     off: frozenset[str] = frozenset()
     """Safety rules switched off: the simulation proves with it that each is needed. Empty in production."""
+
+    def matching(self, tx: Tx) -> Model:
+        """The model that decides now."""
+        return self.counted.of(tx, self.model)
 
     def targets(self, besides: str | None = None) -> list[Route]:
         return [r for r in self.routes.values() if r.writes and r.name != besides]

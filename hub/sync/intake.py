@@ -17,6 +17,7 @@ from typing import Any
 import orjson
 
 from hub.dedupe.features import features, pack
+from hub.dedupe.frequency import NameCounts
 from hub.dedupe.keys import blocking_keys
 from hub.errors import RecordError
 from hub.model import Fields, LinkState, Mapped, Record, Tombstone, Unreadable, base_field
@@ -24,6 +25,7 @@ from hub.store import keys as index
 from hub.store import links as db
 from hub.store import work
 from hub.store.db import Tx, dumps
+from hub.store.names import add_names
 from hub.sync.clusters import Cluster, Clusters
 from hub.sync.conflicts import Fight, log_fights
 from hub.sync.engine import Held, Hub, Run, golden_of
@@ -297,6 +299,7 @@ def _absorb(hub: Hub, tx: Tx, run: Run, reading: Reading, clusters: Clusters, co
         ("linked", placement.matched + len(adoptees)),
         ("created", settled.created),
         ("merges", placement.merges),
+        ("moves", placement.moves),
         ("asked", placement.asks),
         ("consents", settled.consents),
         ("conflicts", len(taken.fights)),
@@ -339,6 +342,9 @@ def _sent_to(link: Link, pending: Iterable[work.Intent]) -> list[Fields]:
 
 def _save_links(tx: Tx, run: Run, taken: Taken, newcomers: Sequence[Newcomer], adoptees: Sequence[Link]) -> None:
     adopted = {link.id: features(link.opinion().fields) for link in adoptees}
+    seen = NameCounts()
+    seen.add(n.features for n in newcomers)
+    add_names(tx, seen)
     looks = {n.link.id: pack(n.features) for n in newcomers} | {i: pack(f) for i, f in adopted.items()}
     db.insert_links(tx, [*(n.link for n in newcomers), *adoptees], run.id, looks)
     db.update_links(tx, taken.changed, run.id)

@@ -17,7 +17,6 @@ from hub.store import work
 from hub.store.contacts import former_ids
 from hub.store.db import Tx, dumps, loads
 from hub.sync.clusters import Cluster, Clusters
-from hub.sync.engine import golden_key
 from hub.sync.link import Link
 
 Ref = tuple[str, str]
@@ -115,32 +114,13 @@ def part(clusters: Clusters, golden_id: str, refs: Iterable[Ref], person: str, *
     former = _part_that_was(tx, old, moving, staying)
     new = _given_back(tx, clusters, old, former) if former else clusters.new(clusters.hub.new_id("g"))
     leaving = former.records if former else moving
-    _move(clusters, old, new, leaving)
+    clusters.move(leaving, old, new)
     new.kind, old.kind = f"split off by {person}", f"split by {person}"
     clusters.settle()
     work.log_changes(
         tx, [work.Change(new.id, clusters.now, SPLIT_AWAY, None, dumps({"from": old.id}))], clusters.run_id
     )
     return Parted(moving[0].golden_id, staying[0].golden_id, tuple(m.ref for m in leaving))
-
-
-def _move(clusters: Clusters, old: Cluster, new: Cluster, leaving: Sequence[Link]) -> None:
-    """Records change their golden record, and with them what was sent to them and has no answer yet."""
-    tx = clusters.tx
-    for link in leaving:
-        link.golden_id = new.id
-    new.members = list(leaving)
-    old.members = [m for m in old.members if m.golden_id == old.id]
-    for cluster in (old, new):
-        cluster.touched = cluster.joined = True
-    db.update_links(tx, leaving, clusters.run_id)
-    tx.run(
-        "UPDATE intent SET golden_id = :n WHERE golden_id = :o AND (record_id IN :*ids OR key = :k)",
-        n=new.id,
-        o=old.id,
-        ids=[m.id for m in leaving],
-        k=golden_key(new.id),
-    )
 
 
 @dataclass(frozen=True, slots=True)

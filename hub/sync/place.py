@@ -51,9 +51,10 @@ class Seen(NamedTuple):
     golden_id: str
     golden_at: float
     features: Features
+    tied: bool = False
 
     def member(self) -> Member:
-        return Member(self.ref, self.golden_id or None, self.features)
+        return Member(self.ref, self.golden_id or None, self.features, self.tied)
 
 
 @dataclass(slots=True)
@@ -62,6 +63,7 @@ class Placement:
 
     clusters: dict[int, Cluster] = field(default_factory=dict)  # by record id
     matched: int = 0
+    moves: int = 0
     merges: int = 0
     asks: int = 0
 
@@ -69,13 +71,15 @@ class Placement:
 def place(work_set: Clusters, newcomers: Sequence[Newcomer], *, most_merges: int | None) -> Placement:
     """Find or make the golden record of each newcomer; merge and ask where the evidence says so.
 
-    most_merges  merges above it are asked instead: None, as many as there are
+    most_merges  merges above it are asked instead, and records above it not moved: None, as many as there are
     """
     placement = Placement()
     resolution, seen = _decide(work_set, newcomers) if newcomers else (Resolution({}, [], []), {})
     merges = resolution.merges
     work_set.load([g for m in merges for g in (m.kept, m.lost)])
-    work_set.load(target for target in resolution.joins.values() if isinstance(target, str))
+    places = [*resolution.joins.values(), *resolution.moves.values()]
+    work_set.load([target for target in places if isinstance(target, str)])
+    work_set.load([seen[ref].golden_id for ref in resolution.moves])
     groups: dict[int, Cluster] = {}
     for newcomer in newcomers:
         target = resolution.joins.get(newcomer.link.ref)
@@ -92,13 +96,15 @@ def place(work_set: Clusters, newcomers: Sequence[Newcomer], *, most_merges: int
             groups[target] = placement.clusters[newcomer.link.id]
     asks = list(resolution.asks)
     _merge(work_set, placement, merges, asks, most_merges)
+    _move(work_set, placement, resolution.moves, groups, most_merges)
     _ask(work_set, placement, asks, seen)
     return placement
 
 
 def _decide(work_set: Clusters, newcomers: Sequence[Newcomer]) -> tuple[Resolution, dict[Ref, Seen]]:
     """What the model says of the newcomers, and all records it looked at."""
-    tx, model = work_set.tx, work_set.hub.model
+    tx = work_set.tx
+    model = work_set.hub.matching(tx)
     moved = [n.link.id for n in newcomers if n.link.golden_id]
     said = db.verdicts(tx, moved) if moved else {}
     same = [pair for pair, answer in said.items() if answer == Verdict.SAME]
@@ -124,6 +130,7 @@ def _decide(work_set: Clusters, newcomers: Sequence[Newcomer]) -> tuple[Resoluti
         _verdicts(tx, refs),
         model,
         {s.golden_id: (s.golden_at, s.golden_id) for s in everyone if s.golden_id},
+        moving=True,
     )
     return resolution, {s.ref: s for s in everyone}
 
@@ -132,7 +139,7 @@ def _fresh(work_set: Clusters, newcomer: Newcomer) -> Seen:
     """A newcomer as it is now, not as the store has it."""
     link = newcomer.link
     since = work_set[link.golden_id].golden.created_at if link.golden_id else 0.0
-    return Seen(link.id, link.ref, link.golden_id, since, newcomer.features)
+    return Seen(link.id, link.ref, link.golden_id, since, newcomer.features, bool(link.echo))
 
 
 def seen_of(tx: Tx, looks: Iterable[db.Look]) -> list[Seen]:
@@ -143,11 +150,11 @@ def seen_of(tx: Tx, looks: Iterable[db.Look]) -> list[Seen]:
         if unpacked is None:
             stale.append(look)
         else:
-            found.append(Seen(look.id, look.ref, look.golden_id, look.golden_at, unpacked))
+            found.append(Seen(look.id, look.ref, look.golden_id, look.golden_at, unpacked, bool(look.tied)))
     links = db.links_by_id(tx, [look.id for look in stale]) if stale else {}
     for look in stale:
         opinion = features(links[look.id].opinion().fields)
-        found.append(Seen(look.id, look.ref, look.golden_id, look.golden_at, opinion))
+        found.append(Seen(look.id, look.ref, look.golden_id, look.golden_at, opinion, bool(look.tied)))
     return found
 
 
@@ -185,6 +192,33 @@ def _merge(
         for record_id, cluster in placement.clusters.items():
             if cluster.id == lose:
                 placement.clusters[record_id] = work_set[keep]
+
+
+def _move(
+    work_set: Clusters,
+    placement: Placement,
+    moves: Mapping[Ref, str | int],
+    groups: dict[int, Cluster],
+    most: int | None,
+) -> None:
+    """Records leave golden records that what has come to light speaks against."""
+    homes = {link.ref: cluster for cluster in work_set for link in cluster.members if link.ref in moves}
+    for ref, target in sorted(moves.items()):
+        old = homes[ref]
+        if most is not None and placement.merges + placement.moves >= most:
+            return
+        if isinstance(target, int) and target not in groups:
+            groups[target] = work_set.new(work_set.hub.new_id("g"))
+        new = work_set[target] if isinstance(target, str) else groups[target]
+        if new is old:
+            continue
+        link = next(m for m in old.members if m.ref == ref)
+        work_set.move([link], old, new)
+        old.kind = "split by matching"
+        new.kind = "split off by matching" if new.created else new.kind
+        placement.moves += 1
+        if link.id in placement.clusters:
+            placement.clusters[link.id] = new
 
 
 def _met(tx: Tx, newcomers: Sequence[Newcomer]) -> set[Pair]:

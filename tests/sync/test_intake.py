@@ -481,7 +481,7 @@ def test_merges_above_the_limit_become_questions(rig):
     crm = rig.add("crm", limits=limited(merges=Limit(None, 1)))
     erp = rig.add("erp", push="no")
     for n in range(3):
-        crm.put(f"{n}", **{**person(n), "mail": None, "tel": None})
+        crm.put(f"{n}", **{**person(n), "last": None, "mail": None, "tel": None})
         erp.put(f"{n}", **person(n))
     rig.sync("crm")
     rig.sync("erp")

@@ -173,6 +173,12 @@ def create_matching() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "name_count",
+        sa.Column("word", sa.Text(), nullable=False),
+        sa.Column("records", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("word"),
+    )
+    op.create_table(
         "hot_key",
         sa.Column("key", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("key"),

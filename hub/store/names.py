@@ -1,0 +1,39 @@
+"""How many records came with each word of a name."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from hub.dedupe.frequency import KEPT, NameCounts
+from hub.store.db import Tx
+
+RECORDS = "named records"  # in `counter`
+
+
+def counted(tx: Tx) -> int:
+    """Records whose names were counted."""
+    row = tx.one("SELECT value FROM counter WHERE name = :n", n=RECORDS)
+    return int(row[0]) if row else 0
+
+
+def name_counts(tx: Tx) -> NameCounts:
+    """Words that matter to a model, and the number of all records."""
+    rows = tx.all("SELECT word, records FROM name_count WHERE records >= :least", least=KEPT)
+    return NameCounts(counted(tx), Counter(dict(rows)))
+
+
+def add_names(tx: Tx, counts: NameCounts) -> None:
+    """Records that are new."""
+    if not counts.records:
+        return
+    tx.many(
+        "INSERT INTO name_count (word, records) VALUES (?, ?)"
+        " ON CONFLICT (word) DO UPDATE SET records = name_count.records + excluded.records",
+        sorted(counts.words.items()),
+    )
+    tx.run(
+        "INSERT INTO counter (name, value) VALUES (:name, :n)"
+        " ON CONFLICT (name) DO UPDATE SET value = counter.value + :n",
+        name=RECORDS,
+        n=counts.records,
+    )
