@@ -100,7 +100,7 @@ USUAL_GIVEN: Final = 0.005  # of records
 COMMON_SHARE: Final = 0.01
 FEW: Final = 500.0  # records that say as much of how common a name is as the list that is shipped
 USUAL_COUNT: Final = 25.0  # records that bear one family name, where its full name says: as likely one person as two
-COUNTED: Final = 2.25  # bits more for a name of that count than for one not counted
+COUNTED: Final = 3.25  # bits more for a name of that count than for one not counted
 SELDOM: Final = 2.0  # records with a word that was not counted
 USUAL_SHARE: Final = 0.002  # of people who bear a name: the weights of the tables are for this
 

@@ -284,3 +284,64 @@ def test_a_list_member_without_a_name_is_the_person_the_address_belongs_to():
     ann = Member(("erp", "b"), None, features({"kind": "person", **known, "emails/ann.smith@gmail.com": {}}))
 
     assert groups([listed, ann]) == ["ab"]
+
+
+FATHER = [
+    member("erp:f", "g-father", name="Erick|Barinha", born="1950-05-01", mail="erick.b@example.org", **HOME),
+    member("web:f", "g-father", name="Erick|Barinha", born="1950-05-01", mail="erick.b@example.org"),
+]
+SON = [
+    member("erp:s", "g-son", name="Erick|Barinha", born="1982-11-20", mail="dragon@example.org", **HOME),
+    member("web:s", "g-son", name="Erick|Barinha", born="1982-11-20", mail="dragon@example.org"),
+]
+
+
+def test_a_record_that_fits_two_who_are_not_one_is_asked_and_not_joined():
+    found = decide([member("old:x", name="Erick|Barinha", **HOME)], FATHER + SON)
+
+    assert found.joins == {("old", "x"): 0}
+    assert [ask.ref_a[1] + ask.ref_b[1] for ask in found.asks] in (["fx"], ["sx"], ["fx", "sx"], ["sx", "fx"])
+
+
+def test_other_tax_ids_are_not_joined_through_a_third_record():
+    people = [
+        member("erp:a", name="Ana|Reis", mail="reis@example.org", tax_id="501442600", **HOME),
+        member("web:b", name="Ana|Reis", mail="reis@example.org", **HOME),
+        member("erp:c", name="Ana|Reis", mail="reis@example.org", tax_id="509888777", **HOME),
+    ]
+
+    assert all(set("ac") - set(group) for group in groups(people))
+
+
+def test_a_record_moves_when_it_turns_out_whose_it_is():
+    wrong = member("mail:x", "g-father", name="Erick|Barinha", mail="dragon@example.org")
+    son = member("erp:s", None, name="Erick|Barinha", born="1982-11-20", mail="dragon@example.org", **HOME)
+    everyone = [*FATHER, wrong, son]
+    pairs = [(a.ref, b.ref) for a, b in combinations(everyone, 2) if shared(a.features, b.features)]
+
+    fixed = resolve([son], [*FATHER, wrong], pairs, {}, Model())
+    found = resolve([son], [*FATHER, wrong], pairs, {}, Model(), moving=True)
+
+    assert fixed.moves == {}
+    assert found.moves == {wrong.ref: found.joins[son.ref]}
+    assert found.joins[son.ref] != "g-father"
+
+
+@given(pages, goldens)
+@settings(max_examples=60)
+def test_every_golden_record_that_is_not_merged_keeps_at_least_one_record(newcomers, known):
+    pairs = [(a.ref, b.ref) for a, b in combinations([*newcomers, *known], 2)]
+    found = resolve(newcomers, known, pairs, {}, Model(), moving=True)
+    stays = {record.golden_id for record in known if record.ref not in found.moves}
+
+    assert {record.golden_id for record in known} == stays | {merge.lost for merge in found.merges}
+
+
+@given(pages, goldens, st.randoms())
+@settings(max_examples=60)
+def test_moves_do_not_depend_on_the_order_of_records(newcomers, known, random):
+    pairs = [(a.ref, b.ref) for a, b in combinations([*newcomers, *known], 2)]
+    mixed, mixed_known = random.sample(newcomers, len(newcomers)), random.sample(known, len(known))
+
+    expected = resolve(newcomers, known, pairs, {}, Model(), moving=True)
+    assert resolve(mixed, mixed_known, random.sample(pairs, len(pairs)), {}, Model(), moving=True) == expected
