@@ -20,6 +20,7 @@ from bench.matching import rows
 from hub.connectors.contract import Can, Connector, Report
 from hub.dedupe.bulk import Bulk
 from hub.dedupe.features import features, pack
+from hub.dedupe.frequency import NameCounts
 from hub.dedupe.keys import blocking_keys
 from hub.dedupe.weigh import DEFAULT, Model
 from hub.errors import RecordError
@@ -30,6 +31,7 @@ from hub.store import keys as index
 from hub.store import links as db
 from hub.store import work
 from hub.store.db import Fence, Store, Tx
+from hub.store.names import add_names
 from hub.sync.clusters import Clusters
 from hub.sync.engine import Hub, Route, Run
 from hub.sync.intake import fingerprint, read_page, save_page
@@ -142,6 +144,7 @@ def _save(rig: Rig, tx: Tx, groups: list[list[bytes]], hot: set[int]) -> None:
     made: list[Link] = []
     looks: dict[int, str] = {}
     keys: list[tuple[int, int]] = []
+    names = NameCounts()
     for group in groups:
         cluster = clusters.new(rig.hub.new_id("g"))
         for packed in group:
@@ -151,6 +154,7 @@ def _save(rig: Rig, tx: Tx, groups: list[list[bytes]], hot: set[int]) -> None:
             link.changed, link.version, link.odd = changed, version, set(odd)
             record = features(fields)
             looks[link.id] = pack(record)
+            names.add([record])
             keys.extend((key, link.id) for key in blocking_keys(record) if key not in hot)
             cluster.members.append(link)
             cluster.told_by.add(system)
@@ -158,3 +162,4 @@ def _save(rig: Rig, tx: Tx, groups: list[list[bytes]], hot: set[int]) -> None:
     clusters.settle()
     db.insert_links(tx, made, "filled", looks)
     index.add_keys(tx, keys)
+    add_names(tx, names)

@@ -23,6 +23,7 @@ from shutil import which
 from typing import Any, NamedTuple
 
 from bench.matching import canonical
+from hub.dedupe.bulk import KEY_CAP, TELLING
 from hub.dedupe.cluster import Member, Ref, Verdict, promising, resolve
 from hub.dedupe.features import features, pack, unpack
 from hub.dedupe.frequency import KEPT, NameCounts
@@ -30,8 +31,6 @@ from hub.dedupe.keys import blocking_keys
 from hub.dedupe.weigh import DEFAULT, Model
 
 ROOT = Path(__file__).parents[2]
-CAP = 50  # records that share a key before it is hot
-TELLING = 8  # records that share a key up to which it brings two of them together by itself
 ROUNDS = 40  # of connected components at most
 
 Verdicts = Mapping[frozenset[Ref], Verdict]
@@ -181,7 +180,7 @@ def met(spark: Any, records: Any) -> Any:
     sql = import_module("pyspark.sql.functions")
     keys = records.select(sql.explode("keys").alias("key"), "number")
     counts = keys.groupBy("key").count()
-    shared = counts.where((sql.col("count") > 1) & (sql.col("count") <= CAP)).select("key")
+    shared = counts.where((sql.col("count") > 1) & (sql.col("count") <= KEY_CAP)).select("key")
     blocks = keys.join(shared, "key").groupBy("key").agg(sql.collect_list("number").alias("numbers")).select("numbers")
     pairs = spark.createDataFrame(blocks.rdd.mapPartitions(within_blocks), "first long, second long, telling boolean")
     found = pairs.groupBy("first", "second").agg(sql.max("telling").alias("telling"), sql.count("*").alias("keys"))

@@ -50,6 +50,7 @@ def test_a_store_filled_at_once_has_the_rows_of_one_filled_by_the_engine(contact
         "SELECT connection, external_id, state, fingerprint, version, changed, fields, side, features FROM record",
         "SELECT k.key, r.connection, r.external_id FROM record r JOIN"
         " (SELECT * FROM match_key UNION ALL SELECT * FROM recent_key) k ON r.id = k.record_id",
+        "SELECT word, records FROM name_count",
     )
 
     for text in texts:

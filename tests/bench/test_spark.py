@@ -9,7 +9,7 @@ import pytest
 from bench.dedupe import spark as on_spark
 from bench.dedupe.people import write
 from bench.matching import canonical, rows
-from hub.dedupe.bulk import Bulk
+from hub.dedupe.bulk import KEY_CAP, Bulk
 from hub.dedupe.cluster import Ref, Verdict
 from hub.dedupe.features import features
 from hub.dedupe.keys import blocking_keys
@@ -97,7 +97,7 @@ def test_components_are_found_along_a_chain(spark: Any) -> None:
 
 
 def test_a_key_that_too_many_share_brings_nobody_together(spark: Any) -> None:
-    crowd = [(n, "c", str(n), "", [7]) for n in range(on_spark.CAP + 1)] + [
+    crowd = [(n, "c", str(n), "", [7]) for n in range(KEY_CAP + 1)] + [
         (100, "c", "100", "", [8]),
         (101, "c", "101", "", [8]),
     ]
