@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 
 from pydantic import ValidationError
@@ -30,6 +30,7 @@ from hub.store.leases import owner_name
 from hub.store.upgrade import opened
 from hub.store.upkeep import record_failure
 from hub.sync.engine import Hub, Meter, NoMeter, Route
+from hub.sync.first_load import first_load
 from hub.sync.plan import preview
 from hub.sync.run import Orders, Result, sync
 from hub.sync.versions import model_of
@@ -234,6 +235,22 @@ def sync_all(
         if not todo or any(orders[name].stop() for name in todo):
             break
     return {name: results[name] for name in names}
+
+
+def load_first(
+    shop: Workshop,
+    names: Sequence[str],
+    orders: Mapping[str, Orders],
+    told: Callable[[Result], None] = lambda _: None,
+) -> dict[str, Result]:
+    """The first load of an empty hub, and then a cycle of each connection that writes what the others lack."""
+    with ExitStack() as opened_connectors:
+        connectors = {name: opened_connectors.enter_context(shop.open(name)) for name in names}
+        loaded = first_load(shop.hub, connectors, orders)
+    if any(orders[name].stop() for name in names):
+        return loaded
+    cycles = sync_all(shop, names, orders, told)
+    return {name: _together(loaded[name], cycles[name]) for name in names}
 
 
 def _told(result: Result, told: Callable[[Result], None]) -> Result:

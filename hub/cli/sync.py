@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,7 +25,7 @@ from hub.secrets import redact
 if TYPE_CHECKING:
     from hub.running import Workshop
     from hub.sync.engine import Run
-    from hub.sync.run import Result
+    from hub.sync.run import Orders, Result
 
 app = typer.Typer()
 
@@ -49,6 +50,13 @@ def sync(
         bool, typer.Option("--yes", help="Approve first syncs and whatever else waits or would be held.")
     ] = False,
     full: Annotated[bool, typer.Option("--full", help="List every record instead of only what changed.")] = False,
+    first_load: Annotated[
+        bool,
+        typer.Option(
+            "--first-load",
+            help="For an empty hub and many contacts: read everything, match it at once, then save. Needs --yes.",
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Run one cycle of the connections now: read them, match, merge, and write back what each lacks.
@@ -57,13 +65,19 @@ def sync(
     `hub held`. Exit: 0 done, 1 something was set aside or waits for you, 2 a connection failed.
     """
     from hub.running import open_workshop
+    from hub.sync.run import Orders
 
     config = ctx.find_object(Chosen).loaded  # type: ignore[union-attr] # set by the command hub
     names = chosen(config, connections)
+    if first_load and not yes:
+        raise ConfigError(
+            "A first load stops at no plan, so nothing was done. Look at `hub plan`, then give --yes as well."
+        )
     stopping = threading.Event()
     with open_workshop(config) as shop, _stopped_by_signal(stopping):
         _wait_for_the_dead(shop)
-        results = _run(shop, names, stopping, yes=yes, full=full, quiet=as_json)
+        orders = Orders(approve=yes, full=full, manual=True, stop=stopping.is_set)
+        results = _run(shop, names, orders, first_load=first_load, quiet=as_json)
         holds = _holds(shop, names)
     if as_json:
         print_json({"connections": [_as_json(r, holds) for r in results.values()]})
@@ -110,18 +124,12 @@ def _wait_for_the_dead(shop: Workshop) -> None:
         time.sleep(wait)
 
 
-def _run(
-    shop: Workshop, names: Sequence[str], stopping: threading.Event, *, yes: bool, full: bool, quiet: bool
-) -> dict[str, Result]:
-    from hub.running import sync_all
-    from hub.sync.run import Orders
+def _run(shop: Workshop, names: Sequence[str], orders: Orders, *, first_load: bool, quiet: bool) -> dict[str, Result]:
+    from hub.running import load_first, sync_all
 
     with _progress(names, quiet=quiet) as live:
-        orders = {
-            name: Orders(approve=yes, full=full, manual=True, stop=stopping.is_set, progress=live.follow)
-            for name in names
-        }
-        return sync_all(shop, names, orders, live.ended)
+        followed = dict.fromkeys(names, replace(orders, progress=live.follow))
+        return (load_first if first_load else sync_all)(shop, names, followed, live.ended)
 
 
 @contextmanager

@@ -54,6 +54,18 @@ def renew(tx: Tx, name: str, until: float) -> None:
     tx.run("UPDATE connection_state SET lease_until = :u WHERE name = :n", n=name, u=until)
 
 
+def hold_on(tx: Tx, name: str, token: int, until: float) -> bool:
+    """Renew a lease. Whether it is still ours."""
+    return bool(
+        tx.run(
+            "UPDATE connection_state SET lease_until = :u WHERE name = :n AND lease_token = :t",
+            n=name,
+            t=token,
+            u=until,
+        )
+    )
+
+
 def release(tx: Tx, name: str, token: int) -> None:
     tx.run(
         "UPDATE connection_state SET lease_owner = NULL, lease_until = 0 WHERE name = :n AND lease_token = :t",

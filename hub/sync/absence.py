@@ -58,7 +58,7 @@ def mark_absent(hub: Hub, run: Run, seen: Seen) -> None:
         there = missing = 0
         for number, _ in _known(tx, run.name):
             there, missing = (there + 1, missing) if number in seen else (there, missing + 1)
-    run.population = there + missing - run.counts.get("creates", 0)  # the true one, from which `_end` goes on
+    run.population = there + missing - run.counts.get("creates", 0)  # the true one, from which `end` goes on
     if not missing:
         return
     counts, population = {"deletes": missing}, there + missing

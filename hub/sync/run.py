@@ -69,7 +69,7 @@ def sync(hub: Hub, connector: Connector, name: str, orders: Orders = Orders()) -
     route = hub.routes[name]
     run_id = hub.new_id("r")
     started = hub.clock()
-    with _lease(hub, name, orders.lease_seconds) as token:
+    with lease(hub, name, orders.lease_seconds) as token:
         if token is None:
             return Result(name, run_id, "busy", message="Another process is running this connection.")
         run = Run(run_id, route, connector, Fence(name, token), orders.lease_seconds, progress=orders.progress)
@@ -81,7 +81,7 @@ def sync(hub: Hub, connector: Connector, name: str, orders: Orders = Orders()) -
 
 
 @contextmanager
-def _lease(hub: Hub, name: str, seconds: float) -> Iterator[int | None]:
+def lease(hub: Hub, name: str, seconds: float) -> Iterator[int | None]:
     with hub.store.write() as tx:
         token = work.acquire(tx, name, hub.owner, hub.clock(), seconds)
     try:
@@ -101,23 +101,21 @@ def _release(hub: Hub, name: str, token: int | None) -> None:
 
 def _run(hub: Hub, run: Run, orders: Orders) -> Result:
     try:
-        state = _begin(hub, run, orders)
+        state = begin(hub, run, orders)
         if isinstance(state, Result):
             return state
-        status, said = _outcome(hub, run, state, orders)
+        status, said = outcome(hub, run, orders, lambda: _cycle(hub, run, state, orders))
         message = "; ".join(part for part in (said, *run.notes) if part) or None
-        _end(hub, run, status, message)
+        end(hub, run, status, message)
     except LeaseLost as err:
         return Result(run.name, run.id, "failed", run.counts, str(err))
     return Result(run.name, run.id, status, run.counts, message)
 
 
-def _outcome(hub: Hub, run: Run, state: work.ConnectionRow, orders: Orders) -> tuple[str, str | None]:
+def outcome(hub: Hub, run: Run, orders: Orders, steps: Callable[[], list[Held]]) -> tuple[str, str | None]:
     """Status and message of a run that was made."""
     try:
-        if state.started_at is None and not orders.approve:
-            _plan_first(hub, run, orders)
-        holds = _steps(hub, run, state, orders)
+        holds = steps()
     except Held as hold:
         _hold(hub, run, hold)
         return "held", str(hold)
@@ -130,7 +128,7 @@ def _outcome(hub: Hub, run: Run, state: work.ConnectionRow, orders: Orders) -> t
     except HubError as err:
         return "failed", str(err)
     except Exception:
-        _end(
+        end(
             hub,
             run,
             "failed",
@@ -144,7 +142,7 @@ def _outcome(hub: Hub, run: Run, state: work.ConnectionRow, orders: Orders) -> t
     return "done", None
 
 
-def _begin(hub: Hub, run: Run, orders: Orders) -> work.ConnectionRow | Result:
+def begin(hub: Hub, run: Run, orders: Orders) -> work.ConnectionRow | Result:
     with hub.store.write(run.fence) as tx:
         if orders.approve:
             approve_open(tx, run.name, "--yes", hub.clock())
@@ -172,6 +170,12 @@ def _plan_first(hub: Hub, run: Run, orders: Orders) -> None:
     if orders.preview is not None:
         counts, rows = orders.preview(hub, run.connector, run.name)
     raise Held("first", counts, "The first sync stops at its plan: look at it and approve it", rows)
+
+
+def _cycle(hub: Hub, run: Run, state: work.ConnectionRow, orders: Orders) -> list[Held]:
+    if state.started_at is None and not orders.approve:
+        _plan_first(hub, run, orders)
+    return _steps(hub, run, state, orders)
 
 
 def _steps(hub: Hub, run: Run, state: work.ConnectionRow, orders: Orders) -> list[Held]:
@@ -206,7 +210,7 @@ def _subject(run: Run, hold: Held, subject: Any) -> dict[str, Any]:
     return {"connection": run.name, "op": hold.gate, "subject": str(subject), "detail": "{}"}
 
 
-def _end(hub: Hub, run: Run, status: str, message: str | None) -> None:
+def end(hub: Hub, run: Run, status: str, message: str | None) -> None:
     now = hub.clock()
     with hub.store.write(run.fence) as tx:
         work.end_run(tx, run.id, now, status, run.counts, message)

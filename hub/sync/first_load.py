@@ -1,0 +1,313 @@
+"""The first load of an empty hub: everything is read, matched at once, then saved a page of golden records at a time.
+
+A page of records that is matched as it comes looks its candidates up one key after the other. Where nothing is known
+yet it is quicker to have read all and to sort the keys once. What is read waits in a temporary file, so a kill loses
+the reading but no contact: every page that was saved is whole, the cursor comes last, and the next sync goes on from
+what it finds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import orjson
+
+from hub.connectors.contract import Connector
+from hub.dedupe.bulk import Asked, Bulk, Decision
+from hub.dedupe.cluster import explain
+from hub.dedupe.compare import LEVELS
+from hub.dedupe.features import Features, features, pack, unpack
+from hub.dedupe.keys import blocking_keys
+from hub.errors import ConfigError, LeaseLost
+from hub.model import LinkState
+from hub.store import keys as index
+from hub.store import links as db
+from hub.store import work
+from hub.store.db import Fence, Tx, dumps
+from hub.store.names import add_names
+from hub.store.stage import Row, Stage
+from hub.sync.clusters import Clusters
+from hub.sync.engine import Held, Hub, Run
+from hub.sync.intake import Fresh, iso, read_page, save_page
+from hub.sync.link import Link, date_consents
+from hub.sync.run import Orders, Result, begin, end, lease, outcome
+
+PAGE = 1_000  # records saved in one transaction, or one golden record with more
+RECENT = 500_000  # blocking keys that gather before they are put in order: more at a time than where pages trickle in
+STEADY = 20.0  # seconds between two renewals of the leases while only reading
+
+
+@dataclass(slots=True)
+class _Load:
+    """A first load under way. cursors: where each connection goes on, of those that were read to their end"""
+
+    hub: Hub
+    runs: dict[str, Run]
+    stage: Stage
+    bulk: Bulk
+    orders: Mapping[str, Orders]
+    cursors: dict[str, str | None] = field(default_factory=dict)
+    renewed: float = 0.0
+
+    @property
+    def lead(self) -> Run:
+        return next(iter(self.runs.values()))
+
+    def stops(self) -> bool:
+        return any(orders.stop() for orders in self.orders.values())
+
+
+def first_load(hub: Hub, connectors: Mapping[str, Connector], orders: Mapping[str, Orders]) -> dict[str, Result]:
+    """Read these connections, match all their records at once, and save them. Nothing is written to any system.
+
+    ConfigError before anything is read: where the hub holds contacts already, or a connection is being run.
+    """
+    _only_when_empty(hub)
+    with ExitStack() as closing:
+        runs = {n: _started(closing, hub, n, c, orders[n]) for n, c in connectors.items()}
+        stage = closing.enter_context(Stage())
+        load = _Load(hub, runs, stage, Bulk(hub.model, cap=index.KEY_CAP), orders)
+        said = {name: outcome(hub, run, orders[name], partial(_read, load, run)) for name, run in runs.items()}
+        if not load.stops():
+            saved = outcome(hub, load.lead, orders[load.lead.name], partial(_save, load))
+            said = {name: saved if saved[0] != "done" else told for name, told in said.items()}
+        return {name: _ended(load, run, *said[name]) for name, run in runs.items()}
+
+
+def _only_when_empty(hub: Hub) -> None:
+    with hub.store.read() as tx:
+        if tx.one("SELECT 1 FROM record LIMIT 1"):
+            raise ConfigError(
+                "The hub holds contacts already, so there is no first load to be made. Nothing was read. "
+                "Leave --first-load away: `hub sync` takes in what is new."
+            )
+
+
+def _started(closing: ExitStack, hub: Hub, name: str, connector: Connector, orders: Orders) -> Run:
+    token = closing.enter_context(lease(hub, name, orders.lease_seconds))
+    if token is None:
+        raise ConfigError(f"The connection {name} is being run by another process. Nothing was read. Try again later.")
+    run = Run(
+        hub.new_id("r"),
+        hub.routes[name],
+        connector,
+        Fence(name, token),
+        orders.lease_seconds,
+        progress=orders.progress,
+    )
+    state = begin(hub, run, orders)
+    if isinstance(state, Result):
+        raise ConfigError(f"The connection {name} cannot be read now: {state.message} Nothing was read.")
+    return run
+
+
+def _ended(load: _Load, run: Run, status: str, message: str | None) -> Result:
+    hub = load.hub
+    if status == "done":
+        with hub.store.write(run.fence) as tx:
+            work.save_cursor(tx, run.name, load.cursors[run.name])
+            if run.route.can.complete:
+                work.mark_connection(tx, run.name, full_at=hub.clock())
+    try:
+        end(hub, run, status, message)
+    except LeaseLost as err:
+        status, message = "failed", str(err)
+    for name, n in run.counts.items():
+        hub.meter.count(run.name, name, n)
+    return Result(run.name, run.id, status, run.counts, message)
+
+
+# --- reading ----------------------------------------------------------------------------------------
+
+
+def _read(load: _Load, run: Run) -> list[Held]:
+    """What could not be taken is parked at once; the records wait on the stage."""
+    hub, cursor = load.hub, None
+    for page in run.connector.pull(None):
+        reading = read_page(hub, run, page.items)
+        fresh, gone = reading.fresh, list(reading.gone)
+        reading.fresh, reading.gone = {}, {}
+        save_page(hub, run, reading)
+        seen = {x: features(f.fields) for x, f in fresh.items()}
+        keys = {x: blocking_keys(record) for x, record in seen.items()}
+        bodies = [(x, _body(f, seen[x], keys[x])) for x, f in fresh.items()]
+        numbers = load.stage.add(run.name, [*bodies, *((x, None) for x in gone)])
+        for number, external_id in zip(numbers, fresh, strict=False):
+            load.bulk.add(number, None, seen[external_id], keys[external_id], (run.name, external_id))
+        cursor = page.cursor
+        _renew(load)
+        if run.progress:
+            run.progress(run)
+        if load.stops():
+            return []
+    load.cursors[run.name] = cursor
+    return []
+
+
+def _renew(load: _Load) -> None:
+    now = load.hub.clock()
+    if now - load.renewed >= STEADY:
+        load.renewed = now
+        with load.hub.store.write() as tx:
+            _hold_on(load, tx)
+
+
+def _hold_on(load: _Load, tx: Tx) -> None:
+    """Every commit is made under all leases."""
+    until = load.hub.clock()
+    for run in load.runs.values():
+        if not work.hold_on(tx, run.name, run.fence.token, until + run.lease_seconds):
+            raise LeaseLost(
+                f"Another process has taken over {run.name!r}. This one stopped without writing; the other goes on."
+            )
+
+
+def _body(fresh: Fresh, record: Features, keys: Sequence[int]) -> bytes:
+    changed = fresh.record.changed_at.timestamp() if fresh.record.changed_at else None
+    mark, odd = fresh.fingerprint.hex(), sorted(fresh.odd)
+    state = (fresh.fields, mark, changed, fresh.record.version, fresh.record.archived, odd, pack(record), keys)
+    return orjson.dumps(state)
+
+
+# --- matching and saving ----------------------------------------------------------------------------
+
+
+def _save(load: _Load) -> list[Held]:
+    if load.stage.settle():
+        load.bulk = _anew(load)
+    decision = load.bulk.decide()
+    questions = _Questions(load.hub, decision.asks)
+    hot = set(load.bulk.hot.tolist())
+    with load.hub.store.write() as tx:
+        _hold_on(load, tx)
+        index.heat(tx, hot)
+        add_names(tx, load.bulk.names())
+    for groups in _pages(decision):
+        rows = load.stage.some([number for group in groups for number in group])
+        with load.hub.store.write() as tx:
+            _hold_on(load, tx)
+            _save_page(load, tx, [[rows[number] for number in group] for group in groups], hot, questions)
+        load.renewed = load.hub.clock()
+        for run in load.runs.values():
+            if run.progress:
+                run.progress(run)
+        if load.stops():
+            break
+    return []
+
+
+def _anew(load: _Load) -> Bulk:
+    """Matching of what is left after a record came twice, or went again."""
+    bulk = Bulk(load.hub.model, cap=index.KEY_CAP)
+    for number, connection, external_id, body in load.stage.all():
+        *_, packed, keys = orjson.loads(body)
+        bulk.add(number, None, _seen(packed), keys, (connection, external_id))
+    return bulk
+
+
+def _seen(packed: str) -> Features:
+    found = unpack(packed)
+    if found is None:
+        raise AssertionError("packed by this very process")
+    return found
+
+
+def _pages(decision: Decision) -> Iterator[list[list[int]]]:
+    """Records of some golden records at a time, as they came: a list of numbers for each."""
+    order = np.lexsort((decision.numbers, decision.clusters))
+    numbers, clusters = decision.numbers[order], decision.clusters[order]
+    bounds = [0, *(np.flatnonzero(np.diff(clusters)) + 1).tolist(), len(numbers)]
+    page: list[list[int]] = []
+    size = 0
+    for start, stop in pairwise(bounds):
+        if start == stop:
+            continue
+        if page and size + stop - start > PAGE:
+            yield page
+            page, size = [], 0
+        page.append(numbers[start:stop].tolist())
+        size += stop - start
+    if page:
+        yield page
+
+
+class _Questions:
+    """Possible duplicates, each asked when the second of its records is saved."""
+
+    def __init__(self, hub: Hub, asks: Sequence[Asked]) -> None:
+        self._hub = hub
+        self._asks: dict[int, list[Asked]] = {}
+        for ask in asks:
+            for number in ask[:2]:
+                self._asks.setdefault(number, []).append(ask)
+        self._saved: dict[int, tuple[int, Features]] = {}
+
+    def saved(self, number: int, record_id: int, record: str, run_id: str) -> Iterator[dict[str, Any]]:
+        if number not in self._asks:
+            return
+        self._saved[number] = record_id, _seen(record)
+        for ask in self._asks[number]:
+            if ask.first in self._saved and ask.second in self._saved:
+                yield self._row(ask, run_id)
+
+    def _row(self, ask: Asked, run_id: str) -> dict[str, Any]:
+        (a, one), (b, other) = self._saved[ask.first], self._saved[ask.second]
+        evidence = [line for line in explain(one, other, self._hub.model) if line.field in LEVELS]
+        first, second = sorted((a, b))
+        return {
+            "record_a": first,
+            "record_b": second,
+            "weight": ask.weight_bits,
+            "evidence": dumps(evidence),
+            "at": self._hub.clock(),
+            "state": "open",
+            "run_id": run_id,
+        }
+
+
+def _save_page(load: _Load, tx: Tx, groups: list[list[Row]], hot: set[int], questions: _Questions) -> None:
+    hub = load.hub
+    clusters = Clusters(hub, tx, load.lead.id, hub.clock())
+    numbers = iter(db.next_record_ids(tx, sum(map(len, groups))))
+    links: dict[str, list[Link]] = {}
+    looks: dict[int, str] = {}
+    keys: list[tuple[int, int]] = []
+    asks: list[dict[str, Any]] = []
+    for group in groups:
+        cluster = clusters.new(hub.new_id("g"))
+        for number, connection, external_id, body in group:
+            link = Link(connection, external_id, cluster.id, next(numbers))
+            looks[link.id], found = _fill(link, body, clusters.now)
+            keys += [(key, link.id) for key in found if key not in hot]
+            cluster.members.append(link)
+            cluster.told_by.add(connection)
+            links.setdefault(connection, []).append(link)
+            asks += questions.saved(number, link.id, looks[link.id], load.lead.id)
+        load.runs[group[0][1]].count("created")
+    settled = clusters.settle()
+    for connection, found_links in links.items():
+        run = load.runs[connection]
+        db.insert_links(tx, found_links, run.id, looks)
+        work.unpark(tx, connection, [link.external_id for link in found_links], ["read", "map"])
+        for name in ("creates", "mapped"):
+            run.count(name, len(found_links))
+    index.add_keys(tx, keys, RECENT)
+    work.add_asks(tx, asks)
+    load.lead.count("asked", len(asks))
+    load.lead.count("linked", sum(map(len, groups)) - settled.created)
+
+
+def _fill(link: Link, body: bytes, now: float) -> tuple[str, list[int]]:
+    """A link gets what was read of it; its packed features and blocking keys."""
+    fields, mark, changed, link.version, archived, odd, packed, keys = orjson.loads(body)
+    link.fields = dict(date_consents(link, fields, iso(now)))
+    link.state = LinkState.ARCHIVED if archived else LinkState.LIVE
+    link.fingerprint, link.odd = bytes.fromhex(mark), set(odd)
+    link.changed = now if changed is None else changed
+    return packed, keys
