@@ -6,8 +6,8 @@ contacts   as for `bench.matching`
 --compare  load the same records page by page too, and count the pairs that are decided differently
 
 The file is cut at line ends and read by worker processes, which hand over columns; this process finds the
-pairs, has the workers compare values, and decides. Prints wall and CPU seconds of each step and the memory of all
-processes at their largest.
+pairs, has the workers compare values, and decides. Prints wall seconds of each step, CPU seconds of all processes,
+and their memory at its largest.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ def prepare() -> None:
     gc.set_threshold(OBJECTS, 50, 100)
 
 
-def blocks(path: Path) -> Iterator[tuple[bytes, bytes]]:
+def blocks(path: Path, size: int = BLOCK) -> Iterator[tuple[bytes, bytes]]:
     """The header and some whole rows. A line end within quotes does not end a row."""
     opener = gzip.open if path.suffix == ".gz" else open
     with opener(path, "rb") as file:
         header = file.readline()
-        while block := file.read(BLOCK):
+        while block := file.read(size):
             block += file.readline()
             while block.count(b'"') % 2:
                 line = file.readline()
@@ -69,7 +69,7 @@ def read(work: tuple[bytes, bytes]) -> Shard:
 
 
 class Clock:
-    """Wall and CPU seconds by step; those of workers as they are told."""
+    """Wall seconds by step."""
 
     def __init__(self) -> None:
         self.start = self.last = time.perf_counter()

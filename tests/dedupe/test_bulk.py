@@ -209,6 +209,16 @@ def test_workers_in_other_processes_change_nothing():
     assert len(set(found.clusters.tolist())) < len(members)
 
 
+def test_somebody_known_eleven_times_keeps_the_record_that_has_an_address_only():
+    known = [fields("Ana|Reis Couto", mail="ana.couto@example.org", phone=f"91234567{n % 5}") for n in range(10)]
+    members = members_of([*known, fields(mail="ana.couto@example.org")])
+    bulk = Bulk()
+    for number, m in enumerate(members):
+        bulk.add(number, None, m.features, blocking_keys(m.features), m.ref)
+
+    assert set(bulk.decide().clusters.tolist()) == {0}
+
+
 def test_hot_keys_are_told():
     members = members_of([fields(f"Ana|Reis {n}x", phone="912345678") for n in range(CAP + 1)])
     bulk = loaded(members)
