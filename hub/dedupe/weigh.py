@@ -100,6 +100,7 @@ USUAL_GIVEN: Final = 0.005  # of records
 COMMON_SHARE: Final = 0.01
 FEW: Final = 500.0  # records that say as much of how common a name is as the list that is shipped
 USUAL_COUNT: Final = 25.0  # records that bear one family name, where its full name says: as likely one person as two
+COMMON_COUNT: Final = 400.0
 COUNTED: Final = 3.25  # bits more for a name of that count than for one not counted
 SELDOM: Final = 2.0  # records with a word that was not counted
 USUAL_SHARE: Final = 0.002  # of people who bear a name: the weights of the tables are for this
@@ -161,8 +162,14 @@ def family_rarity(words: str, model: Model) -> float:
     """
     if not model.records:
         return max(_usual_rarity(word, model) for word in words.split(" "))
-    count = min(model.frequency.get(word, 0.0) * model.records or SELDOM for word in words.split(" "))
+    count = min(_count(word, model) for word in words.split(" "))
     return _within(COUNTED - SLOPE * log2(count / USUAL_COUNT), -2.0, 4.0)
+
+
+def _count(word: str, model: Model) -> float:
+    """Records that bear a family name; what is known to be common is so even where few have been seen yet."""
+    count = model.frequency.get(word, 0.0) * model.records or SELDOM
+    return max(count, COMMON_COUNT) if word in COMMON_NAMES else count
 
 
 def _usual_rarity(word: str, model: Model) -> float:
