@@ -136,7 +136,7 @@ def _name(given_name: str, family_name: str, full_name: str, suffix: str) -> Nam
     last = words(suffix)[-1:]
     if last and not generation:
         generation = known.GENERATIONS.get(last[0], "")
-    return given, family, name, generation, _splits(given, family, name)
+    return given, family, name, generation, splits_of(given, family, name)
 
 
 def _parts(
@@ -363,7 +363,7 @@ def unpack(text: str) -> Features | None:
         tuple([Place(*place) for place in places]),
         tuple(company.split()),
         frozenset(work),
-        _splits(*parts),
+        splits_of(*parts),
     )
 
 
@@ -384,7 +384,7 @@ def _is_own(label: str, name: tuple[str, ...]) -> bool:
 
 
 @lru_cache(maxsize=CACHED)
-def _splits(given: tuple[str, ...], family: tuple[str, ...], name: tuple[str, ...]) -> tuple[Split, ...]:
+def splits_of(given: tuple[str, ...], family: tuple[str, ...], name: tuple[str, ...]) -> tuple[Split, ...]:
     """Given and family part as the source has them, or both ways round when it does not say."""
     if given or family or len(name) < 2:
         return ((given or (() if family else name), family),)

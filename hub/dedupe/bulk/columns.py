@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from hub.dedupe.features import Features, Place, _splits, features
+from hub.dedupe.features import Features, Place, features, splits_of
 
 Ints: TypeAlias = NDArray[np.int64]
 Codes: TypeAlias = NDArray[np.int32]
@@ -60,7 +60,7 @@ def _pack_names(value: tuple[Words, Words, Words, str]) -> Words:
 def _unpack_names(packed: Words) -> tuple[Any, ...]:
     given, family = tuple(packed[0].split()), tuple(packed[1].split())
     name = given + family or tuple(packed[2].split())
-    return given, family, name, packed[3], _splits(given, family, name)
+    return given, family, name, packed[3], splits_of(given, family, name)
 
 
 def _emails(record: Features) -> tuple[Any, ...] | None:
