@@ -243,14 +243,17 @@ def load_first(
     orders: Mapping[str, Orders],
     told: Callable[[Result], None] = lambda _: None,
 ) -> dict[str, Result]:
-    """The first load of an empty hub, and then a cycle of each connection that writes what the others lack."""
+    """The first load of an empty hub, and then a cycle of each connection that lacks what others brought."""
     with ExitStack() as opened_connectors:
         connectors = {name: opened_connectors.enter_context(shop.open(name)) for name in names}
         loaded = first_load(shop.hub, connectors, orders)
-    if any(orders[name].stop() for name in names):
+    for result in loaded.values():
+        told(result)
+    lacking = [name for name in names if loaded[name].status == "done" and has_work(shop, name)]
+    if not lacking or any(orders[name].stop() for name in names):
         return loaded
-    cycles = sync_all(shop, names, orders, told)
-    return {name: _together(loaded[name], cycles[name]) for name in names}
+    cycles = sync_all(shop, lacking, orders, told)
+    return loaded | {name: _together(loaded[name], cycles[name]) for name in lacking}
 
 
 def _told(result: Result, told: Callable[[Result], None]) -> Result:
