@@ -30,7 +30,6 @@ from hub.store.leases import owner_name
 from hub.store.upgrade import opened
 from hub.store.upkeep import record_failure
 from hub.sync.engine import Hub, Meter, NoMeter, Route
-from hub.sync.first_load import first_load
 from hub.sync.plan import preview
 from hub.sync.run import Orders, Result, sync
 from hub.sync.versions import model_of
@@ -244,6 +243,8 @@ def load_first(
     told: Callable[[Result], None] = lambda _: None,
 ) -> dict[str, Result]:
     """The first load of an empty hub, and then a cycle of each connection that lacks what others brought."""
+    from hub.sync.first_load import first_load  # with numpy, which nothing else needs
+
     with ExitStack() as opened_connectors:
         connectors = {name: opened_connectors.enter_context(shop.open(name)) for name in names}
         loaded = first_load(shop.hub, connectors, orders)

@@ -21,7 +21,7 @@ from itertools import chain, combinations
 from math import inf, log2
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from hub.dedupe.compare import LEVELS, compare
+from hub.dedupe.compare import LEVELS, are_strangers, compare
 from hub.dedupe.features import ORGANISATION, Features
 from hub.dedupe.weigh import CONTACT, DEFAULT, FIELDS, Bits, Model, bits, household, is_other
 
@@ -147,7 +147,8 @@ def weight(a: Features, b: Features, model: Model = DEFAULT) -> float:
 def promising(a: Features, b: Features, model: Model = DEFAULT) -> bool:
     """Whether two records that met may bring their clusters together: what else the clusters hold cannot make up
     for more than `HOPELESS` bits."""
-    return weight(a, b, model) >= model.ask - HOPELESS
+    least = model.ask - HOPELESS
+    return (model.stranger >= least or not are_strangers(a, b)) and weight(a, b, model) >= least
 
 
 def _pair_bits(a: Features, b: Features, model: Model) -> Bits:

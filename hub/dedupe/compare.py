@@ -279,6 +279,22 @@ def _family_slip(one: str, other: str) -> bool:
     return len(shorter) >= 4 and (longer.startswith(shorter) or longer[:-1] == shorter[:-1])
 
 
+def are_strangers(a: Features, b: Features) -> bool:
+    """Whether two records have other birth dates, and no e-mail address, phone or tax id that could bring them
+    together all the same: most of those that meet by a name alone."""
+    return (
+        a.birth != b.birth
+        and a.birth != ""
+        and b.birth != ""
+        and ORGANISATION not in (a.kind, b.kind)
+        and not (a.tax and b.tax)
+        and a.emails.isdisjoint(b.emails)
+        and a.phones.isdisjoint(b.phones)
+        and a.roles.isdisjoint(b.roles)
+        and _dates(a.birth, b.birth) == _OTHER_DATE
+    )
+
+
 # --- the other fields -------------------------------------------------------------------------------
 
 
@@ -355,12 +371,15 @@ def _same_number(a: Place, b: Place) -> bool:
     return a.number == b.number or not a.number or not b.number
 
 
+_OTHER_DATE: Final = 3
+
+
 def _dates(one: str, other: str) -> int:
     if one == other:
         return 1
     if one[:4] == other[:4] and (one[5:7], one[8:]) == (other[8:], other[5:7]):
         return 2
-    return 2 if OSA.distance(one, other, score_cutoff=1) == 1 or one[:7] == other[:7] else 3
+    return 2 if OSA.distance(one, other, score_cutoff=1) == 1 or one[:7] == other[:7] else _OTHER_DATE
 
 
 def _numbers(a: frozenset[str], b: frozenset[str]) -> int:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from math import log2
+from math import inf, log2
 from typing import Final, TypeAlias
 
 from hub.dedupe.compare import LEVELS, Comparison
@@ -69,6 +69,7 @@ class Model:
     records: int = 0
     apart: frozenset[str] = frozenset()
     rows: tuple[tuple[Bits, ...], tuple[Bits, ...]] = field(init=False, repr=False, compare=False)
+    stranger: float = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for table in (self.persons, self.organisations):
@@ -77,9 +78,18 @@ class Model:
                     raise ValueError(f"model: {name} needs {len(levels)} weights, one a level")
         persons, organisations = (tuple(table[name] for name in FIELDS) for table in (self.persons, self.organisations))
         object.__setattr__(self, "rows", (persons, organisations))
+        object.__setattr__(self, "stranger", _most_for_strangers(self.persons) + self.prior)
 
 
-DEFAULT: Final = Model()
+def _most_for_strangers(table: Table) -> float:
+    """The most that speaks for two persons of whom `compare.are_strangers` holds, by `bits` and `household`."""
+    other_date = table["birth"][3]
+    if other_date > OTHER_PERSON:
+        return inf
+    alike = max(*table["email"][3:], *table["phone"][2:], *table["address"], *table["company"], 0.0)
+    given = max(table["given"]) + MOST_RARE + ALONE
+    return other_date + alike + given + max(table["generation"]) + max(table["kind"])
+
 
 CONTACT: Final = tuple(FIELDS.index(name) for name in ("email", "phone", "address", "company"))
 _GIVEN, _FAMILY, _COMPANY = FIELDS.index("given"), FIELDS.index("family"), FIELDS.index("company")
@@ -90,6 +100,7 @@ EMAIL: Final = FIELDS.index("email")
 NAMELESS: Final = 1.6
 """Bits more for an equal personal e-mail address where one of the two has no name: a list member without one is
 the person the address belongs to, and must not become a second contact."""
+MOST_RARE: Final = 2.5  # bits more for the rarest given name
 ALONE: Final = 1.5
 """Bits more for a given name alike where one of the two has no family name: nobody holds back what would differ."""
 OTHER_GIVEN: Final = -4.0  # bits of the given name from which it is somebody else's
@@ -151,7 +162,7 @@ def given_rarity(word: str, model: Model) -> float:
         return _usual_rarity(word, model)
     usual = COMMON_SHARE if word in COMMON_NAMES else USUAL_SHARE
     count = model.frequency.get(word, 0.0) * model.records + FEW * usual
-    return _within(-SLOPE * log2(count / (model.records + FEW) / USUAL_GIVEN), -2.0, 2.5)
+    return _within(-SLOPE * log2(count / (model.records + FEW) / USUAL_GIVEN), -2.0, MOST_RARE)
 
 
 def family_rarity(words: str, model: Model) -> float:
@@ -182,3 +193,6 @@ def _usual_rarity(word: str, model: Model) -> float:
 def _within(value: float, least: float, most: float) -> float:
     """To a quarter of a bit, so that there are few weights."""
     return round(4 * max(least, min(most, value))) / 4
+
+
+DEFAULT: Final = Model()
