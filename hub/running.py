@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 from pydantic import ValidationError
 
@@ -52,11 +53,16 @@ class Ids:
         self._clock = clock
         self._last = 0
         self._guard = threading.Lock()
+        self._chances = iter(b"")
 
     def __call__(self, prefix: str) -> str:
         with self._guard:
             self._last = number = max(self._last + 1, int(self._clock() * 1000) << 10)
-        chance = int.from_bytes(os.urandom(4)) & 0x1FFFFFF
+            chance = int.from_bytes(islice(self._chances, 4))
+            if not chance:  # used up, or one in four thousand million
+                self._chances = iter(os.urandom(4096))  # asking the system each time costs more than all the rest
+                chance = int.from_bytes(islice(self._chances, 4))
+        chance &= 0x1FFFFFF
         return prefix + _base32(number, 11) + _base32(chance, 5)
 
 

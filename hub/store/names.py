@@ -7,6 +7,7 @@ from collections import Counter
 from hub.dedupe.frequency import KEPT, NameCounts
 from hub.store.db import Tx
 
+MOST = 50_000  # words that a model knows: the most common ones, some 6 MB
 RECORDS = "named records"  # in `counter`
 
 
@@ -18,8 +19,14 @@ def counted(tx: Tx) -> int:
 
 def name_counts(tx: Tx) -> NameCounts:
     """Words that matter to a model, and the number of all records."""
-    rows = tx.all("SELECT word, records FROM name_count WHERE records >= :least", least=KEPT)
-    return NameCounts(counted(tx), Counter(dict(rows)))
+    words: Counter[str] = Counter()
+    for word, records in tx.stream(
+        "SELECT word, records FROM name_count WHERE records >= :least ORDER BY records DESC, word LIMIT :most",
+        least=KEPT,
+        most=MOST,
+    ):
+        words[word] = records
+    return NameCounts(counted(tx), words)
 
 
 def add_names(tx: Tx, counts: NameCounts) -> None:
