@@ -7,7 +7,7 @@ from collections import Counter
 from hub.dedupe.frequency import KEPT, NameCounts
 from hub.store.db import Tx
 
-MOST = 50_000  # words that a model knows: the most common ones, some 6 MB
+MOST = 20_000  # words that a model knows: the most common ones, some 3 MB
 RECORDS = "named records"  # in `counter`
 
 

@@ -9,8 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from deepdiff import DeepDiff
-
 from hub.dedupe.survive import Rules
 from hub.model import base_field
 from hub.store import work
@@ -71,4 +69,6 @@ def rule_name(rules: Rules, key: str) -> str:
 
 def readable(ours: Any, theirs: Any) -> str:
     """How the two values differ, in a line or two."""
+    from deepdiff import DeepDiff  # 20 MB and a tenth of a second that only a conflict needs
+
     return str(DeepDiff({"value": ours}, {"value": theirs}, verbose_level=2).pretty())
