@@ -29,6 +29,7 @@ Ref: TypeAlias = tuple[str, str]
 TENSE: Final = 3.0  # bits beyond a join at which two records that ended up in two golden records are looked at again
 MOST_ANEW: Final = 24  # records that are decided anew together
 HOPELESS: Final = 4.0  # bits below the band in which a person is asked
+EXACT: Final = 6  # decimals of the weight of two parts: in whatever order a mean was summed up, it is the same
 MOST_COMPARED: Final = 8  # records of a cluster that are compared with those of another
 _MEAN: Final = tuple(at for at in range(len(FIELDS)) if at not in CONTACT)
 
@@ -281,13 +282,13 @@ class _Table:
         if weight_bits < self.model.join:
             return None
         first, second = sorted((self.parts[p].members[0], self.parts[q].members[0]))
-        return -round(weight_bits, 6), first, second, p, q
+        return -weight_bits, first, second, p, q
 
     def _join(self, p: int, q: int, weight_bits: float) -> int:
         """The two parts as one, under a number that was never used."""
         one, other = self.parts.pop(p), self.parts.pop(q)
         if one.golden and other.golden:
-            at, to = sorted(self._best_pair(one, other))
+            at, to = self._best_pair(one, other)
             link = (round(weight_bits, 2), at, to)
             for golden_id in (*one.golden, *other.golden):
                 self.links.setdefault(golden_id, link)
@@ -448,7 +449,7 @@ class _Table:
         for number in _MEAN:
             best[number] = total[number] / count[number] if count[number] else 0.0
         known = [value if value > -inf else 0.0 for value in best]
-        return sum(known) + household(known) + self.model.prior
+        return round(sum(known) + household(known) + self.model.prior, EXACT)
 
     def _bits(self, at: int, to: int) -> Bits:
         pair = (at, to) if at < to else (to, at)
@@ -476,7 +477,12 @@ class _Table:
         return False
 
     def _best_pair(self, one: _Part, other: _Part) -> tuple[int, int]:
-        compared = ((at, to) for at in one.members[:MOST_COMPARED] for to in other.members[:MOST_COMPARED])
+        """What represents two parts: the two records most alike, of equals those with the lowest refs, lower first."""
+        compared = (
+            (at, to) if at < to else (to, at)
+            for at in one.members[:MOST_COMPARED]
+            for to in other.members[:MOST_COMPARED]
+        )
         return max(compared, key=lambda pair: (sum(self._bits(*pair)), -pair[0], -pair[1]))
 
     # --- results ---
@@ -517,7 +523,7 @@ class _Table:
     def _link(self, part: _Part, kept: str, lost: str) -> tuple[float, int, int]:
         """What two golden records have in common that came together record by record."""
         one, other = ([at for at in part.members if self.golden[at] == owner] for owner in (kept, lost))
-        at, to = sorted(self._best_pair(_Part(one, {}), _Part(other, {})))
+        at, to = self._best_pair(_Part(one, {}), _Part(other, {}))
         return round(self._alone(at, to), 2), at, to
 
     def asks(self) -> list[Ask]:
@@ -526,7 +532,7 @@ class _Table:
         for p, part in self.parts.items():
             for q in part.near:
                 if p < q and self.model.ask <= (weight_bits := self._surely(p, q)) < self.model.join:
-                    at, to = sorted(self._best_pair(part, self.parts[q]))
+                    at, to = self._best_pair(part, self.parts[q])
                     lines = _evidence(self.features[at], self.features[to], self.model)
                     found.append(Ask(self.refs[at], self.refs[to], round(weight_bits, 2), lines))
         return sorted(found, key=lambda ask: (-ask.weight_bits, ask.ref_a, ask.ref_b))

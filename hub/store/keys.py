@@ -12,6 +12,8 @@ from collections.abc import Collection, Iterable, Sequence
 from hub.store.db import Tx
 
 KEY_CAP = 50  # records that share a key before it is hot: above that it tells nobody apart
+KEYS = 2**63  # keys are spread evenly below it
+PARTS = 64
 RECENT = 200_000  # keys that gather before they are moved: some 4 MB
 
 HOLDERS = (
@@ -58,9 +60,20 @@ def add_keys(tx: Tx, rows: Sequence[tuple[int, int]], recent: int = RECENT) -> N
     )
     gathered = tx.one("SELECT value FROM counter WHERE name = 'recent keys'")
     if gathered and gathered[0] >= recent:
-        tx.run("INSERT INTO match_key (key, record_id) SELECT key, record_id FROM recent_key ORDER BY key, record_id")
-        tx.run("DELETE FROM recent_key")
-        tx.run("UPDATE counter SET value = 0 WHERE name = 'recent keys'")
+        _put_in_order(tx)
+
+
+def _put_in_order(tx: Tx) -> None:
+    """Part by part: SQLite keeps the blocks that one statement changes in memory until it has ended."""
+    for low in range(0, KEYS, KEYS // PARTS):
+        tx.run(
+            "INSERT INTO match_key (key, record_id) SELECT key, record_id FROM recent_key"
+            " WHERE key BETWEEN :low AND :high ORDER BY key, record_id",
+            low=low,
+            high=low + KEYS // PARTS - 1,
+        )
+    tx.run("DELETE FROM recent_key")
+    tx.run("UPDATE counter SET value = 0 WHERE name = 'recent keys'")
 
 
 def drop_keys(tx: Tx, rows: Sequence[tuple[int, int]]) -> None:

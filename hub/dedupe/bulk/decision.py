@@ -121,13 +121,12 @@ class _Decision:
         model = self._whole.model
         asked = joined.near & (joined.weights >= model.ask) & (joined.weights < model.join)
         asked &= np.triu(np.ones(asked.shape[1:], bool)) & ~joined.is_unsure[:, None, None]
-        sums = bits.sum(axis=1)
+        sums = bits.cumsum(axis=1)[:, -1]  # one field after the other, as `sum` does: equal stays equal
         for at, one, other in np.argwhere(asked).tolist():
             left, right = np.flatnonzero(joined.part[at] == one), np.flatnonzero(joined.part[at] == other)
-            pairs = [(sums[rows[at, i, j]], -i, -j) for i in left.tolist() for j in right.tolist()]
-            _, i, j = max(pairs)
-            first, second = sorted((-i, -j))
-            a, b = self._whole.numbers[members[at, [first, second]]].tolist()
+            pairs = [(sums[rows[at, i, j]], -min(i, j), -max(i, j)) for i in left.tolist() for j in right.tolist()]
+            _, first, second = max(pairs)
+            a, b = self._whole.numbers[members[at, [-first, -second]]].tolist()
             self._asks.append(Asked(a, b, round(float(joined.weights[at, one, other]), 2)))
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from hub.dedupe.bulk.columns import Codes
 from hub.dedupe.bulk.levels import Floats
-from hub.dedupe.cluster import MOST_COMPARED
+from hub.dedupe.cluster import EXACT, MOST_COMPARED
 from hub.dedupe.weigh import CONTACT, FIELDS, OTHER_FAMILY, OTHER_GIVEN, OTHER_PERSON, Model
 
 Flags: TypeAlias = NDArray[np.bool_]
@@ -80,7 +80,7 @@ class _Parts:
         """One join in each of these components; returns those where there was one."""
         size = self.part.shape[1]
         open_edges = self.near[active] & (self.weights[active] >= self.model.join)
-        edges = np.where(open_edges, np.round(self.weights[active], 6), _NO_WEIGHT).reshape(len(active), -1)
+        edges = np.where(open_edges, self.weights[active], _NO_WEIGHT).reshape(len(active), -1)
         strongest = edges.argmax(axis=1)
         some = edges[np.arange(len(active)), strongest] > _NO_WEIGHT
         active, strongest = active[some], strongest[some]
@@ -139,7 +139,7 @@ def weigh(best: Floats, total: Floats, count: NDArray[np.int16], prior: float) -
     weights = np.zeros(best.shape[1:])
     for row in found:
         weights += row
-    return weights + households(found) + prior
+    return np.round(weights + households(found) + prior, EXACT)
 
 
 def households(found: Floats) -> Floats:
