@@ -20,7 +20,7 @@ from hub.dedupe.features import features
 from hub.dedupe.frequency import NameCounts
 from hub.dedupe.keys import blocking_keys
 from hub.dedupe.weigh import DEFAULT, Model, household
-from tests.dedupe.people import fields, records
+from tests.dedupe.people import fields, member, records
 
 CAP, TELLING = 6, 3  # small enough that a page of a dozen has keys above them
 
@@ -84,6 +84,14 @@ def by_component(members, verdicts):
 
 
 crowds = st.lists(records, min_size=2, max_size=14)
+alike = st.lists(records, min_size=1, max_size=4).flatmap(
+    lambda few: st.lists(
+        st.builds(lambda some, other: {**some, **{k: other[k] for k in list(other)[::2]}}, *[st.sampled_from(few)] * 2),
+        min_size=6,
+        max_size=16,
+    )
+)
+"""Many records of few values: several pairs say as much, and clusters touch with more than one record each."""
 
 
 @given(crowds, st.lists(st.sampled_from(["g", "h", None]), max_size=5), st.data())
@@ -152,6 +160,29 @@ models = st.builds(
 @settings(max_examples=300, deadline=None)
 def test_all_at_once_decides_as_one_page(drawn, model):
     check_decision(members_of(drawn), {}, model)
+
+
+@given(alike, models, st.booleans())
+@settings(max_examples=200, deadline=None)
+def test_records_that_are_much_alike_are_decided_as_one_page(drawn, model, all_meet):
+    check_decision(members_of(drawn), {}, model, **({"cap": 60, "telling": 40} if all_meet else {}))
+
+
+def test_of_pairs_that_say_as_much_the_same_two_records_are_asked_about():
+    """Two clusters, the later one with two records that are as much like one of the first: the lowest refs stand."""
+    model = Model(prior=-9.0, ask=-6.0, frequency={"ana": 0.03, "couto": 0.0004}, records=5)
+    members = [
+        member("a:1", name="Ana|", mail="ana.couto@example.org", company="Acorn Lda"),
+        member("b:1", name="A. Couto", mail="couto@example.org", company="Acorn"),
+        member("c:1", name="A. Couto", company="Acorn Lda"),
+        member("c:2", name="Ana|", company="Acorn"),
+        member("c:3", name="Ana|", mail="couto@example.org"),
+    ]
+
+    check_decision(members, {}, model)
+
+    (ask,) = one_page(members, {}, model).asks
+    assert (ask.ref_a, ask.ref_b) == (("a", "1"), ("c", "1"))
 
 
 @given(crowds, models, st.lists(st.sampled_from(["g", "h", None]), max_size=5), st.data())
