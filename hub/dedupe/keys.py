@@ -75,11 +75,17 @@ def _add_person(record: Features, found: list[str]) -> None:
     firsts = [_one_form(record.given[0])] if record.given else ends
     if record.roles:
         found += [f"role+name:{address} {first}" for address in _ordered(record.roles) for first in firsts]
+    # without an e-mail address or a phone there is little else to meet by
+    reached = bool(record.emails or record.phones)
     if record.birth:
         found += [f"birth+name:{record.birth} {form}" for form in ends]
+        if not reached:
+            found += [f"birth+initial:{record.birth} {form[0]}" for form in ends]
     for place in record.places:
+        if place.town and not reached:
+            found += [f"town+name:{place.town} {form}" for form in ends]
         if place.postcode:
-            found += [f"postcode+name:{place.postcode} {form}" for form in ends[-1:]]
+            found += [f"postcode+name:{place.postcode} {form}" for form in (ends[-1:] if reached else ends)]
             if record.birth:
                 found.append(f"birth+postcode:{record.birth} {place.postcode}")
     if len(forms) > 1:
