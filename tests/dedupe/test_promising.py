@@ -2,9 +2,10 @@
 
 from hypothesis import given
 
-from hub.dedupe.cluster import HOPELESS, promising, weight
+from hub.dedupe.cluster import promising, weight
 from hub.dedupe.compare import are_strangers
 from hub.dedupe.features import features
+from hub.dedupe.parts import HOPELESS
 from hub.dedupe.weigh import DEFAULT, PERSONS, Model
 from tests.dedupe.people import fields, records
 

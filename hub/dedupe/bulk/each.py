@@ -1,4 +1,4 @@
-"""Components decided one by one, by the heap of `hub.dedupe.cluster`: what cannot lie side by side with others."""
+"""Components decided one by one, by the heap of `hub.dedupe.parts`: what cannot lie side by side with others."""
 
 from __future__ import annotations
 

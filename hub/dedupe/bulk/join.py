@@ -1,4 +1,4 @@
-"""Joining the records of many components at once, by the rules of `hub.dedupe.cluster`.
+"""Joining the records of many components at once, by the rules of `hub.dedupe.parts`.
 
 Components of one size are laid side by side. In each round every component joins its two strongest parts, as its own
 heap would, so that the order of joins is the same.
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from hub.dedupe.bulk.columns import Codes
 from hub.dedupe.bulk.levels import Floats
-from hub.dedupe.cluster import EXACT, MOST_COMPARED
+from hub.dedupe.parts import EXACT, MOST_COMPARED
 from hub.dedupe.weigh import CONTACT, FIELDS, OTHER_FAMILY, OTHER_GIVEN, OTHER_PERSON, Model
 
 Flags: TypeAlias = NDArray[np.bool_]
@@ -90,7 +90,7 @@ class _Parts:
         return active
 
     def _is_claimed(self, at: NDArray[np.int64], one: NDArray[np.int64], other: NDArray[np.int64]) -> Flags:
-        """Where other parts may be one with either, as `hub.dedupe.cluster` takes off for it."""
+        """Where other parts may be one with either, as `hub.dedupe.parts` takes off for it."""
         odds = np.maximum(self._rivals(at, one, other), self._rivals(at, other, one))
         surely: Flags = self.weights[at, one, other] - np.log2(1.0 + odds) < self.model.join
         return surely

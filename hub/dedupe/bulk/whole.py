@@ -15,8 +15,8 @@ from hub.dedupe.bulk.levels import Outcomes, Scores, Table
 from hub.dedupe.bulk.meet import Met, meet
 from hub.dedupe.bulk.parts import components, gather
 from hub.dedupe.bulk.shards import Refs, Shard
-from hub.dedupe.cluster import HOPELESS
 from hub.dedupe.features import ORGANISATION
+from hub.dedupe.parts import HOPELESS
 from hub.dedupe.weigh import Model
 
 AT_ONCE: Final = 300  # components that are unpacked together
