@@ -110,7 +110,7 @@ def models(ctx: typer.Context, as_json: Json = False) -> None:
 @app.command()
 def use(
     ctx: typer.Context,
-    version: Annotated[int, typer.Argument(metavar="VERSION", min=0, help="See `hub dedupe models`; 0: the shipped.")],
+    version: Annotated[int, typer.Argument(metavar="VERSION", min=0, help="See `hub dedupe models`; 0: as shipped.")],
 ) -> None:
     """Match by this version of the model from the next run on; 0 goes back to the shipped one.
 
