@@ -21,7 +21,7 @@ def untangle(table: Table, pairs: Iterable[tuple[Ref, Ref]]) -> None:
     """Decide anew, record by record, where evidence that came later speaks against what was decided before."""
     tense = {number for number in _tense(table, pairs) if _may_come_apart(table, table.parts[number])}
     for number in sorted(tense):
-        if number not in tense:
+        if number not in tense or number not in table.parts:
             continue
         group = _neighbours(table, number, tense)
         tense -= group
@@ -44,18 +44,22 @@ def _neighbours(table: Table, number: int, among: set[int]) -> set[int]:
 
 
 def _decide_anew(table: Table, group: set[int]) -> None:
+    """Each record by itself. Those that are tied follow the rest of their golden record; without rest they are one."""
     everyone = sorted(at for number in group for at in table.parts[number].members)
-    places = [at for at in everyone if not table.tied[at]]
+    free = [at for at in everyone if not table.tied[at]]
+    owners = sorted({owner for at in free if (owner := table.golden[at])})
+    following = [at for at in everyone if table.tied[at] and table.golden[at] in owners]
     for number in group:
-        _take_apart(table, number)
+        _take_apart(table, number, set(following))
+    places = sorted(set(everyone) - set(following))
     for one, other in combinations(places, 2):
-        if table.is_promising(one, other):
-            p, q = table.part_of[one], table.part_of[other]
+        p, q = table.part_of[one], table.part_of[other]
+        if p != q and table.is_promising(one, other):
             table.parts[p].near.add(q)
             table.parts[q].near.add(p)
-    table.join_near([table.part_of[at] for at in places])
-    _hand_out(table, sorted({owner for at in everyone if (owner := table.golden[at])}), places)
-    _bind(table, [at for at in everyone if table.tied[at]])
+    table.join_near({table.part_of[at] for at in places})
+    _hand_out(table, owners, free)
+    _bind(table, following)
 
 
 def _tense(table: Table, pairs: Iterable[tuple[Ref, Ref]]) -> set[int]:
@@ -74,52 +78,49 @@ def _tense(table: Table, pairs: Iterable[tuple[Ref, Ref]]) -> set[int]:
 
 
 def _may_come_apart(table: Table, part: Part) -> bool:
-    """Not what a person said is one, and nothing too large to be compared whole."""
+    """Not what a person said is one, nothing too large to be compared whole, no follower that bars others."""
+    tied = [at for at in part.members if table.tied[at]]
+    if len(part.members) > MOST_COMPARED or len(part.members) - len(tied) < 2:
+        return False
+    if any(at in table.different or table.refs[at][0] in table.model.apart for at in tied):
+        return False
     members = set(part.members)
-    free = sum(not table.tied[at] for at in members)
-    return free > 1 and len(members) <= MOST_COMPARED and not any(one in members for one, _ in table.same)
+    return not any(one in members for one, _ in table.same)
 
 
-def _take_apart(table: Table, number: int) -> None:
+def _take_apart(table: Table, number: int, following: set[int]) -> None:
+    """A part for each record, one for all that are tied to one golden record, and none for those that follow."""
     part = table.parts.pop(number)
+    units: dict[int | str | None, list[int]] = {}
+    for at in part.members:
+        if at not in following:
+            units.setdefault(table.golden[at] if table.tied[at] else at, []).append(at)
     for near in part.near:
         table.parts[near].near.discard(number)
-    for at in part.members:
-        table.parts[table.unused] = Part([at], {})
-        table.part_of[at] = table.unused
+    for unit in units.values():
+        owner = table.golden[unit[0]] if table.tied[unit[0]] else None
+        table.parts[table.unused] = Part(unit, {owner: len(unit)} if owner else {}, set(part.near))
+        for at in unit:
+            table.part_of[at] = table.unused
+        for near in part.near:
+            table.parts[near].near.add(table.unused)
         table.unused += 1
-    for near in part.near:
-        for at in part.members:
-            table.parts[table.part_of[at]].near.add(near)
-            table.parts[near].near.add(table.part_of[at])
 
 
-def _hand_out(table: Table, owners: Iterable[str], places: Iterable[int]) -> None:
+def _hand_out(table: Table, owners: Iterable[str], free: Iterable[int]) -> None:
     """Each golden id to the part that holds the most of its records, of equals to the largest, then the first."""
     for owner in owners:
-        sizes = Counter(table.part_of[at] for at in places if table.golden[at] == owner)
-        if not sizes:  # all of its records are tied
-            continue
-        for number in sizes:
-            table.parts[number].golden.pop(owner, None)
+        sizes = Counter(table.part_of[at] for at in free if table.golden[at] == owner)
         keeper = min(sizes, key=lambda n: (-sizes[n], -len(table.parts[n].members), table.parts[n].members[0]))
         table.parts[keeper].golden[owner] = sizes[keeper]
 
 
-def _bind(table: Table, tied: Iterable[int]) -> None:
+def _bind(table: Table, following: Iterable[int]) -> None:
     """What the hub wrote goes where its golden record went."""
-    for at in tied:
+    for at in following:
         owner = table.golden[at] or ""
-        alone = table.part_of[at]
-        home = next((n for n, part in table.parts.items() if owner in part.golden), None)
-        if home is None:
-            table.parts[alone].golden[owner] = 1
-            continue
+        home = next(number for number, part in table.parts.items() if owner in part.golden)
         part = table.parts[home]
         part.members = sorted([*part.members, at])
         part.golden[owner] += 1
-        part.near.discard(alone)
-        for near in table.parts.pop(alone).near:
-            if near in table.parts:
-                table.parts[near].near.discard(alone)
         table.part_of[at] = home
