@@ -23,6 +23,7 @@ from hub.dedupe.bulk import Asked, Bulk, Decision
 from hub.dedupe.cluster import explain
 from hub.dedupe.compare import LEVELS
 from hub.dedupe.features import Features, features, pack, unpack
+from hub.dedupe.frequency import NameCounts
 from hub.dedupe.keys import blocking_keys
 from hub.errors import ConfigError, LeaseLost
 from hub.model import LinkState
@@ -171,8 +172,8 @@ def _hold_on(load: _Load, tx: Tx) -> None:
 def _body(fresh: Fresh, record: Features, keys: Sequence[int]) -> bytes:
     changed = fresh.record.changed_at.timestamp() if fresh.record.changed_at else None
     mark, odd = fresh.fingerprint.hex(), sorted(fresh.odd)
-    state = (fresh.fields, mark, changed, fresh.record.version, fresh.record.archived, odd, pack(record), keys)
-    return orjson.dumps(state)
+    said = fresh.fields, mark, changed, fresh.record.version, fresh.record.archived, odd
+    return orjson.dumps((*said, record.name, pack(record), keys))
 
 
 # --- matching and saving ----------------------------------------------------------------------------
@@ -187,7 +188,6 @@ def _save(load: _Load) -> list[Held]:
     with load.hub.store.write() as tx:
         _hold_on(load, tx)
         index.heat(tx, hot)
-        add_names(tx, load.bulk.names())
     for groups in _pages(decision):
         rows = load.stage.some([number for group in groups for number in group])
         with load.hub.store.write() as tx:
@@ -279,11 +279,14 @@ def _save_page(load: _Load, tx: Tx, groups: list[list[Row]], hot: set[int], ques
     looks: dict[int, str] = {}
     keys: list[tuple[int, int]] = []
     asks: list[dict[str, Any]] = []
+    names = NameCounts(sum(map(len, groups)))
     for group in groups:
         cluster = clusters.new(hub.new_id("g"))
         for number, connection, external_id, body in group:
             link = Link(connection, external_id, cluster.id, next(numbers))
-            looks[link.id], found = _fill(link, body, clusters.now)
+            *read, words, looks[link.id], found = orjson.loads(body)
+            _fill(link, read, clusters.now)
+            names.words.update(set(words))
             keys += [(key, link.id) for key in found if key not in hot]
             cluster.members.append(link)
             cluster.told_by.add(connection)
@@ -298,16 +301,16 @@ def _save_page(load: _Load, tx: Tx, groups: list[list[Row]], hot: set[int], ques
         for name in ("creates", "mapped"):
             run.count(name, len(found_links))
     index.add_keys(tx, keys, RECENT)
+    add_names(tx, names)
     work.add_asks(tx, asks)
     load.lead.count("asked", len(asks))
     load.lead.count("linked", sum(map(len, groups)) - settled.created)
 
 
-def _fill(link: Link, body: bytes, now: float) -> tuple[str, list[int]]:
-    """A link gets what was read of it; its packed features and blocking keys."""
-    fields, mark, changed, link.version, archived, odd, packed, keys = orjson.loads(body)
+def _fill(link: Link, read: Sequence[Any], now: float) -> None:
+    """A link gets what was read of it."""
+    fields, mark, changed, link.version, archived, odd = read
     link.fields = dict(date_consents(link, fields, iso(now)))
     link.state = LinkState.ARCHIVED if archived else LinkState.LIVE
     link.fingerprint, link.odd = bytes.fromhex(mark), set(odd)
     link.changed = now if changed is None else changed
-    return packed, keys

@@ -137,6 +137,7 @@ def test_broken_off_at_any_commit_the_next_syncs_take_in_the_rest():
         for name in rig.systems:
             assert rig.sync(name).status == "done"
         assert [refs for refs, _ in contacts(rig)] == expected, f"after {last} commits"
+        assert rig.rows("SELECT value FROM counter WHERE name = 'named records'") == [(sum(map(len, expected)),)]
     assert last > 10
 
 
