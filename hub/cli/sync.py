@@ -33,7 +33,7 @@ Connections = Annotated[
     list[str] | None, typer.Argument(metavar="[CONNECTION]...", help="Default: all that are enabled.")
 ]
 READ = {"pulled": "read", "unchanged": "unchanged", "created": "new contacts", "linked": "linked"}
-READ |= {"updates": "changed", "merges": "merged", "consents": "consents", "deletes": "deleted"}
+READ |= {"updates": "changed", "merges": "merged", "moves": "moved", "consents": "consents", "deletes": "deleted"}
 WORK = {"conflicts": "conflicts", "asked": "to review", "set_aside": "set aside"}
 COUNTS = READ | {"pushed": "written there"} | WORK
 """Outcome as the engine counts it → column of the table."""
