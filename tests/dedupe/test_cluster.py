@@ -367,6 +367,18 @@ def test_golden_records_that_the_hub_wrote_into_everywhere_are_not_taken_apart()
     assert resolve([son], [*known, wrong], pairs, {}, Model(), moving=True).moves == {}
 
 
+def test_what_follows_its_golden_record_brings_no_two_of_a_system_together_that_never_holds_one_person_twice():
+    wrong = member("mail:x", "g-father", name="Erick|Barinha", mail="dragon@example.org")
+    known = [*FATHER, wrong, written("crm:1", "g-father")]
+    son = member("crm:2", None, name="Erick|Barinha", born="1982-11-20", mail="dragon@example.org", **HOME)
+    pairs = [(a.ref, b.ref) for a, b in combinations([*known, son], 2) if shared(a.features, b.features)]
+
+    found = resolve([son], known, pairs, {}, Model(apart=frozenset({"crm"})), moving=True)
+
+    assert found.joins == {son.ref: 0}
+    assert found.moves == {}
+
+
 some_tied = st.lists(st.tuples(records, st.sampled_from("ghk"), st.booleans()), max_size=9).map(
     lambda drawn: [Member(("store", str(i)), g, features(record), tied) for i, (record, g, tied) in enumerate(drawn)]
 )
