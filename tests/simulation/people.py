@@ -95,7 +95,7 @@ class People:
         return self.world.rng.choice(alive) if alive else None
 
     def edit_of(self, mail: str) -> str | None:
-        """Somebody edits this very contact, in a field that nobody pins; the system it is done in, if any."""
+        """Somebody edits this very contact, in a field that nobody pins; the system it shows in, if any."""
         person = next((p for p in self.everybody if p.mail == mail and not p.erased), None)
         return self._edit(person, but="department") if person else None
 
@@ -108,11 +108,12 @@ class People:
         row = self.row_of(person, system)
         if row is None or canonical in ("given_name", "family_name", but):
             return None
-        value = self._new_word(canonical)
-        system.person_edits(row, {NAMES[canonical]: value})
-        person.truth[canonical] = system.keep({NAMES[canonical]: value})[NAMES[canonical]]
+        value, column = self._new_word(canonical), NAMES[canonical]
+        before = system.rows[row].fields.get(column)
+        system.person_edits(row, {column: value})
+        person.truth[canonical] = kept = system.keep({column: value})[column]
         self.world.say(f"person {person.number}: {canonical} = {value!r} in {system.name}")
-        return system.name
+        return system.name if kept != before else None  # cut to what it was: an edit that nobody can see
 
     def _edit_shared(self) -> None:
         person = self._someone()

@@ -35,6 +35,7 @@ ONCE_WRONG = (
     8904,
     10048,
     200929,
+    13902,
 )
 NEEDED = {"echo": range(5, 25), "intent": range(20), "sent": range(24, 44)}
 
