@@ -86,7 +86,7 @@ def test_records_set_aside_are_counted_and_stay_in_sight(rig, registry):
 
 
 def test_merges_are_counted(rig, registry):
-    rig.systems["crm"].put("1", **{**ADA, "mail": None, "tel": None})
+    rig.systems["crm"].put("1", **{**ADA, "last": None, "mail": None, "tel": None})
     rig.sync("crm")
     rig.systems["erp"].put("A", **ADA)
     rig.sync("erp")
