@@ -53,6 +53,7 @@ class _Load:
     stage: Stage
     bulk: Bulk
     orders: Mapping[str, Orders]
+    page: int
     cursors: dict[str, str | None] = field(default_factory=dict)
     renewed: float = 0.0
 
@@ -64,16 +65,20 @@ class _Load:
         return any(orders.stop() for orders in self.orders.values())
 
 
-def first_load(hub: Hub, connectors: Mapping[str, Connector], orders: Mapping[str, Orders]) -> dict[str, Result]:
+def first_load(
+    hub: Hub, connectors: Mapping[str, Connector], orders: Mapping[str, Orders], page: int = PAGE
+) -> dict[str, Result]:
     """Read these connections, match all their records at once, and save them. Nothing is written to any system.
 
+    page  records saved in one transaction
     ConfigError before anything is read: where the hub holds contacts already, or a connection is being run.
     """
-    _only_when_empty(hub)
+    with hub.store.read() as tx:
+        _only_when_empty(tx)
     with ExitStack() as closing:
         runs = {n: _started(closing, hub, n, c, orders[n]) for n, c in connectors.items()}
         stage = closing.enter_context(Stage())
-        load = _Load(hub, runs, stage, Bulk(hub.model, cap=index.KEY_CAP), orders)
+        load = _Load(hub, runs, stage, Bulk(hub.model, cap=index.KEY_CAP), orders, page)
         said = {name: outcome(hub, run, orders[name], partial(_read, load, run)) for name, run in runs.items()}
         if not load.stops():
             saved = outcome(hub, load.lead, orders[load.lead.name], partial(_save, load))
@@ -81,13 +86,12 @@ def first_load(hub: Hub, connectors: Mapping[str, Connector], orders: Mapping[st
         return {name: _ended(load, run, *said[name]) for name, run in runs.items()}
 
 
-def _only_when_empty(hub: Hub) -> None:
-    with hub.store.read() as tx:
-        if tx.one("SELECT 1 FROM record LIMIT 1"):
-            raise ConfigError(
-                "The hub holds contacts already, so there is no first load to be made. Nothing was read. "
-                "Leave --first-load away: `hub sync` takes in what is new."
-            )
+def _only_when_empty(tx: Tx) -> None:
+    if tx.one("SELECT 1 FROM record LIMIT 1"):
+        raise ConfigError(
+            "The hub holds contacts already, so there is no first load to be made. Nothing was loaded. "
+            "Leave --first-load away: `hub sync` takes in what is new."
+        )
 
 
 def _started(closing: ExitStack, hub: Hub, name: str, connector: Connector, orders: Orders) -> Run:
@@ -187,8 +191,9 @@ def _save(load: _Load) -> list[Held]:
     hot = set(load.bulk.hot.tolist())
     with load.hub.store.write() as tx:
         _hold_on(load, tx)
+        _only_when_empty(tx)  # still: another connection may have brought some while these were read
         index.heat(tx, hot)
-    for groups in _pages(decision):
+    for groups in _pages(decision, load.page):
         rows = load.stage.some([number for group in groups for number in group])
         with load.hub.store.write() as tx:
             _hold_on(load, tx)
@@ -218,7 +223,7 @@ def _seen(packed: str) -> Features:
     return found
 
 
-def _pages(decision: Decision) -> Iterator[list[list[int]]]:
+def _pages(decision: Decision, most: int) -> Iterator[list[list[int]]]:
     """Records of some golden records at a time, as they came: a list of numbers for each."""
     order = np.lexsort((decision.numbers, decision.clusters))
     numbers, clusters = decision.numbers[order], decision.clusters[order]
@@ -228,7 +233,7 @@ def _pages(decision: Decision) -> Iterator[list[list[int]]]:
     for start, stop in pairwise(bounds):
         if start == stop:
             continue
-        if page and size + stop - start > PAGE:
+        if page and size + stop - start > most:
             yield page
             page, size = [], 0
         page.append(numbers[start:stop].tolist())

@@ -29,7 +29,8 @@ def company(rig, people=8):
 
 def load(rig, **orders):
     connectors = {name: FakeConnector(system) for name, system in rig.systems.items()}
-    return first_load(rig.hub, connectors, dict.fromkeys(connectors, Orders(approve=True, manual=True, **orders)))
+    given = dict.fromkeys(connectors, Orders(approve=True, manual=True, **orders))
+    return first_load(rig.hub, connectors, given, page=4)
 
 
 def contacts(rig):
@@ -78,6 +79,24 @@ def test_a_hub_with_contacts_is_left_alone():
         load(rig)
 
     assert contacts(rig) == before
+
+
+def test_contacts_that_came_while_it_was_reading_are_not_passed_over():
+    rig = company(Rig())
+    late = rig.add("late", push="no")
+    late.put("l1", **person(1))
+    connectors = {"crm": FakeConnector(rig.systems["crm"])}
+    told = []
+
+    def progress(run):
+        if not told:
+            told.append(rig.sync("late"))
+
+    results = first_load(rig.hub, connectors, {"crm": Orders(approve=True, manual=True, progress=progress)})
+
+    assert results["crm"].status == "failed"
+    assert "holds contacts already" in results["crm"].message
+    assert [refs for refs, _ in contacts(rig)] == [[("late", "l1")]]
 
 
 def test_what_others_lack_waits_for_their_next_cycle():
