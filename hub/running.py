@@ -20,7 +20,7 @@ from hub.config.references import stand_in
 from hub.connectors.contract import Can, Connector, Context
 from hub.connectors.registry import connector_type
 from hub.dedupe.survive import Rules
-from hub.dedupe.weigh import DEFAULT, Model
+from hub.dedupe.weigh import DEFAULT, NO_MATCHING, Model
 from hub.errors import ConfigError, HubError, TransientError
 from hub.logs import bound
 from hub.opening import open_connector
@@ -42,7 +42,6 @@ TRIES = 4  # of a cycle whose store was away or busy
 FIRST_WAIT = 1.0  # seconds before the second try; doubles
 LONGEST_WAIT = 30.0  # seconds
 NEVER = 1e12  # seconds: `full_every: never`
-NO_MATCHING = Model(prior=-1e6)  # no evidence outweighs it: every record stays a contact of its own
 _DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"  # without i, l, o, u: nothing to misread
 
 

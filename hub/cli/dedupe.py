@@ -50,7 +50,7 @@ def train(
     """Learn the weights from your own contacts, without labels, and from the answers of `hub review`.
 
     Shows the weights and what they would change, and keeps them as a version. Nothing changes until it is used. Then
-    records that arrive or change are matched by it; what was decided stays until a record changes.
+    records that arrive or change are matched by it; `hub dedupe rematch` decides anew what was decided before.
     """
     from hub.cli import dedupe_train as shown
     from hub.sync.foresee import foresee
@@ -114,7 +114,8 @@ def use(
 ) -> None:
     """Match by this version of the model from the next run on; 0 goes back to the shipped one.
 
-    Records that arrive or change are matched by it; what was decided stays until a record changes.
+    Records that arrive or change are matched by it. What was decided stays until a record changes, or until
+    `hub dedupe rematch` decides all of it anew.
     """
     from hub.sync.versions import use as take
 
@@ -123,7 +124,34 @@ def use(
     if before == version:
         show.say(show.out(), f"Version {version} is in use already. Nothing was changed.")
     else:
-        show.say(show.out(), f"Version {version} is in use from the next run on. Back: hub dedupe use {before}")
+        show.say(
+            show.out(),
+            f"Version {version} is in use from the next run on. Back: hub dedupe use {before}",
+            "What is there stays as it was decided. Decide it anew: hub dedupe rematch",
+        )
+
+
+@app.command()
+def rematch(
+    ctx: typer.Context,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it; without it, only say what would happen.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Decide every contact anew by the model in use: what is one now is merged, what is two now is taken apart.
+
+    Answers of people stand, and the id stays with the larger part. The systems hear of it at their next sync, within
+    their limits. Broken off, it can simply be begun again.
+    """
+    from hub.cli import dedupe_train as shown
+    from hub.sync.rematch import foresee_all
+    from hub.sync.rematch import rematch as decide
+
+    with show.opened_hub(ctx) as hub, shown.advancing(quiet=as_json) as begin:
+        found = decide(hub, advance=begin("deciding")) if yes else foresee_all(hub, advance=begin("what would change"))
+    if as_json:
+        show.put_json({"done": yes, **show.as_data(found)})
+    else:
+        shown.say_rematched(show.out(), found, done=yes)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""What `hub dedupe train` and `hub dedupe models` show."""
+"""What `hub dedupe train`, `models` and `rematch` show."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from hub.dedupe.weigh import FIELDS, Model
 from hub.store.models import SHIPPED, ModelRow
 from hub.sync.foresee import Example, Outlook
 from hub.sync.learn import Lesson
+from hub.sync.rematch import Rematched
 
 LEAST = 0.05  # bits: weights that move less are not shown
 
@@ -99,6 +100,20 @@ def print_example(out: Console, example: Example) -> None:
         before = "" if bits is None else f"{bits:+.1f}"
         table.add_row("   ", cell(line.field), cell(line.level), before, f"{line.bits:+.1f}", show.bar(line.bits))
     out.print(table)
+
+
+def say_rematched(out: Console, found: Rematched, *, done: bool) -> None:
+    would = "" if done else "would be "
+    show.say(
+        out,
+        f"{show.counted(found.contacts, 'contact')} of {show.counted(found.records, 'record')} decided anew:",
+        f"  {found.merges:,} {would}merged into another",
+        f"  {found.moves:,} records {would}taken out into another contact",
+        f"  {found.asked:,} {would}asked: hub review",
+    )
+    if not done:
+        changes = found.merges or found.moves or found.asked
+        show.say(out, "", "Nothing was changed." + (" Do it: hub dedupe rematch --yes" if changes else ""))
 
 
 def as_json(lesson: Lesson, old: Model, outlook: Outlook, number: int | None, used: bool) -> dict[str, Any]:

@@ -82,6 +82,7 @@ def resolve(
     golden_age: Mapping[str, Any] | None = None,
     *,
     moving: bool = False,
+    anew: bool = False,
 ) -> Resolution:
     """Where the newcomers of a page belong, which golden records are one, and what to ask.
 
@@ -90,13 +91,14 @@ def resolve(
     pairs       records that met by a blocking key; refs that are neither newcomer nor known are passed over
     golden_age  golden id → anything that sorts older before newer; the older id is kept of two equal ones
     moving      whether golden records are taken apart where what has come to light speaks against them
+    anew        whether all of them are, and put together again: the model is another than the one that decided
     """
     met, age = list(pairs), golden_age or {}
     table = Table(_not_alone(newcomers, met, verdicts), known, verdicts, model)
     table.join_same()
     table.join_alike(met)
-    if moving:
-        untangle(table, met)
+    if moving or anew:
+        untangle(table, met, everywhere=anew)
     joins, moves = _places(table, newcomers, age)
     return Resolution(joins, _merges(table, age), _asks(table), moves)
 

@@ -17,9 +17,13 @@ TENSE: Final = 3.0  # bits beyond a join at which two records that ended up in t
 MOST_ANEW: Final = 24  # records that are decided anew together
 
 
-def untangle(table: Table, pairs: Iterable[tuple[Ref, Ref]]) -> None:
-    """Decide anew, record by record, where evidence that came later speaks against what was decided before."""
-    tense = {number for number in _tense(table, pairs) if _may_come_apart(table, table.parts[number])}
+def untangle(table: Table, pairs: Iterable[tuple[Ref, Ref]], *, everywhere: bool = False) -> None:
+    """Decide anew, record by record, where evidence that came later speaks against what was decided before.
+
+    everywhere  wherever that can be done, since the model itself is another now
+    """
+    suspects = set(table.parts) if everywhere else _tense(table, pairs)
+    tense = {number for number in suspects if _may_come_apart(table, table.parts[number])}
     for number in sorted(tense):
         if number not in tense or number not in table.parts:
             continue

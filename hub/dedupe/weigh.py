@@ -196,3 +196,5 @@ def _within(value: float, least: float, most: float) -> float:
 
 
 DEFAULT: Final = Model()
+NO_MATCHING: Final = Model(prior=-1e6)
+"""No evidence outweighs it: every record stays a contact of its own."""

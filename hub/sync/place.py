@@ -68,13 +68,16 @@ class Placement:
     asks: int = 0
 
 
-def place(work_set: Clusters, newcomers: Sequence[Newcomer], *, most_merges: int | None) -> Placement:
+def place(
+    work_set: Clusters, newcomers: Sequence[Newcomer], *, most_merges: int | None, anew: bool = False
+) -> Placement:
     """Find or make the golden record of each newcomer; merge and ask where the evidence says so.
 
     most_merges  merges above it are asked instead, and records above it not moved: None, as many as there are
+    anew         golden records are decided anew where nothing new has come to light, too
     """
     placement = Placement()
-    resolution, seen = _decide(work_set, newcomers) if newcomers else (Resolution({}, [], []), {})
+    resolution, seen = _decide(work_set, newcomers, anew=anew) if newcomers else (Resolution({}, [], []), {})
     merges = resolution.merges
     work_set.load([g for m in merges for g in (m.kept, m.lost)])
     places = [*resolution.joins.values(), *resolution.moves.values()]
@@ -101,7 +104,7 @@ def place(work_set: Clusters, newcomers: Sequence[Newcomer], *, most_merges: int
     return placement
 
 
-def _decide(work_set: Clusters, newcomers: Sequence[Newcomer]) -> tuple[Resolution, dict[Ref, Seen]]:
+def _decide(work_set: Clusters, newcomers: Sequence[Newcomer], *, anew: bool) -> tuple[Resolution, dict[Ref, Seen]]:
     """What the model says of the newcomers, and all records it looked at."""
     tx = work_set.tx
     model = work_set.hub.matching(tx)
@@ -114,10 +117,11 @@ def _decide(work_set: Clusters, newcomers: Sequence[Newcomer]) -> tuple[Resoluti
     seen |= {x.id: x for x in seen_of(tx, db.looks(tx, concerned - seen.keys()))}
     pairs = {(a, b) for a, b in met if a in seen and promising(seen[a].features, seen[b].features, model)}
     pairs.update(pair for pair in same if pair[0] in seen and pair[1] in seen)
-    if not pairs:
+    suspects = {n.link.golden_id for n in newcomers if len(work_set[n.link.golden_id].members) > 1} if anew else set()
+    if not pairs and not suspects:
         return Resolution({}, [], []), {}
     concerned = {i for pair in pairs for i in pair}
-    homes = {seen[i].golden_id for i in concerned} - {""}
+    homes = {seen[i].golden_id for i in concerned} - {""} | suspects
     mine = [_fresh(work_set, n) for n in newcomers if n.link.id in concerned or n.link.golden_id in homes]
     numbers = {s.id for s in mine}
     others = seen_of(tx, [look for look in db.looks_of(tx, homes) if look.id not in numbers])
@@ -131,6 +135,7 @@ def _decide(work_set: Clusters, newcomers: Sequence[Newcomer]) -> tuple[Resoluti
         model,
         {s.golden_id: (s.golden_at, s.golden_id) for s in everyone if s.golden_id},
         moving=True,
+        anew=anew,
     )
     return resolution, {s.ref: s for s in everyone}
 
@@ -232,7 +237,7 @@ def _met(tx: Tx, newcomers: Sequence[Newcomer]) -> set[Pair]:
                 by_key[key] = [newcomer]
     found, hot = index.candidates(tx, by_key)
     by_key = {k: group for k, group in by_key.items() if k in found or len(group) > 1}
-    heated = {k for k, group in by_key.items() if k not in hot and len(found.get(k, ())) + len(group) > index.KEY_CAP}
+    heated = {k for k, group in by_key.items() if k not in hot and _holders(group, found.get(k, ())) > index.KEY_CAP}
     if heated:
         index.heat(tx, heated)
     if useless := hot | heated:
@@ -240,6 +245,12 @@ def _met(tx: Tx, newcomers: Sequence[Newcomer]) -> set[Pair]:
             newcomer.keys = tuple([k for k in newcomer.keys if k not in useless])
     strong, weak = _meetings(by_key, found, useless)
     return strong | {pair for pair, n in weak.items() if n > 1}
+
+
+def _holders(group: Sequence[Newcomer], known: Sequence[int]) -> int:
+    """How many records have a key. Newcomers that only changed may be among the known ones."""
+    most = len(group) + len(known)
+    return most if most <= index.KEY_CAP else len({*known, *(n.link.id for n in group)})
 
 
 def _meetings(

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from hub.config import load_config
-from hub.running import NO_MATCHING, open_workshop
+from hub.dedupe.weigh import NO_MATCHING
+from hub.running import open_workshop
 from hub.sync.run import Orders
 from hub.sync.versions import use
 from tests.cli.company import syllables
@@ -147,3 +148,42 @@ def test_where_matching_is_off_no_version_is_followed(desk):
         shop.cycle("crm", Orders(full=True))
 
         assert shop.hub.model is NO_MATCHING
+
+
+def homes_of_olga(desk):
+    """Ids of the last contact typed in, as either system's record has it."""
+    with open_workshop(load_config(Path("config"))) as shop, shop.store.read() as tx:
+        return {row[0] for row in tx.all("SELECT golden_id FROM record WHERE external_id = :e", e=str(PEOPLE + 1))}
+
+
+def test_what_is_there_is_decided_anew_when_told(desk):
+    desk.type_in("crm", "Olga", "Brandt", "olga@example.org", tel="912300000")
+    desk.type_in("shop", "Olga", "Brandt", "brandt@elsewhere.test", tel="966000111")
+    desk.sync("crm", "shop")
+    before = homes_of_olga(desk)
+    desk("dedupe", "train")
+    desk.store("UPDATE model SET document = :d", d='{"persons": {"given": {"equal": 30.0}}}')
+    used = desk("dedupe", "use", "1")
+
+    seen = desk("dedupe", "rematch")
+    told = desk.json("dedupe", "rematch")
+    still = homes_of_olga(desk)
+    done = desk("dedupe", "rematch", "--yes")
+
+    assert "Decide it anew: hub dedupe rematch" in used.out
+    assert "Nothing was changed. Do it: hub dedupe rematch --yes" in seen.out
+    assert (told["done"], told["merges"]) == (False, 1)
+    assert still == before
+    assert len(before) == 2
+    assert done.code == 0
+    assert "1 merged into another" in done.out
+    assert len(homes_of_olga(desk)) == 1
+
+
+def test_where_matching_is_off_nothing_is_decided_anew(desk):
+    Path("config/hub.yaml").write_text(Path("config/hub.yaml").read_text() + "matching: {enabled: false}\n")
+
+    answer = desk("dedupe", "rematch", "--yes")
+
+    assert answer.code == 2
+    assert "matching is off. Nothing was changed" in answer.err

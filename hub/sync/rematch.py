@@ -1,0 +1,77 @@
+"""Deciding all that is there anew: for a model that came after the decisions.
+
+A page of golden records at a time, each page one transaction that ends like any other change. Broken off, it is begun
+again from the start: what was decided anew is found as it should be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from hub.dedupe.weigh import NO_MATCHING
+from hub.errors import ConfigError
+from hub.store.db import Tx
+from hub.sync.clusters import Clusters
+from hub.sync.engine import Hub, NoMeter
+from hub.sync.place import Newcomer, place
+
+PAGE = 200  # golden records decided together
+
+Advance = Callable[[float], None]
+"""Hears how much is done, from 0 to 1."""
+
+
+@dataclass(slots=True)
+class Rematched:
+    """contacts and records looked at; merges of two contacts, records that moved, questions asked."""
+
+    contacts: int = 0
+    records: int = 0
+    merges: int = 0
+    moves: int = 0
+    asked: int = 0
+
+
+def foresee_all(hub: Hub, *, advance: Advance = lambda _: None) -> Rematched:
+    """What `rematch` would do, found out on a copy of the store that is thrown away."""
+    with hub.store.scratch() as store:
+        return rematch(replace(hub, store=store, meter=NoMeter()), advance=advance)
+
+
+def rematch(hub: Hub, *, advance: Advance = lambda _: None, page: int = PAGE) -> Rematched:
+    """Decide every golden record anew by the model in use. What people said stands, as always.
+
+    ConfigError where matching is off: every contact would be taken apart.
+    """
+    if hub.model == NO_MATCHING:
+        raise ConfigError("There is nothing to decide, since matching is off. Nothing was changed.")
+    done = Rematched()
+    with hub.store.read() as tx:
+        row = tx.one("SELECT count(*) FROM golden WHERE state = 'live'")
+    total = int(row[0]) if row else 0
+    after: str | None = ""
+    while after is not None:
+        with hub.store.write() as tx:
+            after = _decide_page(hub, tx, after, page, done)
+        advance(min(1.0, done.contacts / total) if total else 1.0)
+    return done
+
+
+def _decide_page(hub: Hub, tx: Tx, after: str, page: int, done: Rematched) -> str | None:
+    """The last golden id of the page, or None when there was none left."""
+    rows = tx.all("SELECT id FROM golden WHERE state = 'live' AND id > :a ORDER BY id LIMIT :n", a=after, n=page)
+    if not rows:
+        return None
+    clusters = Clusters(hub, tx, hub.new_id("m"), hub.clock())
+    clusters.load([row[0] for row in rows])
+    links = [link for cluster in clusters for link in cluster.members]
+    newcomers = [Newcomer(link, link.opinion().fields) for link in links]
+    placement = place(clusters, newcomers, most_merges=None, anew=True)
+    clusters.settle()
+    done.contacts += len(rows)
+    done.records += len(links)
+    done.merges += placement.merges
+    done.moves += placement.moves
+    done.asked += placement.asks
+    return str(rows[-1][0])
