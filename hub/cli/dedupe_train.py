@@ -109,7 +109,7 @@ def say_rematched(out: Console, found: Rematched, *, done: bool) -> None:
         f"{show.counted(found.contacts, 'contact')} of {show.counted(found.records, 'record')} decided anew:",
         f"  {found.merges:,} {would}merged into another",
         f"  {found.moves:,} records {would}taken out into another contact",
-        f"  {found.asked:,} {would}asked: hub review",
+        f"  {show.counted(found.asked, 'question')} {would}new: hub review list",
     )
     if not done:
         changes = found.merges or found.moves or found.asked

@@ -24,7 +24,7 @@ Advance = Callable[[float], None]
 
 @dataclass(slots=True)
 class Rematched:
-    """contacts and records looked at; merges of two contacts, records that moved, questions asked."""
+    """contacts and records looked at; merges of two contacts, records that moved, questions not asked before."""
 
     contacts: int = 0
     records: int = 0
@@ -48,13 +48,15 @@ def rematch(hub: Hub, *, advance: Advance = lambda _: None, page: int = PAGE) ->
         raise ConfigError("There is nothing to decide, since matching is off. Nothing was changed.")
     done = Rematched()
     with hub.store.read() as tx:
-        row = tx.one("SELECT count(*) FROM golden WHERE state = 'live'")
-    total = int(row[0]) if row else 0
+        [(total,)] = tx.all("SELECT count(*) FROM golden WHERE state = 'live'")
+        [(asked,)] = tx.all("SELECT coalesce(max(id), 0) FROM ask")
     after: str | None = ""
     while after is not None:
         with hub.store.write() as tx:
             after = _decide_page(hub, tx, after, page, done)
         advance(min(1.0, done.contacts / total) if total else 1.0)
+    with hub.store.read() as tx:
+        [(done.asked,)] = tx.all("SELECT count(*) FROM ask WHERE id > :before", before=asked)
     return done
 
 
@@ -73,5 +75,4 @@ def _decide_page(hub: Hub, tx: Tx, after: str, page: int, done: Rematched) -> st
     done.records += len(links)
     done.merges += placement.merges
     done.moves += placement.moves
-    done.asked += placement.asks
     return str(rows[-1][0])
