@@ -18,9 +18,10 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.dedupe import splink_peer
-from bench.dedupe.score import Score, Share, Truth, columns, found_by_tag, read_clusters, score, wrong_in_traps
+from bench.dedupe.score import Share, Truth, columns, found_by_tag, read_clusters, score, wrong_in_traps
 from bench.matching import Ref
 from bench.measure import Whole, whole_process
+from hub.dedupe.score import Score
 
 Detail = Callable[[Truth, dict[Ref, str]], dict[str, Share]]
 
@@ -88,7 +89,10 @@ def show(title: str, lines: Sequence[Line]) -> None:
         table.add_column(name, justify="right" if name else "left")
     for line in lines:
         got = line.score
-        quality = [f"{value:.4f}" for value in (got.precision, got.recall, got.f1, got.b_cubed, got.exact)]
+        quality = [
+            f"{value:.4f}"
+            for value in (got.pairs.precision, got.pairs.recall, got.pairs.f1, got.bcubed.f1, got.exact / got.people)
+        ]
         spent = line.spent
         table.add_row(line.tool, *quality, f"{spent.cpu:.1f}", f"{spent.wall:.1f}", f"{spent.peak:,.0f}")
     console().print(table)

@@ -9,6 +9,7 @@ from itertools import combinations
 from pathlib import Path
 
 from bench.matching import Ref, pairs_of, rows
+from hub.dedupe.score import Score, Tally
 
 
 @dataclass
@@ -34,17 +35,6 @@ class Truth:
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
-    """exact: share of the true clusters that were found as they are"""
-
-    precision: float
-    recall: float
-    f1: float
-    b_cubed: float
-    exact: float
-
-
-@dataclass(frozen=True, slots=True)
 class Share:
     """So many of so many pairs."""
 
@@ -58,20 +48,9 @@ class Share:
 
 def score(truth: Mapping[Ref, str], found: Mapping[Ref, str]) -> Score:
     """Records that were not found anywhere count as alone."""
-    clusters = {ref: found.get(ref, f"alone:{ref}") for ref in truth}
-    both = Counter((truth[ref], clusters[ref]) for ref in truth)
-    persons, sizes = Counter(truth.values()), Counter(clusters.values())
-    right, predicted, true = pairs_of(both.values()), pairs_of(sizes.values()), pairs_of(persons.values())
-    b_precision = sum(n * n / sizes[cluster] for (_, cluster), n in both.items()) / len(truth)
-    b_recall = sum(n * n / persons[person] for (person, _), n in both.items()) / len(truth)
-    exact = sum(persons[person] == n == sizes[cluster] for (person, cluster), n in both.items())
-    return Score(
-        precision=right / max(predicted, 1),
-        recall=right / max(true, 1),
-        f1=2 * right / max(predicted + true, 1),
-        b_cubed=2 * b_precision * b_recall / (b_precision + b_recall),
-        exact=exact / len(persons),
-    )
+    tally = Tally()
+    tally.add((found.get(ref, f"alone:{ref}"), person) for ref, person in truth.items())
+    return tally.score()
 
 
 def wrong_in_traps(truth: Truth, found: Mapping[Ref, str]) -> dict[str, Share]:

@@ -6,6 +6,7 @@ import pytest
 
 from bench.dedupe.order import differently
 from bench.dedupe.score import Share, Truth, found_by_tag, score, wrong_in_traps
+from hub.dedupe.score import Quality
 
 A, B, C, D = ("erp", "1"), ("erp", "2"), ("web", "1"), ("web", "2")
 PERSON = {A: "P1", B: "P1", C: "P2", D: "P2"}
@@ -24,20 +25,20 @@ def truth(tmp_path: Path) -> Truth:
 def test_the_truth_itself_scores_one() -> None:
     got = score(PERSON, PERSON)
 
-    assert (got.precision, got.recall, got.f1, got.b_cubed, got.exact) == (1, 1, 1, 1, 1)
+    assert (got.pairs, got.bcubed, got.exact) == (Quality(1, 1), Quality(1, 1), 2)
 
 
 def test_records_left_out_count_as_alone() -> None:
     got = score(PERSON, {A: "x", B: "x"})
 
-    assert (got.precision, got.recall, got.exact) == (1, 0.5, 0.5)
+    assert (got.pairs, got.exact) == (Quality(1, 0.5), 1)
 
 
 def test_one_heap_has_full_recall_and_poor_precision() -> None:
     got = score(PERSON, dict.fromkeys(PERSON, "heap"))
 
-    assert (got.recall, got.precision, got.exact) == (1, pytest.approx(2 / 6), 0)
-    assert got.b_cubed == pytest.approx(2 / 3)
+    assert (got.pairs, got.exact) == (Quality(pytest.approx(2 / 6), 1), 0)
+    assert got.bcubed.f1 == pytest.approx(2 / 3)
 
 
 def test_a_trap_counts_the_pairs_of_different_persons_in_it(truth: Truth) -> None:
