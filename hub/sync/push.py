@@ -14,7 +14,6 @@ from typing import Any
 
 import orjson
 
-from hub.connectors.contract import Promise
 from hub.errors import RecordError, TransientError
 from hub.model import Done, LinkState, Missing, NotSent, Op, Outcome, Record, Refused, Stale, Unknown, Write
 from hub.store import links as db
@@ -26,12 +25,7 @@ from hub.sync.guard import held
 from hub.sync.intake import fingerprint, read_page, save_page
 from hub.sync.lacks import first_fields, lacks, may_create
 from hub.sync.link import HOLDING, Link, acknowledge, differs
-
-ANEW = frozenset({LinkState.LEFT, LinkState.TAKEN_BACK})
-"""States of a link that do not stand in the way of a new record: an update never becomes a create otherwise."""
-
-UNSEARCHED = frozenset({Promise.KEYED, Promise.WRITE_ONLY})
-"""Where a create of unknown outcome cannot be looked for."""
+from hub.sync.unknown import ANEW, UNSEARCHED, end_creates, not_there, resolve
 
 WINDOW = 200  # queue rows looked at together
 TRIES = 8  # certain failures before a write is parked
@@ -82,7 +76,7 @@ def push(hub: Hub, run: Run, stop: Callable[[], bool] = lambda: False) -> None:
     """Empty the queue of this connection as far as it goes. TransientError when the system is down."""
     if not run.route.writes and not run.route.can.delete:
         return
-    _end_creates(hub, run)
+    end_creates(hub, run)
     waiting = _gate(hub, run)
     held_ops = ["delete"] if "deletes" in waiting else []
     passes: dict[str, int] = {}
@@ -94,7 +88,7 @@ def push(hub: Hub, run: Run, stop: Callable[[], bool] = lambda: False) -> None:
             return
         for row in rows:
             passes[row.golden_id] = passes.get(row.golden_id, 0) + 1
-        looked = _resolve(hub, run, rows)
+        looked = resolve(hub, run, rows)
         prepared = prepare(hub, run, rows, looked, creates="creates" not in waiting)
         _close(hub, run, prepared)
         window = Window(rows, prepared.jobs)
@@ -121,117 +115,6 @@ def _gate(hub: Hub, run: Run) -> frozenset[str]:
         waiting.add(name)
         run.count("held", count)
     return frozenset(waiting)
-
-
-# --- unknown outcomes -------------------------------------------------------------------------------
-
-
-def _resolve(hub: Hub, run: Run, rows: Sequence[QueueRow]) -> frozenset[str]:
-    """Read what unacknowledged writes have done, and take it in. Returns golden ids whose create was looked for."""
-    ids = [r.golden_id for r in rows]
-    with hub.store.read() as tx:
-        open_intents = work.intents(tx, run.name, ids)
-        links = db.links_by_id(tx, [i.record_id for xs in open_intents.values() for i in xs if i.record_id])
-        members = db.members(tx, open_intents)
-    if not open_intents:
-        return frozenset()
-    everything = [i for xs in open_intents.values() for i in xs]
-    if "readfirst" in hub.off:
-        with hub.store.write(run.fence) as tx:
-            work.close_intents(tx, [i.id for i in everything if i.record_id])
-    else:
-        _read_again(hub, run, [i for i in everything if i.record_id], links)
-    there = {g for g, xs in members.items() if any(m.connection == run.name and m.state not in ANEW for m in xs)}
-    return _look_for_creates(hub, run, [i for i in everything if not i.record_id], there)
-
-
-def _read_again(hub: Hub, run: Run, intents: Sequence[Intent], links: Mapping[int, Link]) -> None:
-    if not intents:
-        return
-    wanted = sorted({links[n].external_id for i in intents if (n := i.record_id) and n in links})
-    found = run.connector.read(wanted)
-    reading = read_page(hub, run, found.values())
-    reading.total = 0
-    reading.settles = [i.id for i in intents]
-    save_page(hub, run, reading)
-    lost = [link for link in links.values() if link.external_id not in found and link.state in HOLDING]
-    if lost:
-        with hub.store.write(run.fence) as tx:
-            _not_there(tx, run, lost)
-
-
-def _not_there(tx: Tx, run: Run, links: Sequence[Link]) -> None:
-    """No such record: the queue forgets it, and the next listings tell whether it is gone."""
-    proof = not run.route.can.complete
-    db.set_state(tx, [x.id for x in links], LinkState.DOOMED if proof else LinkState.ABSENT)
-    work.dequeue(tx, run.name, sorted({x.golden_id for x in links}))
-
-
-def _look_for_creates(hub: Hub, run: Run, intents: Sequence[Intent], there: set[str]) -> frozenset[str]:
-    """`there`: golden ids that have a record in the connection by now."""
-    looked: set[str] = set()
-    promise = run.route.can.promise
-    now = hub.clock()
-    keys: dict[str, list[Intent]] = {}
-    for intent in intents:
-        keys.setdefault(intent.key, []).append(intent)
-    for key, tries in keys.items():
-        golden_id = tries[-1].golden_id
-        if promise is Promise.KEYED or (promise is Promise.WRITE_ONLY and golden_id in there):
-            looked.add(golden_id)  # sent again with its key; not beside a record that is there: see `_end_creates`
-        elif promise is Promise.WRITE_ONLY:
-            _ask_about(hub, run, golden_id, tries)
-        elif promise is Promise.EVENTUAL and now < tries[-1].at + run.lease_seconds + run.route.can.settle_seconds:
-            # the intent is older than what it announced: a call may take as long as its lease
-            continue
-        else:
-            found = run.connector.find(key)
-            looked.add(golden_id)
-            if found is not None:
-                _adopt(hub, run, found, tries)
-            elif golden_id in there:
-                with hub.store.write(run.fence) as tx:
-                    work.close_intents(tx, [i.id for i in tries])
-    return frozenset(looked)
-
-
-def _end_creates(hub: Hub, run: Run) -> None:
-    """Creates of unknown outcome that cannot be looked for, of people who have another record there.
-
-    As with absence, two complete listings after the call must have ended prove that nothing was made. Until then
-    what was sent is kept: in a record that is listed late, our values are no claims of the system.
-    """
-    can = run.route.can
-    if run.shown is None or can.promise not in UNSEARCHED:
-        return
-    with hub.store.read() as tx:
-        ended = work.creates_before(tx, run.name, run.shown - run.lease_seconds - can.settle_seconds, ANEW)
-    if ended:
-        with hub.store.write(run.fence) as tx:
-            work.close_intents(tx, ended)
-
-
-def _adopt(hub: Hub, run: Run, found: Record, tries: Sequence[Intent]) -> None:
-    """The create whose reply was lost had been carried out."""
-    reading = read_page(hub, run, [found])
-    reading.total = 0
-    reading.settles = [i.id for i in tries]
-    save_page(hub, run, reading)
-
-
-def _ask_about(hub: Hub, run: Run, golden_id: str, tries: Sequence[Intent]) -> None:
-    """Never found again and never repeated: a person has to look."""
-    parked = work.Parked(
-        "golden:" + golden_id,
-        "unknown",
-        "A create was sent and its outcome is not known. It was not repeated. Look in the system: "
-        "drop this if the record is there, retry if it is not",
-        dumps(tries[-1].payload),
-    )
-    with hub.store.write(run.fence) as tx:
-        # the intents stay: they keep it from being made again, and tell our values when a listing shows it
-        work.park(tx, run.name, [parked], hub.clock(), run.id)
-        work.dequeue(tx, run.name, [golden_id])
 
 
 # --- deciding ---------------------------------------------------------------------------------------
@@ -416,7 +299,7 @@ def _record_outcomes(hub: Hub, run: Run, results: Sequence[tuple[Job, Outcome]],
                     stale.append(job)
                 case Missing() if job.link:
                     work.close_record_intents(tx, [job.link.id])
-                    _not_there(tx, run, [links[job.link.id]])
+                    not_there(tx, run, [links[job.link.id]])
                 case Missing() | Refused():
                     reason = outcome.reason if isinstance(outcome, Refused) else "It says there is no such record."
                     _park_write(tx, run, job, reason, now)
