@@ -3,15 +3,18 @@
 Schema, engine and pool are SQLAlchemy Core. Statements are prepared once as text for the dialect and run
 in batches on the driver's own cursor, since that halves the cost of a row. Writing transactions run one
 at a time on both databases: two pages that hold the same person must see one another (docs/why/one-writer.md).
+On PostgreSQL a transaction is a pipeline: only for answers that are asked for does it wait for the server.
 """
 
 from __future__ import annotations
 
 import re
+import selectors
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -26,6 +29,7 @@ from hub.store.schema import metadata
 
 POOL = {"pool_size": 10, "max_overflow": 40}  # a thread a connection, and those of the web server
 BUSY_SECONDS = 30  # how long a writer waits for the one before it
+IDLE_SECONDS = 10  # a connection to a server that was unused for longer is tried before it is used
 WRITER_LOCK = 7_210_150  # advisory lock number of "the one writer" on PostgreSQL
 
 Params = Mapping[str, Any]
@@ -62,33 +66,111 @@ class Tx:
     def __init__(self, cursor: Any, dialect: str) -> None:
         self._cursor = cursor
         self._dialect = dialect
+        self._counted: dict[str, int] | None = None
+        self._added: dict[str, int] = {}
 
-    def _params(self, params: Params) -> Params:
-        if self._dialect != "sqlite":
-            return params
-        return {k: dumps(v) if isinstance(v, list) else v for k, v in params.items()}
+    def _execute(self, cursor: Any, text: str, params: Params) -> None:
+        if self._dialect == "sqlite":
+            params = {k: dumps(v) if isinstance(v, list) else v for k, v in params.items()}
+        cursor.execute(_native(text, self._dialect), params)
+
+    def later(self, text: str, **params: Any) -> Callable[[], list[Row]]:
+        """What `all` would return now, to be had later: what is asked together costs one way to the server."""
+        rows = self.all(text, **params)
+        return lambda: rows
 
     def all(self, text: str, **params: Any) -> list[Row]:
-        self._cursor.execute(_native(text, self._dialect), self._params(params))
+        self._execute(self._cursor, text, params)
         return self._cursor.fetchall()  # type: ignore[no-any-return]
 
     def one(self, text: str, **params: Any) -> Row | None:
-        self._cursor.execute(_native(text, self._dialect), self._params(params))
+        self._execute(self._cursor, text, params)
         return self._cursor.fetchone()  # type: ignore[no-any-return]
 
-    def run(self, text: str, **params: Any) -> int:
-        """Rows touched."""
-        self._cursor.execute(_native(text, self._dialect), self._params(params))
+    def run(self, text: str, **params: Any) -> None:
+        self._execute(self._cursor, text, params)
+
+    def touched(self, text: str, **params: Any) -> int:
+        """Rows that it changed."""
+        self._execute(self._cursor, text, params)
         return int(self._cursor.rowcount)
 
-    def many(self, text: str, rows: Sequence[Params] | Sequence[Sequence[Any]]) -> None:
-        """Rows by name, or by place where the text has `?`: that is the quicker way."""
-        if rows:
+    def many(
+        self, text: str, rows: Sequence[Params] | Sequence[Sequence[Any]], types: Sequence[str] | None = None
+    ) -> None:
+        """Rows by name, or by place where the text has `?`: that is the quicker way.
+
+        types  of the columns, of an INSERT by place: all rows are then one statement on PostgreSQL
+        """
+        if not rows:
+            return
+        if types is None or self._dialect == "sqlite":
             self._cursor.executemany(_native(text, self._dialect), rows)
+            return
+        names = [f"c{n}" for n in range(len(types))]
+        arrays = ", ".join(f"CAST(:{name} AS {kind}[])" for name, kind in zip(names, types, strict=True))
+        text = re.sub(r"VALUES \([?, ]+\)", f"SELECT * FROM unnest({arrays})", text)
+        self._execute(self._cursor, text, dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)))
 
     def stream(self, text: str, **params: Any) -> Iterator[Row]:
-        self._cursor.execute(_native(text, self._dialect), self._params(params))
+        self._execute(self._cursor, text, params)
         while rows := self._cursor.fetchmany(2000):
+            yield from rows
+
+    # --- counters: read once a transaction, written once at its end; nobody else changes them meanwhile
+
+    def counter(self, name: str) -> int:
+        if self._counted is None:
+            self._counted = dict(self.all("SELECT name, value FROM counter"))
+        return self._counted.get(name, 0) + self._added.get(name, 0)
+
+    def count(self, name: str, n: int) -> None:
+        self._added[name] = self._added.get(name, 0) + n
+
+    def finish(self) -> None:
+        """Before the commit."""
+        self.many(_COUNT, sorted(self._added.items()), ("text", "bigint"))
+        self._added.clear()
+        self._counted = None
+
+
+_COUNT = (
+    "INSERT INTO counter (name, value) VALUES (?, ?)"
+    " ON CONFLICT (name) DO UPDATE SET value = counter.value + excluded.value"
+)
+
+
+class Pipelined(Tx):
+    """On PostgreSQL: a statement is sent at once, and an error of it comes with the next answer or the commit."""
+
+    def __init__(self, connection: Any) -> None:
+        super().__init__(connection.cursor(), "postgresql")
+        self._connection = connection
+
+    def _sent(self, text: str, params: Params) -> Any:
+        """Each question has a cursor of its own: answers to what was sent before would be taken for its own."""
+        cursor = self._connection.cursor()
+        self._execute(cursor, text, params)
+        return cursor
+
+    def later(self, text: str, **params: Any) -> Callable[[], list[Row]]:
+        return self._sent(text, params).fetchall  # type: ignore[no-any-return]
+
+    def all(self, text: str, **params: Any) -> list[Row]:
+        return self._sent(text, params).fetchall()  # type: ignore[no-any-return]
+
+    def one(self, text: str, **params: Any) -> Row | None:
+        return self._sent(text, params).fetchone()  # type: ignore[no-any-return]
+
+    def touched(self, text: str, **params: Any) -> int:
+        cursor = self._sent(text, params)
+        with self._connection.pipeline():
+            pass  # leaving an inner one waits for all answers
+        return int(cursor.rowcount)
+
+    def stream(self, text: str, **params: Any) -> Iterator[Row]:
+        cursor = self._sent(text, params)
+        while rows := cursor.fetchmany(2000):
             yield from rows
 
 
@@ -131,56 +213,71 @@ class Store:
     @contextmanager
     def write(self, fence: Fence | None = None) -> Iterator[Tx]:
         """A transaction of the one writer; with a fence, refused when the lease has moved on."""
-        with self._transaction(
-            "BEGIN IMMEDIATE" if self.dialect == "sqlite" else "BEGIN",
-            fence,
-        ) as tx:
-            yield tx
+        with self._driver() as connection:
+            try:
+                with self._begun(connection, "BEGIN IMMEDIATE" if self.dialect == "sqlite" else "BEGIN") as tx:
+                    if self.dialect == "postgresql":
+                        tx.run(f"SELECT pg_advisory_xact_lock({WRITER_LOCK})")
+                    if fence is not None:
+                        _check(tx, fence)
+                    yield tx
+                    tx.finish()
+                    if self._boundary:
+                        self._boundary("before")
+                    tx.run("COMMIT")
+            except BaseException:
+                _rollback(connection)
+                raise
+        if self._boundary:
+            self._boundary("after")
 
     @contextmanager
     def read(self) -> Iterator[Tx]:
+        """What all statements in it see is one moment."""
         begin = "BEGIN" if self.dialect == "sqlite" else "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-        with self._driver() as cursor:
-            cursor.execute(begin)
+        with self._driver() as connection:
             try:
-                yield Tx(cursor, self.dialect)
-            finally:
-                cursor.execute("ROLLBACK")
+                with self._begun(connection, begin) as tx:
+                    yield tx
+                    tx.run("ROLLBACK")
+            except BaseException:
+                _rollback(connection)
+                raise
 
     @contextmanager
-    def _transaction(self, begin: str, fence: Fence | None) -> Iterator[Tx]:
-        with self._driver() as cursor:
-            cursor.execute(begin)
-            try:
-                if self.dialect == "postgresql":
-                    cursor.execute(f"SELECT pg_advisory_xact_lock({WRITER_LOCK})")
+    def glance(self) -> Iterator[Tx]:
+        """For a single statement: what it sees is one moment without a transaction around it."""
+        with self._driver() as connection, closing(connection.cursor()) as cursor:
+            yield Tx(cursor, self.dialect)
+
+    @contextmanager
+    def _begun(self, connection: Any, begin: str) -> Iterator[Tx]:
+        if self.dialect == "sqlite":
+            with closing(connection.cursor()) as cursor:
                 tx = Tx(cursor, self.dialect)
-                if fence is not None:
-                    _check(tx, fence)
+                tx.run(begin)
                 yield tx
-                if self._boundary:
-                    self._boundary("before")
+            return
+        driver = connection.driver_connection
+        with driver.pipeline() as pipeline:
+            tx = Pipelined(driver)
+            tx.run(begin)
+            try:
+                yield tx
             except BaseException:
-                _rollback(cursor)
+                _drain(pipeline)
                 raise
-            cursor.execute("COMMIT")
-        if self._boundary:
-            self._boundary("after")
 
     @contextmanager
     def _driver(self) -> Iterator[Any]:
         connection = self._connection()
         try:
-            cursor = connection.cursor()
-            try:
-                yield cursor
-            except self.engine.dialect.loaded_dbapi.OperationalError as err:
-                raise TransientError(
-                    f"The store did not answer ({type(err).__name__}: {_short(err)}). The step was undone; "
-                    "it is made again at the next run."
-                ) from err
-            finally:
-                cursor.close()
+            yield connection
+        except self.engine.dialect.loaded_dbapi.OperationalError as err:
+            raise TransientError(
+                f"The store did not answer ({type(err).__name__}: {_short(err)}). The step was undone; "
+                "it is made again at the next run."
+            ) from err
         finally:
             if self.dialect != "sqlite":
                 connection.close()
@@ -258,6 +355,7 @@ class _Undone(Store):
             if fence is not None:
                 _check(tx, fence)
             yield tx
+            tx.finish()
         except BaseException:
             self._cursor.execute("ROLLBACK TO SAVEPOINT step")
             raise
@@ -266,6 +364,8 @@ class _Undone(Store):
     @contextmanager
     def read(self) -> Iterator[Tx]:
         yield Tx(self._cursor, self.dialect)
+
+    glance = read
 
     def close(self) -> None:
         self._cursor.execute("ROLLBACK")
@@ -280,10 +380,19 @@ def _check(tx: Tx, fence: Fence) -> None:
         )
 
 
-def _rollback(cursor: Any) -> None:
+def _rollback(connection: Any) -> None:
     try:
-        cursor.execute("ROLLBACK")
+        with closing(connection.cursor()) as cursor:
+            cursor.execute("ROLLBACK")
     except Exception as err:  # noqa: BLE001  the first error matters; a lost connection has rolled back by itself
+        del err
+
+
+def _drain(pipeline: Any) -> None:
+    """Take in what is still on its way, so that the connection can be rolled back."""
+    try:
+        pipeline.sync()
+    except Exception as err:  # noqa: BLE001  the first error matters, and what follows from it says nothing new
         del err
 
 
@@ -293,7 +402,7 @@ def _short(err: Exception) -> str:
 
 def _engine(url: sa.URL) -> sa.Engine:
     if url.get_backend_name() != "sqlite":
-        return sa.create_engine(url, pool_pre_ping=True, isolation_level="AUTOCOMMIT", **POOL)
+        return _kept_alive(sa.create_engine(url, isolation_level="AUTOCOMMIT", **POOL))
     memory = url.database in (None, "", ":memory:")
     options: dict[str, Any] = {"poolclass": StaticPool} if memory else POOL
     engine = sa.create_engine(
@@ -314,3 +423,33 @@ def _engine(url: sa.URL) -> sa.Engine:
         cursor.close()
 
     return engine
+
+
+def _kept_alive(engine: sa.Engine) -> sa.Engine:
+    """Connections that the server has closed are replaced before they are used.
+
+    One that was used a moment ago is alive unless the server has sent something, such as its end: to look at the
+    socket costs a hundredth of asking the server each time.
+    """
+
+    @sa.event.listens_for(engine, "checkin")
+    def _note(_: Any, record: Any) -> None:
+        record.info["used"] = time.monotonic()
+
+    @sa.event.listens_for(engine, "checkout")
+    def _try(connection: Any, record: Any, _: Any) -> None:
+        used = record.info.get("used")
+        if used is None or (time.monotonic() - used < IDLE_SECONDS and not _has_news(connection)):
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error as err:
+            raise sa.exc.DisconnectionError("The server has closed the connection.") from err
+
+    return engine
+
+
+def _has_news(connection: Any) -> bool:
+    with selectors.DefaultSelector() as selector:
+        selector.register(connection.fileno(), selectors.EVENT_READ)
+        return bool(selector.select(0))

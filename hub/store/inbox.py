@@ -33,7 +33,7 @@ class StoreInbox:
         try:
             with self._store.write() as tx:
                 return bool(
-                    tx.run(
+                    tx.touched(
                         "INSERT INTO inbox (connection, delivery_id, received_at, payload)"
                         " VALUES (:c, :d, :r, :p) ON CONFLICT (connection, delivery_id) DO NOTHING",
                         c=connection,
@@ -86,7 +86,7 @@ def prune(store: Store, now: float) -> int:
     with store.write() as tx:
         cursors = tx.all("SELECT name, cursor FROM connection_state WHERE name IN (SELECT connection FROM inbox)")
         return sum(
-            tx.run(
+            tx.touched(
                 "DELETE FROM inbox WHERE connection = :c AND id <= :read AND received_at < :before",
                 c=name,
                 read=_number(cursor),

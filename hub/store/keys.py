@@ -15,6 +15,9 @@ KEY_CAP = 50  # records that share a key before it is hot: above that it tells n
 KEYS = 2**63  # keys are spread evenly below it
 PARTS = 64
 RECENT = 200_000  # keys that gather before they are moved: some 4 MB
+GATHERED = "recent keys"  # in `counter`
+
+PAIR = ("bigint", "bigint")  # types of (key, record id)
 
 HOLDERS = (
     "SELECT key, record_id FROM match_key WHERE key IN :*keys"
@@ -22,21 +25,27 @@ HOLDERS = (
 )
 """(key, record id) of these keys; a row is in one of the two tables only."""
 
+_OR_HOT = " UNION ALL SELECT key, NULL FROM hot_key WHERE key IN :*keys"
+
 
 def candidates(tx: Tx, keys: Collection[int]) -> tuple[dict[int, list[int]], set[int]]:
     """(key → ids of records that have it, hot keys)"""
-    hot = hot_keys(tx, keys)
-    cold = [k for k in keys if k not in hot] if hot else list(keys)
     found: dict[int, list[int]] = {}
-    for key, record_id in tx.all(HOLDERS, keys=cold):
-        found.setdefault(key, []).append(record_id)
+    hot: set[int] = set()
+    if not keys:
+        return found, hot
+    for key, record_id in tx.all(HOLDERS + _OR_HOT, keys=list(keys)):
+        if record_id is None:
+            hot.add(key)
+        else:
+            found.setdefault(key, []).append(record_id)
+    for key in hot & found.keys():
+        del found[key]
     return found, hot
 
 
 def hot_keys(tx: Tx, keys: Iterable[int]) -> set[int]:
     """Those of these keys that too many records share."""
-    if tx.one("SELECT 1 FROM hot_key LIMIT 1") is None:
-        return set()
     return {r[0] for r in tx.all("SELECT key FROM hot_key WHERE key IN :*keys", keys=list(keys))}
 
 
@@ -52,14 +61,9 @@ def add_keys(tx: Tx, rows: Sequence[tuple[int, int]], recent: int = RECENT) -> N
     """(key, record id) pairs that are not there yet; `recent` of them and more are moved."""
     if not rows:
         return
-    tx.many("INSERT INTO recent_key (key, record_id) VALUES (?, ?)", sorted(rows))
-    tx.run(
-        "INSERT INTO counter (name, value) VALUES ('recent keys', :n)"
-        " ON CONFLICT (name) DO UPDATE SET value = counter.value + :n",
-        n=len(rows),
-    )
-    gathered = tx.one("SELECT value FROM counter WHERE name = 'recent keys'")
-    if gathered and gathered[0] >= recent:
+    tx.many("INSERT INTO recent_key (key, record_id) VALUES (?, ?)", sorted(rows), PAIR)
+    tx.count(GATHERED, len(rows))
+    if tx.counter(GATHERED) >= recent:
         _put_in_order(tx)
 
 
@@ -73,7 +77,7 @@ def _put_in_order(tx: Tx) -> None:
             high=low + KEYS // PARTS - 1,
         )
     tx.run("DELETE FROM recent_key")
-    tx.run("UPDATE counter SET value = 0 WHERE name = 'recent keys'")
+    tx.count(GATHERED, -tx.counter(GATHERED))
 
 
 def drop_keys(tx: Tx, rows: Sequence[tuple[int, int]]) -> None:

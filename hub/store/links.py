@@ -29,6 +29,7 @@ _RECORD = [
     "features",
 ]
 _LINK = "id, connection, external_id, golden_id, state, fingerprint, version, changed, fields, side"
+_MEMBERS = f"SELECT {_LINK} FROM record WHERE golden_id IN :*ids ORDER BY id"
 _INSERT_RECORD = insert_row_sql(schema.record, _RECORD)
 _UPDATE_RECORD = (
     "UPDATE record SET golden_id = ?, state = ?, fingerprint = ?, version = ?, changed = ?, fields = ?, side = ?,"
@@ -38,6 +39,7 @@ _UPDATE_SIDE = (
     "UPDATE record SET state = :state, fingerprint = :fingerprint, version = :version,"
     " fields = :fields, side = :side WHERE id = :id"
 )
+_SELECT_GOLDEN = "SELECT id, state, version, fields, created_at FROM golden WHERE id IN :*ids"
 _GOLDEN = ["id", "state", "merged_into", "version", "fields", "created_at", "updated_at"]
 _INSERT_GOLDEN = insert_row_sql(schema.golden, _GOLDEN)
 _UPDATE_GOLDEN = (
@@ -93,10 +95,12 @@ def links_by_id(tx: Tx, ids: Iterable[int]) -> dict[int, Link]:
 def members(tx: Tx, golden_ids: Iterable[str]) -> dict[str, list[Link]]:
     """Every source record of these golden records, whatever its state, in order of id."""
     wanted = list(golden_ids)
-    found: dict[str, list[Link]] = {g: [] for g in wanted}
-    if not wanted:
-        return found
-    for row in tx.all(f"SELECT {_LINK} FROM record WHERE golden_id IN :*ids ORDER BY id", ids=wanted):
+    return _by_golden(wanted, tx.all(_MEMBERS, ids=wanted) if wanted else ())
+
+
+def _by_golden(golden_ids: Iterable[str], rows: Iterable[Sequence[Any]]) -> dict[str, list[Link]]:
+    found: dict[str, list[Link]] = {g: [] for g in golden_ids}
+    for row in rows:
         found[row[3]].append(_link(row))
     return found
 
@@ -146,12 +150,8 @@ def take_back(tx: Tx, golden_ids: Sequence[str]) -> None:
 
 def next_record_ids(tx: Tx, n: int) -> range:
     """`n` fresh numbers; only the one writer asks."""
-    row = tx.one("SELECT value FROM counter WHERE name = 'record'")
-    first = (row[0] if row else 0) + 1
-    tx.run(
-        "INSERT INTO counter (name, value) VALUES ('record', :v) ON CONFLICT (name) DO UPDATE SET value = :v",
-        v=first + n - 1,
-    )
+    first = tx.counter("record") + 1
+    tx.count("record", n)
     return range(first, first + n)
 
 
@@ -241,8 +241,18 @@ def _link(row: Sequence[Any]) -> Link:
 
 
 def goldens(tx: Tx, ids: Iterable[str]) -> dict[str, GoldenRow]:
-    rows = tx.all("SELECT id, state, version, fields, created_at FROM golden WHERE id IN :*ids", ids=list(ids))
-    return {r[0]: GoldenRow(r[0], r[1], r[2], loads(r[3]), r[4]) for r in rows}
+    return {r[0]: _golden(r) for r in tx.all(_SELECT_GOLDEN, ids=list(ids))}
+
+
+def whole(tx: Tx, golden_ids: Sequence[str]) -> tuple[dict[str, GoldenRow], dict[str, list[Link]]]:
+    """These golden records, and every source record of each."""
+    rows = tx.later(_SELECT_GOLDEN, ids=list(golden_ids))
+    members = tx.later(_MEMBERS, ids=list(golden_ids))
+    return {r[0]: _golden(r) for r in rows()}, _by_golden(golden_ids, members())
+
+
+def _golden(row: Sequence[Any]) -> GoldenRow:
+    return GoldenRow(row[0], row[1], row[2], loads(row[3]), row[4])
 
 
 def resolve_golden(tx: Tx, golden_id: str) -> str | None:
@@ -304,11 +314,17 @@ class Look(NamedTuple):
         return self.connection, self.external_id
 
 
+_VERDICTS = (
+    "SELECT record_a, record_b, answer FROM verdict WHERE record_a IN :*ids"
+    " UNION SELECT record_a, record_b, answer FROM verdict WHERE record_b IN :*ids"
+)
 _LOOK = (
     "SELECT r.id, r.connection, r.external_id, r.golden_id, r.features, g.created_at,"
     " coalesce(r.side LIKE '%\"echo\":%', :no)"
     " FROM record r JOIN golden g ON g.id = r.golden_id WHERE"
 )
+_LOOKS_OF = f"{_LOOK} r.golden_id IN :*ids ORDER BY r.id"
+_VERDICTS_OF = _VERDICTS.replace(":*ids", "(SELECT id FROM record WHERE golden_id IN :*ids)")
 
 
 def looks(tx: Tx, ids: Iterable[int]) -> list[Look]:
@@ -318,7 +334,14 @@ def looks(tx: Tx, ids: Iterable[int]) -> list[Look]:
 
 def looks_of(tx: Tx, golden_ids: Iterable[str]) -> list[Look]:
     """All records of these golden records."""
-    return [Look(*row) for row in tx.all(f"{_LOOK} r.golden_id IN :*ids ORDER BY r.id", ids=list(golden_ids), no=False)]
+    return [Look(*row) for row in tx.all(_LOOKS_OF, ids=list(golden_ids), no=False)]
+
+
+def judged(tx: Tx, golden_ids: Iterable[str]) -> tuple[list[Look], dict[tuple[int, int], str]]:
+    """All records of these golden records, and what people said of them."""
+    homes = list(golden_ids)
+    looks, said = tx.later(_LOOKS_OF, ids=homes, no=False), tx.later(_VERDICTS_OF, ids=homes)
+    return [Look(*row) for row in looks()], {(a, b): answer for a, b, answer in said()}
 
 
 def save_features(tx: Tx, rows: Sequence[tuple[str | None, int]]) -> None:
@@ -327,10 +350,4 @@ def save_features(tx: Tx, rows: Sequence[tuple[str | None, int]]) -> None:
 
 
 def verdicts(tx: Tx, ids: Iterable[int]) -> dict[tuple[int, int], str]:
-    wanted = list(ids)
-    rows = tx.all(
-        "SELECT record_a, record_b, answer FROM verdict WHERE record_a IN :*ids"
-        " UNION SELECT record_a, record_b, answer FROM verdict WHERE record_b IN :*ids",
-        ids=wanted,
-    )
-    return {(r[0], r[1]): r[2] for r in rows}
+    return {(a, b): answer for a, b, answer in tx.all(_VERDICTS, ids=list(ids))}

@@ -13,8 +13,7 @@ RECORDS = "named records"  # in `counter`
 
 def counted(tx: Tx) -> int:
     """Records whose names were counted."""
-    row = tx.one("SELECT value FROM counter WHERE name = :n", n=RECORDS)
-    return int(row[0]) if row else 0
+    return tx.counter(RECORDS)
 
 
 def name_counts(tx: Tx) -> NameCounts:
@@ -37,10 +36,6 @@ def add_names(tx: Tx, counts: NameCounts) -> None:
         "INSERT INTO name_count (word, records) VALUES (?, ?)"
         " ON CONFLICT (word) DO UPDATE SET records = name_count.records + excluded.records",
         sorted(counts.words.items()),
+        ("text", "bigint"),
     )
-    tx.run(
-        "INSERT INTO counter (name, value) VALUES (:name, :n)"
-        " ON CONFLICT (name) DO UPDATE SET value = counter.value + :n",
-        name=RECORDS,
-        n=counts.records,
-    )
+    tx.count(RECORDS, counts.records)

@@ -57,7 +57,7 @@ def renew(tx: Tx, name: str, until: float) -> None:
 def hold_on(tx: Tx, name: str, token: int, until: float) -> bool:
     """Renew a lease. Whether it is still ours."""
     return bool(
-        tx.run(
+        tx.touched(
             "UPDATE connection_state SET lease_until = :u WHERE name = :n AND lease_token = :t",
             n=name,
             t=token,
@@ -90,6 +90,11 @@ def connection(tx: Tx, name: str) -> ConnectionRow:
 
 def save_cursor(tx: Tx, name: str, cursor: str | None) -> None:
     tx.run("UPDATE connection_state SET cursor = :c WHERE name = :n", n=name, c=cursor)
+
+
+def advance(tx: Tx, name: str, cursor: str | None, until: float) -> None:
+    """A page is in: where to go on, and the lease renewed until then."""
+    tx.run("UPDATE connection_state SET cursor = :c, lease_until = :u WHERE name = :n", n=name, c=cursor, u=until)
 
 
 def mark_connection(tx: Tx, name: str, **columns: Any) -> None:
@@ -447,43 +452,28 @@ class Change:
     detail: str | None
 
 
+_CHANGE = ("golden_id", "at", "kind", "connection", "detail", "run_id")
+_LOG_CHANGE = insert_row_sql(schema.change, _CHANGE)
+_CONFLICT = ("run_id", "connection", "golden_id", "field", "at", "rule", "claims", "winner", "diff", "told", "state")
+_LOG_CONFLICT = insert_sql(schema.conflict, _CONFLICT)
+_ADD_ASK = (
+    insert_sql(schema.ask, ["record_a", "record_b", "weight", "evidence", "at", "state", "run_id"])
+    + " ON CONFLICT (record_a, record_b) DO UPDATE SET weight = excluded.weight, evidence = excluded.evidence"
+    " WHERE ask.state = 'open'"
+)
+
+
 def log_changes(tx: Tx, rows: Sequence[Change], run_id: str | None) -> None:
-    tx.many(
-        insert_row_sql(schema.change, ["golden_id", "at", "kind", "connection", "detail", "run_id"]),
-        [(c.golden_id, c.at, c.kind, c.connection, c.detail, run_id) for c in rows],
-    )
+    tx.many(_LOG_CHANGE, [(c.golden_id, c.at, c.kind, c.connection, c.detail, run_id) for c in rows])
 
 
 def log_conflicts(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
-    tx.many(
-        insert_sql(
-            schema.conflict,
-            [
-                "run_id",
-                "connection",
-                "golden_id",
-                "field",
-                "at",
-                "rule",
-                "claims",
-                "winner",
-                "diff",
-                "told",
-                "state",
-            ],
-        ),
-        rows,
-    )
+    tx.many(_LOG_CONFLICT, rows)
 
 
 def add_asks(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
     """Possible duplicates; one that was answered before is not asked again."""
-    tx.many(
-        insert_sql(schema.ask, ["record_a", "record_b", "weight", "evidence", "at", "state", "run_id"])
-        + " ON CONFLICT (record_a, record_b) DO UPDATE SET weight = excluded.weight, evidence = excluded.evidence"
-        " WHERE ask.state = 'open'",
-        rows,
-    )
+    tx.many(_ADD_ASK, rows)
 
 
 def open_hold(

@@ -66,8 +66,7 @@ class Clusters:
         wanted = sorted(set(golden_ids) - self._by_id.keys())
         if not wanted:
             return
-        rows = db.goldens(self.tx, wanted)
-        members = db.members(self.tx, wanted)
+        rows, members = db.whole(self.tx, wanted)
         for golden_id, row in rows.items():
             self._by_id[golden_id] = Cluster(row, members[golden_id])
 

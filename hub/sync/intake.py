@@ -104,8 +104,10 @@ def read_page(hub: Hub, run: Run, items: Collection[Record | Tombstone | Unreada
     reading = Reading()
     records = _collect(items, reading)
     unread = [i.id for i in items if isinstance(i, Unreadable) and i.id]
-    with hub.store.read() as tx:
-        known = db.known(tx, run.name, [*records, *unread]) if records or unread else {}
+    known: dict[str, tuple[int, bytes | None, str]] = {}
+    if records or unread:
+        with hub.store.glance() as tx:
+            known = db.known(tx, run.name, [*records, *unread])
     reading.seen.extend(known[i][0] for i in unread if i in known and i not in records)
     digest = run.route.mapping.digest
     for record in records.values():
@@ -192,8 +194,7 @@ def save_page(hub: Hub, run: Run, reading: Reading, save_cursor: Sequence[str | 
         with hub.store.write(run.fence) as tx:
             _take_in(hub, tx, run, reading, counts)
             for cursor in save_cursor:
-                work.save_cursor(tx, run.name, cursor)
-                work.renew(tx, run.name, hub.clock() + run.lease_seconds)
+                work.advance(tx, run.name, cursor, hub.clock() + run.lease_seconds)
     for outcome, n in (
         ("pulled", reading.total),
         ("unchanged", reading.unchanged),

@@ -124,14 +124,15 @@ def _decide(work_set: Clusters, newcomers: Sequence[Newcomer], *, anew: bool) ->
     homes = {seen[i].golden_id for i in concerned} - {""} | suspects
     mine = [_fresh(work_set, n) for n in newcomers if n.link.id in concerned or n.link.golden_id in homes]
     numbers = {s.id for s in mine}
-    others = seen_of(tx, [look for look in db.looks_of(tx, homes) if look.id not in numbers])
+    looks, told = db.judged(tx, homes)
+    others = seen_of(tx, [look for look in looks if look.id not in numbers])
     everyone = [*mine, *others]
     refs = {s.id: s.ref for s in everyone}
     resolution = resolve(
         [s.member() for s in mine],
         [s.member() for s in others],
         sorted(_pair(refs[a], refs[b]) for a, b in pairs),
-        _verdicts(tx, refs),
+        _verdicts(refs, told),
         model,
         {s.golden_id: (s.golden_at, s.golden_id) for s in everyone if s.golden_id},
         moving=True,
@@ -280,12 +281,10 @@ def _pair(a: Ref, b: Ref) -> tuple[Ref, Ref]:
     return (a, b) if a < b else (b, a)
 
 
-def _verdicts(tx: Tx, refs: Mapping[int, Ref]) -> dict[frozenset[Ref], Verdict]:
+def _verdicts(refs: Mapping[int, Ref], said: Mapping[Pair, str]) -> dict[frozenset[Ref], Verdict]:
     """What people said of these records: record id → ref."""
     return {
-        frozenset((refs[a], refs[b])): Verdict(answer)
-        for (a, b), answer in db.verdicts(tx, refs).items()
-        if a in refs and b in refs
+        frozenset((refs[a], refs[b])): Verdict(answer) for (a, b), answer in said.items() if a in refs and b in refs
     }
 
 
