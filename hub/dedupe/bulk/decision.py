@@ -14,6 +14,7 @@ from hub.dedupe.bulk.levels import Floats
 from hub.dedupe.bulk.parts import Gathered, PairIndex
 from hub.dedupe.bulk.whole import Linked, Whole
 from hub.dedupe.cluster import Merge, Resolution
+from hub.dedupe.parts import MOST_COMPARED
 
 SIDE_BY_SIDE: Final = 16  # records of a component up to which it is decided together with others of its size
 AT_ONCE: Final = 2_000_000  # pairs of records that are weighed side by side
@@ -123,7 +124,7 @@ class _Decision:
         asked &= np.triu(np.ones(asked.shape[1:], bool)) & ~joined.is_unsure[:, None, None]
         sums = bits.cumsum(axis=1)[:, -1]  # one field after the other, as `sum` does: equal stays equal
         for at, one, other in np.argwhere(asked).tolist():
-            left, right = np.flatnonzero(joined.part[at] == one), np.flatnonzero(joined.part[at] == other)
+            left, right = (np.flatnonzero(joined.part[at] == of)[:MOST_COMPARED] for of in (one, other))
             pairs = [(sums[rows[at, i, j]], -min(i, j), -max(i, j)) for i in left.tolist() for j in right.tolist()]
             _, first, second = max(pairs)
             a, b = self._whole.numbers[members[at, [-first, -second]]].tolist()

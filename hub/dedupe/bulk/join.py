@@ -31,7 +31,7 @@ class Joined(NamedTuple):
     part      for each record the place of the first of its part
     weights   between parts that are left, at the places of their first records
     near      which parts may be one
-    is_unsure  a part outgrew what is compared of one, or fits two that are not one: to be decided otherwise
+    is_unsure  a part fits two that are not one: to be decided otherwise
     """
 
     part: NDArray[np.int64]
@@ -62,12 +62,10 @@ class _Parts:
 
     def __init__(self, rows: Codes, bits: Floats, near: Flags, barred: Flags, model: Model) -> None:
         components, size = rows.shape[:2]
-        found = bits.T[:, rows]
-        contact = found[_CONTACT]
         self.model = model
-        self.best = np.where(contact != 0, contact, _NO_WEIGHT)
-        self.total = found[_MEAN]
-        self.count = (self.total != 0).astype(np.int16)
+        self.rows = rows
+        self.bits = bits
+        self.best, self.total, self.count = self._evidence(np.arange(components))
         self.near = near & ~np.eye(size, dtype=bool)
         self.barred = barred.copy()
         self.sizes = np.ones((components, size), np.int16)
@@ -75,6 +73,12 @@ class _Parts:
         self.is_unsure = np.zeros(components, bool)
         self.weights = weigh(self.best, self.total, self.count, model.prior)
         self.weights[self.barred] = _NO_WEIGHT
+
+    def _evidence(self, at: NDArray[np.int64]) -> tuple[Floats, Floats, NDArray[np.int16]]:
+        """What pairs of records say: contact values, the rest, and whether they say anything of it."""
+        found = self.bits.T[:, self.rows[at]]
+        contact, total = found[_CONTACT], found[_MEAN]
+        return np.where(contact != 0, contact, _NO_WEIGHT), total, (total != 0).astype(np.int16)
 
     def join_strongest(self, active: NDArray[np.int64]) -> NDArray[np.int64]:
         """One join in each of these components; returns those where there was one."""
@@ -124,11 +128,40 @@ class _Parts:
             flags[at, :, one] = flags[at, one]
         self.sizes[at, one] += self.sizes[at, other]
         self.part[at] = np.where(self.part[at] == other[:, None], one[:, None], self.part[at])
+        outgrown = self.sizes[at, one] > MOST_COMPARED
+        self._compare_first(at[outgrown], one[outgrown])
         fresh = weigh(self.best[:, at, one], self.total[:, at, one], self.count[:, at, one], self.model.prior)
         fresh[self.barred[at, one]] = _NO_WEIGHT
         self.weights[at, one] = fresh
         self.weights[at, :, one] = fresh
-        self.is_unsure[at] |= (self.sizes[at, one] > MOST_COMPARED) & self.near[at, one].any(axis=1)
+
+    def _compare_first(self, at: NDArray[np.int64], one: NDArray[np.int64]) -> None:
+        """The parts at place `one` are larger than what is compared of a part: its first records count."""
+        if not len(at):
+            return
+        part = self.part[at]
+        is_first = _place_within(part) < MOST_COMPARED
+        best, total, count = self._evidence(at)
+        ours = (part == one[:, None]) & is_first
+        best = np.where(ours[:, :, None], best, _NO_WEIGHT).max(axis=2)
+        total, count = (np.where(ours[:, :, None], of, 0).sum(axis=2) for of in (total, count))
+        which = np.arange(len(at))
+        best_of, total_of, count_of = np.full_like(best, _NO_WEIGHT), np.zeros_like(total), np.zeros_like(count)
+        for place in range(part.shape[1]):
+            some = is_first[:, place]
+            c, q = which[some], part[some, place]
+            best_of[:, c, q] = np.maximum(best_of[:, c, q], best[:, some, place])
+            total_of[:, c, q] += total[:, some, place]
+            count_of[:, c, q] += count[:, some, place]
+        self.best[:, at, one], self.total[:, at, one], self.count[:, at, one] = best_of, total_of, count_of
+        for table in (self.best, self.total, self.count):
+            table[:, at, :, one] = np.moveaxis(table[:, at, one], 0, 1)
+
+
+def _place_within(part: NDArray[np.int64]) -> NDArray[np.int64]:
+    """For each record its place among those of its part."""
+    same = part[:, :, None] == part[:, None, :]
+    return np.asarray(np.tril(same, -1).sum(axis=2))
 
 
 def weigh(best: Floats, total: Floats, count: NDArray[np.int16], prior: float) -> Floats:
