@@ -127,6 +127,12 @@ class Tx:
     def count(self, name: str, n: int) -> None:
         self._added[name] = self._added.get(name, 0) + n
 
+    # --- beginning and end
+
+    def guard(self, fence: Fence) -> None:
+        """LeaseLost, now or with the first answer, when the lease has moved on."""
+        _check(fence, self.all(_LEASE, name=fence.connection))
+
     def finish(self) -> None:
         """Before the commit."""
         self.many(_COUNT, sorted(self._added.items()), ("text", "bigint"))
@@ -134,6 +140,7 @@ class Tx:
         self._counted = None
 
 
+_LEASE = "SELECT lease_token FROM connection_state WHERE name = :name"
 _COUNT = (
     "INSERT INTO counter (name, value) VALUES (?, ?)"
     " ON CONFLICT (name) DO UPDATE SET value = counter.value + excluded.value"
@@ -146,6 +153,7 @@ class Pipelined(Tx):
     def __init__(self, connection: Any) -> None:
         super().__init__(connection.cursor(), "postgresql")
         self._connection = connection
+        self._guard: tuple[Fence, Any] | None = None
 
     def _sent(self, text: str, params: Params) -> Any:
         """Each question has a cursor of its own: answers to what was sent before would be taken for its own."""
@@ -153,25 +161,48 @@ class Pipelined(Tx):
         self._execute(cursor, text, params)
         return cursor
 
+    def _pass(self) -> None:
+        """Nothing is answered to who has lost the lease."""
+        if self._guard is not None:
+            (fence, cursor), self._guard = self._guard, None
+            _check(fence, cursor.fetchall())
+
     def later(self, text: str, **params: Any) -> Callable[[], list[Row]]:
-        return self._sent(text, params).fetchall  # type: ignore[no-any-return]
+        cursor = self._sent(text, params)
+
+        def rows() -> list[Row]:
+            self._pass()
+            return cursor.fetchall()  # type: ignore[no-any-return]
+
+        return rows
 
     def all(self, text: str, **params: Any) -> list[Row]:
-        return self._sent(text, params).fetchall()  # type: ignore[no-any-return]
+        return self.later(text, **params)()
 
     def one(self, text: str, **params: Any) -> Row | None:
-        return self._sent(text, params).fetchone()  # type: ignore[no-any-return]
+        cursor = self._sent(text, params)
+        self._pass()
+        return cursor.fetchone()  # type: ignore[no-any-return]
 
     def touched(self, text: str, **params: Any) -> int:
         cursor = self._sent(text, params)
+        self._pass()
         with self._connection.pipeline():
             pass  # leaving an inner one waits for all answers
         return int(cursor.rowcount)
 
     def stream(self, text: str, **params: Any) -> Iterator[Row]:
         cursor = self._sent(text, params)
+        self._pass()
         while rows := cursor.fetchmany(2000):
             yield from rows
+
+    def guard(self, fence: Fence) -> None:
+        self._guard = fence, self._sent(_LEASE, {"name": fence.connection})
+
+    def finish(self) -> None:
+        super().finish()
+        self._pass()
 
 
 def insert_sql(table: sa.Table, columns: Iterable[str]) -> str:
@@ -189,6 +220,10 @@ def upsert_sql(table: sa.Table, columns: Iterable[str], key: Sequence[str]) -> s
     names = list(columns)
     sets = ", ".join(f"{n} = excluded.{n}" for n in names if n not in key)
     return f"{insert_sql(table, names)} ON CONFLICT ({', '.join(key)}) DO UPDATE SET {sets}"
+
+
+_ALONE = f"SELECT pg_advisory_xact_lock({WRITER_LOCK})"
+_ALONE_WITH_FEW = f"{_ALONE}, set_config('plan_cache_mode', 'force_generic_plan', true)"
 
 
 class Store:
@@ -211,15 +246,18 @@ class Store:
         self._thread = threading.local()
 
     @contextmanager
-    def write(self, fence: Fence | None = None) -> Iterator[Tx]:
-        """A transaction of the one writer; with a fence, refused when the lease has moved on."""
+    def write(self, fence: Fence | None = None, *, few: bool = False) -> Iterator[Tx]:
+        """A transaction of the one writer; with a fence, refused when the lease has moved on.
+
+        few  all lists in it are short: then PostgreSQL keeps its plans, where a long list is worth a plan of its own
+        """
         with self._driver() as connection:
             try:
                 with self._begun(connection, "BEGIN IMMEDIATE" if self.dialect == "sqlite" else "BEGIN") as tx:
                     if self.dialect == "postgresql":
-                        tx.run(f"SELECT pg_advisory_xact_lock({WRITER_LOCK})")
+                        tx.run(_ALONE_WITH_FEW if few else _ALONE)
                     if fence is not None:
-                        _check(tx, fence)
+                        tx.guard(fence)
                     yield tx
                     tx.finish()
                     if self._boundary:
@@ -348,12 +386,12 @@ class _Undone(Store):
         self._cursor.execute("BEGIN")
 
     @contextmanager
-    def write(self, fence: Fence | None = None) -> Iterator[Tx]:
+    def write(self, fence: Fence | None = None, *, few: bool = False) -> Iterator[Tx]:  # noqa: ARG002  as in `Store`
         self._cursor.execute("SAVEPOINT step")
         try:
             tx = Tx(self._cursor, self.dialect)
             if fence is not None:
-                _check(tx, fence)
+                tx.guard(fence)
             yield tx
             tx.finish()
         except BaseException:
@@ -371,9 +409,8 @@ class _Undone(Store):
         self._cursor.execute("ROLLBACK")
 
 
-def _check(tx: Tx, fence: Fence) -> None:
-    row = tx.one("SELECT lease_token FROM connection_state WHERE name = :name", name=fence.connection)
-    if row is None or row[0] != fence.token:
+def _check(fence: Fence, rows: Sequence[Row]) -> None:
+    if not rows or rows[0][0] != fence.token:
         raise LeaseLost(
             f"Another process has taken over {fence.connection!r}. This one stopped without writing; "
             "the other goes on from the last saved page."

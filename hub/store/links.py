@@ -40,6 +40,7 @@ _UPDATE_SIDE = (
     " fields = :fields, side = :side WHERE id = :id"
 )
 _SELECT_GOLDEN = "SELECT id, state, version, fields, created_at FROM golden WHERE id IN :*ids"
+_PINS = "SELECT golden_id, field, value FROM pin WHERE golden_id IN :*ids"
 _GOLDEN = ["id", "state", "merged_into", "version", "fields", "created_at", "updated_at"]
 _INSERT_GOLDEN = insert_row_sql(schema.golden, _GOLDEN)
 _UPDATE_GOLDEN = (
@@ -244,11 +245,13 @@ def goldens(tx: Tx, ids: Iterable[str]) -> dict[str, GoldenRow]:
     return {r[0]: _golden(r) for r in tx.all(_SELECT_GOLDEN, ids=list(ids))}
 
 
-def whole(tx: Tx, golden_ids: Sequence[str]) -> tuple[dict[str, GoldenRow], dict[str, list[Link]]]:
-    """These golden records, and every source record of each."""
-    rows = tx.later(_SELECT_GOLDEN, ids=list(golden_ids))
-    members = tx.later(_MEMBERS, ids=list(golden_ids))
-    return {r[0]: _golden(r) for r in rows()}, _by_golden(golden_ids, members())
+def whole(
+    tx: Tx, golden_ids: Sequence[str]
+) -> tuple[dict[str, GoldenRow], dict[str, list[Link]], dict[str, dict[str, Any]]]:
+    """These golden records, every source record of each, and their pins by field."""
+    ids = list(golden_ids)
+    rows, members, pinned = tx.later(_SELECT_GOLDEN, ids=ids), tx.later(_MEMBERS, ids=ids), tx.later(_PINS, ids=ids)
+    return {r[0]: _golden(r) for r in rows()}, _by_golden(ids, members()), _pins(pinned())
 
 
 def _golden(row: Sequence[Any]) -> GoldenRow:
@@ -284,10 +287,12 @@ def update_goldens(tx: Tx, rows: Sequence[GoldenRow], at: float) -> None:
 
 
 def pins(tx: Tx, golden_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
+    return _pins(tx.all(_PINS, ids=list(golden_ids)))
+
+
+def _pins(rows: Iterable[Sequence[Any]]) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
-    for golden_id, field, value in tx.all(
-        "SELECT golden_id, field, value FROM pin WHERE golden_id IN :*ids", ids=list(golden_ids)
-    ):
+    for golden_id, field, value in rows:
         found.setdefault(golden_id, {})[field] = loads(value) if value is not None else None
     return found
 

@@ -36,6 +36,7 @@ class Cluster:
     told_by: set[str] = field(default_factory=set)
     kind: str = "updated"
     revived: bool = False
+    pins: dict[str, Any] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
@@ -66,9 +67,9 @@ class Clusters:
         wanted = sorted(set(golden_ids) - self._by_id.keys())
         if not wanted:
             return
-        rows, members = db.whole(self.tx, wanted)
+        rows, members, pins = db.whole(self.tx, wanted)
         for golden_id, row in rows.items():
-            self._by_id[golden_id] = Cluster(row, members[golden_id])
+            self._by_id[golden_id] = Cluster(row, members[golden_id], pins=pins.get(golden_id, {}))
 
     def new(self, golden_id: str) -> Cluster:
         row = GoldenRow(golden_id, "live", 1, {}, self.now)
@@ -83,6 +84,7 @@ class Clusters:
             link.golden_id = keep
         kept.members = sorted([*kept.members, *lost.members], key=lambda m: m.id)
         kept.touched = kept.joined = True
+        kept.pins = lost.pins | kept.pins
         kept.kind = "merged"
         if not lost.created:
             self._lost.append((keep, lose))
@@ -108,14 +110,13 @@ class Clusters:
         """Compute, save, log and queue every touched golden record."""
         self._save_merges()
         touched = [c for c in self if c.touched]
-        pins = db.pins(self.tx, [c.id for c in touched if not c.created])
         done = Settled()
         created: list[GoldenRow] = []
         updated: list[GoldenRow] = []
         log: list[work.Change] = []
         for cluster in touched:
             before = cluster.golden.fields
-            after = survive([m.opinion() for m in cluster.members], self.hub.rules, pins.get(cluster.id, {})).fields
+            after = survive([m.opinion() for m in cluster.members], self.hub.rules, cluster.pins).fields
             changed = _changed(before, after)
             cluster.golden.fields = after
             if cluster.created:

@@ -35,6 +35,7 @@ from hub.sync.link import HOLDING, Edit, Link, date_consents, date_edits, differ
 from hub.sync.place import Newcomer, place
 from hub.sync.refusals import keep_refusals, refusals
 
+FEW = 10  # records of a page that is read by plans made once
 MATCHED = frozenset(
     [
         "given_name",
@@ -191,7 +192,7 @@ def save_page(hub: Hub, run: Run, reading: Reading, save_cursor: Sequence[str | 
     """
     counts = dict(run.counts)
     if not reading.is_quiet() or save_cursor:
-        with hub.store.write(run.fence) as tx:
+        with hub.store.write(run.fence, few=reading.total <= FEW) as tx:
             _take_in(hub, tx, run, reading, counts)
             for cursor in save_cursor:
                 work.advance(tx, run.name, cursor, hub.clock() + run.lease_seconds)

@@ -164,6 +164,9 @@ def _given_back(tx: Tx, clusters: Clusters, old: Cluster, former: Former) -> Clu
         f=former.pins,
         a=former.at,
     )
+    pins = db.pins(tx, [old.id, cluster.id])
+    for each in (old, cluster):
+        each.pins = pins.get(each.id, {})
     return cluster
 
 

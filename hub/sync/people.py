@@ -41,6 +41,7 @@ def _pin(hub: Hub, golden_id: str, values: Mapping[str, object], person: str) ->
                 p=person,
                 a=clusters.now,
             )
+            cluster.pins[field] = loads(dumps(value))
         cluster.kind = f"pinned by {person}"
 
     return _change(hub, golden_id, change)
@@ -51,6 +52,7 @@ def unpin(hub: Hub, golden_id: str, field: str, person: str) -> str:
 
     def change(tx: Tx, _: Clusters, cluster: Cluster) -> None:
         tx.run("DELETE FROM pin WHERE golden_id = :g AND field = :f", g=cluster.id, f=field)
+        cluster.pins.pop(field, None)
         cluster.kind = f"unpinned by {person}"
 
     return _change(hub, golden_id, change)

@@ -114,7 +114,8 @@ def _decide(work_set: Clusters, newcomers: Sequence[Newcomer], *, anew: bool) ->
     met = _met(tx, newcomers)
     concerned = {i for pair in (*met, *same) for i in pair}
     seen = {n.link.id: _fresh(work_set, n) for n in newcomers if n.link.id in concerned}
-    seen |= {x.id: x for x in seen_of(tx, db.looks(tx, concerned - seen.keys()))}
+    if others := concerned - seen.keys():
+        seen |= {x.id: x for x in seen_of(tx, db.looks(tx, others))}
     pairs = {(a, b) for a, b in met if a in seen and promising(seen[a].features, seen[b].features, model)}
     pairs.update(pair for pair in same if pair[0] in seen and pair[1] in seen)
     suspects = {n.link.golden_id for n in newcomers if len(work_set[n.link.golden_id].members) > 1} if anew else set()
@@ -125,12 +126,12 @@ def _decide(work_set: Clusters, newcomers: Sequence[Newcomer], *, anew: bool) ->
     mine = [_fresh(work_set, n) for n in newcomers if n.link.id in concerned or n.link.golden_id in homes]
     numbers = {s.id for s in mine}
     looks, told = db.judged(tx, homes)
-    others = seen_of(tx, [look for look in looks if look.id not in numbers])
-    everyone = [*mine, *others]
+    around = seen_of(tx, [look for look in looks if look.id not in numbers])
+    everyone = [*mine, *around]
     refs = {s.id: s.ref for s in everyone}
     resolution = resolve(
         [s.member() for s in mine],
-        [s.member() for s in others],
+        [s.member() for s in around],
         sorted(_pair(refs[a], refs[b]) for a, b in pairs),
         _verdicts(refs, told),
         model,
