@@ -17,6 +17,7 @@ from hub.dedupe.features import ORGANISATION, Features, Place, Split
 from hub.dedupe.words import SAME_NAME
 
 ALIKE: Final = 0.88  # Jaro-Winkler from which two words may be one with a slip
+PAIRS: Final = 1_024  # pairs of values kept a cache: the same two meet again soon or never
 
 LEVELS: Final[dict[str, tuple[str, ...]]] = {
     "given": (
@@ -96,7 +97,7 @@ _SURE_FAMILY: Final = (_WHOLE, _SEVERAL)
 Reading = tuple[int, int, str, str]
 
 
-@lru_cache(maxsize=8_192)
+@lru_cache(maxsize=PAIRS)
 def _names(a: tuple[Split, ...], b: tuple[Split, ...]) -> Reading:
     """The most favourable reading of two names, whose parts may be unknown or swapped."""
     if len(a) == 1 and len(b) == 1:
@@ -202,7 +203,7 @@ def _other_second(a: tuple[str, ...], b: tuple[str, ...]) -> bool:
     return all(_word_level(*sorted((one, other))) == _OTHER for one in a[1:] for other in b[1:])
 
 
-@lru_cache(maxsize=8_192)
+@lru_cache(maxsize=PAIRS)
 def _word_level(one: str, other: str) -> int:
     """How alike two given names are; the arguments in alphabetical order."""
     if len(one) == 1 or len(other) == 1:
@@ -234,7 +235,7 @@ _DIMINUTIVE: Final = re.compile("(inh[oa]|it[oa]|ie|y|i)$")
 _NONE: Final[frozenset[int]] = frozenset()
 
 
-@lru_cache(maxsize=8_192)
+@lru_cache(maxsize=PAIRS)
 def is_slip(one: str, other: str) -> bool:
     """One letter wrong, missing, doubled or swapped, or more in a long word."""
     shorter = min(len(one), len(other))
@@ -270,7 +271,7 @@ def _agreed(common: Sequence[str]) -> tuple[int, str]:
     return (_SEVERAL if len(distinct) > 1 else _WHOLE), " ".join(distinct)
 
 
-@lru_cache(maxsize=8_192)
+@lru_cache(maxsize=PAIRS)
 def _family_slip(one: str, other: str) -> bool:
     """A slip, a field too narrow, or a Polish ending: Kowalsk-i, Kowalsk-a."""
     if is_slip(one, other):
@@ -308,7 +309,7 @@ def _emails(a: Features, b: Features) -> int:
     return 0
 
 
-@lru_cache(maxsize=8_192)
+@lru_cache(maxsize=PAIRS)
 def _email(one: str, other: str) -> int:
     """3 a letter wrong, 4 the same local part elsewhere, 5 different; other digits are another address."""
     local, _, domain = one.partition("@")
@@ -344,7 +345,7 @@ def _places(a: tuple[Place, ...], b: tuple[Place, ...]) -> int:
     return min((level for one in a for other in b if (level := _place(one, other))), default=0)
 
 
-@lru_cache(maxsize=8_192)
+@lru_cache(maxsize=PAIRS)
 def _streets_alike(one: str, other: str) -> bool:
     if one == other:
         return True
@@ -419,7 +420,7 @@ def _stems(work: frozenset[str]) -> dict[str, bool]:
     return stems
 
 
-@lru_cache(maxsize=8_192)
+@lru_cache(maxsize=PAIRS)
 def _company_level(one: str, other: str) -> int:
     if one.replace(" ", "") == other.replace(" ", ""):
         return 1

@@ -383,7 +383,6 @@ def _is_own(label: str, name: tuple[str, ...]) -> bool:
     return any(word[:WORK_LETTERS] == label for word in name) or "".join(name).startswith(label)
 
 
-@lru_cache(maxsize=CACHED)
 def splits_of(given: tuple[str, ...], family: tuple[str, ...], name: tuple[str, ...]) -> tuple[Split, ...]:
     """Given and family part as the source has them, or both ways round when it does not say."""
     if given or family or len(name) < 2:

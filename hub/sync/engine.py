@@ -69,11 +69,10 @@ class CountedModel:
     def of(self, tx: Tx, base: Model) -> Model:
         records = names.counted(tx)
         held = self._held
-        if held is not None and held[0] is base and held[1].records <= records <= held[1].records * GROWN:
-            return held[1]
-        model = names.name_counts(tx).into(base) if records else base
-        self._held = base, model
-        return model
+        if held is None or held[0] is not base or not held[1].records <= records <= held[1].records * GROWN:
+            held = self._held = None  # it is gone before the next is made: two at once are twice the memory
+            held = self._held = base, names.name_counts(tx).into(base) if records else base
+        return held[1]
 
 
 @dataclass(frozen=True, slots=True)
