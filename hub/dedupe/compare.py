@@ -7,7 +7,7 @@ is the model's affair (`hub.dedupe.weigh`).
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple, cast
 
@@ -76,7 +76,7 @@ def compare(a: Features, b: Features) -> Comparison:
         _dates(a.birth, b.birth) if a.birth and b.birth else 0,
         _numbers(a.tax, b.tax) if a.tax and b.tax else 0,
         _companies(a, b) if (a.company and b.company) or (a.work and b.work) else 0,
-        _generations(a.generation, b.generation) if a.name and b.name else 0,
+        compare_generations(a.generation, b.generation) if a.name and b.name else 0,
         kind,
         given_word,
         family_word,
@@ -90,16 +90,14 @@ _EQUAL, _FORM, _SLIP, _INITIAL, _MIDDLE, _SECOND, _OTHER = 1, 2, 3, 4, 5, 6, 7
 _WHOLE, _PART, _FAMILY_SLIP, _FAMILY_OTHER, _SEVERAL = 1, 2, 3, 4, 5
 # which reading of a name is the better, by level of the given and of the family name
 _GIVEN_RANK: Final = (3, 10, 8, 7, 5, 6, 4, 0)
-_FAMILY_RANK: Final = (4, 10, 8, 6, 1, 10)
-_SURE_GIVEN: Final = (_EQUAL, _FORM)
-_SURE_FAMILY: Final = (_WHOLE, _SEVERAL)
+_FAMILY_RANK: Final = (4, 10, 8, 6, 1, 11)
 
 Reading = tuple[int, int, str, str]
 
 
-@lru_cache(maxsize=PAIRS)
-def _names(a: tuple[Split, ...], b: tuple[Split, ...]) -> Reading:
-    """The most favourable reading of two names, whose parts may be unknown or swapped."""
+def compare_names(a: tuple[Split, ...], b: tuple[Split, ...]) -> Reading:
+    """Levels of given and family name, and the words that agreed, by the most favourable reading of the two names:
+    their parts may be unknown or swapped."""
     if len(a) == 1 and len(b) == 1:
         return _known_parts(a[0], b[0])
     name, other_name = a[0][0] + a[0][1], b[0][0] + b[0][1]
@@ -114,12 +112,13 @@ def _names(a: tuple[Split, ...], b: tuple[Split, ...]) -> Reading:
     for one in a:
         for other in b:
             reading = _read(*one, *other)
-            if reading[0] in _SURE_GIVEN and reading[1] in _SURE_FAMILY:
-                return reading
             rank = _favour(reading)
             if rank > best_rank:
                 best, best_rank = reading, rank
     return best
+
+
+_names: Final = lru_cache(maxsize=PAIRS)(compare_names)
 
 
 def _ends_differ(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
@@ -432,9 +431,23 @@ def _company_level(one: str, other: str) -> int:
     return 4
 
 
-def _generations(one: str, other: str) -> int:
+def compare_generations(one: str, other: str) -> int:
     if not one and not other:
         return 0
     if one == other:
         return 1
     return 3 if one and other else 2
+
+
+# --- one field alone --------------------------------------------------------------------------------
+
+COMPARED: Final[dict[str, Callable[[Features, Features], int]]] = {
+    "email": _emails,
+    "phone": lambda a, b: _phones(a.phones, b.phones),
+    "address": lambda a, b: _places(a.places, b.places),
+    "birth": lambda a, b: _dates(a.birth, b.birth),
+    "tax": lambda a, b: _numbers(a.tax, b.tax),
+    "company": lambda a, b: _companies(a, b) if (a.company and b.company) or (a.work and b.work) else 0,
+    "kind": lambda a, b: 1 if a.kind == b.kind else 2,
+}
+"""What `compare` finds of one field of two records that both say something there."""

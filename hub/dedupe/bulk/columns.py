@@ -16,13 +16,15 @@ from typing import Any, Final, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from hub.dedupe.features import Features, Place, features, splits_of
+from hub.dedupe.features import Features, Place, Split, features, splits_of
 
 Ints: TypeAlias = NDArray[np.int64]
 Codes: TypeAlias = NDArray[np.int32]
 Words: TypeAlias = tuple[str, ...]
+Splits: TypeAlias = tuple[Split, ...]
 
 NOTHING: Final = features({})
+NAMELESS: Final = NOTHING.splits
 _PLAIN: Final = 2  # of the forms of marshal the one without references: equal values, equal bytes
 
 
@@ -199,3 +201,10 @@ def assembled(packed: Iterable[tuple[int, bytes]]) -> Features:
         for at, value in zip(_PLACES[number], found, strict=True):
             values[at] = value
     return Features._make(values)
+
+
+def taken_apart(raw: bytes) -> tuple[Splits, str]:
+    """Of a packed name the ways to take it apart, and the generation."""
+    given_name, family_name, words, generation = loads(raw)  # noqa: S302 - as above
+    given, family = tuple(given_name.split()), tuple(family_name.split())
+    return splits_of(given, family, given + family or tuple(words.split())), generation

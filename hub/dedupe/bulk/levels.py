@@ -7,15 +7,15 @@ are looked up once for each.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hub.dedupe.bulk.columns import COLUMNS, Coded, Codes, Ints, assembled
+from hub.dedupe.bulk.columns import COLUMNS, NAMELESS, NAMES, Coded, Codes, Ints, Splits, assembled, taken_apart
 from hub.dedupe.bulk.each import Spread
-from hub.dedupe.compare import LEVELS, Comparison, compare
+from hub.dedupe.compare import COMPARED, LEVELS, Comparison, compare_generations, compare_names
 from hub.dedupe.weigh import FIELDS, Model, bits, family_rarity, given_rarity, household
 
 Outcomes: TypeAlias = NDArray[np.uint64]
@@ -28,6 +28,7 @@ _GIVEN_WORD: Final = _ORGANISATION + 1
 _WORD_BITS: Final = (63 - _GIVEN_WORD) // 2
 _FAMILY_WORD: Final = _GIVEN_WORD + _WORD_BITS
 _WORD_MASK: Final = (1 << _WORD_BITS) - 1
+_NO_WORDS: Final = np.zeros(0, np.int32)
 _EQUAL: Final = 1  # the level of each field at which two values are equal
 TASK: Final = 20_000  # pairs of values compared in one go
 
@@ -60,26 +61,34 @@ class Compared(NamedTuple):
 
 def compare_values(task: Task) -> Compared:
     """Each pair of values compared as records that say nothing else."""
-    column = COLUMNS[task.column]
-    records = [assembled([(task.column, raw)]) for raw in _slices(task.packed, task.ends)]
-    shifts = [(FIELDS.index(name), _SHIFTS[name]) for name in column.levels]
-    found: list[int] = []
+    values = _slices(task.packed, task.ends)
+    pairs = zip(task.one.tolist(), task.other.tolist(), strict=True)
+    if task.column == NAMES:
+        return _compare_names(list(map(taken_apart, values)), pairs)
+    (name,) = COLUMNS[task.column].levels
+    level = COMPARED[name]
+    records = [assembled([(task.column, raw)]) for raw in values]
+    levels = np.array([level(records[one], records[other]) for one, other in pairs], np.uint64)
+    return Compared(levels << np.uint64(_SHIFTS[name]), _NO_WORDS, _NO_WORDS, [""])
+
+
+def _compare_names(names: Sequence[tuple[Splits, str]], pairs: Iterable[tuple[int, int]]) -> Compared:
+    """Names with the generation; nothing where one of the two has no name."""
+    shifts = _SHIFTS["given"], _SHIFTS["family"], _SHIFTS["generation"]
     words: dict[str, int] = {"": 0}
-    given: list[int] = []
-    family: list[int] = []
-    for one, other in zip(task.one.tolist(), task.other.tolist(), strict=True):
-        levels = compare(records[one], records[other])
-        packed = 0
-        for at, shift in shifts:
-            packed |= levels.levels()[at] << shift
-        found.append(packed)
-        if levels.given_word or levels.family_word:
-            given.append(words.setdefault(levels.given_word, len(words)))
-            family.append(words.setdefault(levels.family_word, len(words)))
-        elif column.name == "names":
-            given.append(0)
-            family.append(0)
-    return Compared(np.array(found, np.uint64), np.array(given, np.int32), np.array(family, np.int32), list(words))
+    rows = []
+    for one, other in pairs:
+        (a, born), (b, other_born) = names[one], names[other]
+        if a == NAMELESS or b == NAMELESS:
+            rows.append((0, 0, 0))
+            continue
+        given, family, given_word, family_word = compare_names(a, b)
+        levels = given << shifts[0] | family << shifts[1] | compare_generations(born, other_born) << shifts[2]
+        agreed = words.setdefault(given_word, len(words)), words.setdefault(family_word, len(words))
+        rows.append((levels, *agreed))
+    found = np.array(rows, np.int64).reshape(-1, 3)
+    levels, agreed_words = found[:, 0].astype(np.uint64), found[:, 1:].astype(np.int32)
+    return Compared(levels, agreed_words[:, 0], agreed_words[:, 1], list(words))
 
 
 def _slices(packed: bytes, ends: Ints) -> Iterator[bytes]:
