@@ -140,7 +140,8 @@ class Tx:
         self._counted = None
 
 
-_LEASE = "SELECT lease_token FROM connection_state WHERE name = :name"
+_LEASE = "SELECT lease_token, NULL FROM connection_state WHERE name = :name"
+_AND_COUNTERS = " UNION ALL SELECT value, name FROM counter"
 _COUNT = (
     "INSERT INTO counter (name, value) VALUES (?, ?)"
     " ON CONFLICT (name) DO UPDATE SET value = counter.value + excluded.value"
@@ -165,7 +166,13 @@ class Pipelined(Tx):
         """Nothing is answered to who has lost the lease."""
         if self._guard is not None:
             (fence, cursor), self._guard = self._guard, None
-            _check(fence, cursor.fetchall())
+            rows = cursor.fetchall()
+            _check(fence, [row for row in rows if row[1] is None])
+            self._counted = {name: value for value, name in rows if name is not None}
+
+    def counter(self, name: str) -> int:
+        self._pass()
+        return super().counter(name)
 
     def later(self, text: str, **params: Any) -> Callable[[], list[Row]]:
         cursor = self._sent(text, params)
@@ -198,7 +205,7 @@ class Pipelined(Tx):
             yield from rows
 
     def guard(self, fence: Fence) -> None:
-        self._guard = fence, self._sent(_LEASE, {"name": fence.connection})
+        self._guard = fence, self._sent(_LEASE + _AND_COUNTERS, {"name": fence.connection})
 
     def finish(self) -> None:
         super().finish()

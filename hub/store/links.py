@@ -29,7 +29,6 @@ _RECORD = [
     "features",
 ]
 _LINK = "id, connection, external_id, golden_id, state, fingerprint, version, changed, fields, side"
-_MEMBERS = f"SELECT {_LINK} FROM record WHERE golden_id IN :*ids ORDER BY id"
 _INSERT_RECORD = insert_row_sql(schema.record, _RECORD)
 _UPDATE_RECORD = (
     "UPDATE record SET golden_id = ?, state = ?, fingerprint = ?, version = ?, changed = ?, fields = ?, side = ?,"
@@ -40,7 +39,11 @@ _UPDATE_SIDE = (
     " fields = :fields, side = :side WHERE id = :id"
 )
 _SELECT_GOLDEN = "SELECT id, state, version, fields, created_at FROM golden WHERE id IN :*ids"
-_PINS = "SELECT golden_id, field, value FROM pin WHERE golden_id IN :*ids"
+_WHOLE = (
+    "SELECT g.id, g.state, g.version, g.fields, g.created_at, EXISTS (SELECT 1 FROM pin p WHERE p.golden_id = g.id),"
+    f" {', '.join('r.' + name for name in _LINK.split(', '))}"
+    " FROM golden g LEFT JOIN record r ON r.golden_id = g.id WHERE g.id IN :*ids ORDER BY r.id"
+)
 _GOLDEN = ["id", "state", "merged_into", "version", "fields", "created_at", "updated_at"]
 _INSERT_GOLDEN = insert_row_sql(schema.golden, _GOLDEN)
 _UPDATE_GOLDEN = (
@@ -79,6 +82,18 @@ def golden_ids(tx: Tx, connection: str, ids: Sequence[str]) -> dict[str, str]:
     return {r[0]: r[1] for r in rows}
 
 
+def homes(tx: Tx, connection: str, ids: Sequence[str]) -> tuple[dict[str, str], list[str]]:
+    """External id → golden id; and those of them that were set aside and wait."""
+    rows = tx.all(
+        "SELECT external_id, golden_id FROM record WHERE connection = :c AND external_id IN :*ids"
+        " UNION ALL SELECT DISTINCT external_id, NULL FROM parked WHERE connection = :c AND external_id IN :*ids"
+        " AND state IN ('open', 'retry')",
+        c=connection,
+        ids=list(ids),
+    )
+    return {i: home for i, home in rows if home is not None}, [i for i, home in rows if home is None]
+
+
 def links_of(tx: Tx, connection: str, ids: Sequence[str]) -> dict[str, Link]:
     rows = tx.all(
         f"SELECT {_LINK} FROM record WHERE connection = :c AND external_id IN :*ids",
@@ -96,12 +111,10 @@ def links_by_id(tx: Tx, ids: Iterable[int]) -> dict[int, Link]:
 def members(tx: Tx, golden_ids: Iterable[str]) -> dict[str, list[Link]]:
     """Every source record of these golden records, whatever its state, in order of id."""
     wanted = list(golden_ids)
-    return _by_golden(wanted, tx.all(_MEMBERS, ids=wanted) if wanted else ())
-
-
-def _by_golden(golden_ids: Iterable[str], rows: Iterable[Sequence[Any]]) -> dict[str, list[Link]]:
-    found: dict[str, list[Link]] = {g: [] for g in golden_ids}
-    for row in rows:
+    found: dict[str, list[Link]] = {g: [] for g in wanted}
+    if not wanted:
+        return found
+    for row in tx.all(f"SELECT {_LINK} FROM record WHERE golden_id IN :*ids ORDER BY id", ids=wanted):
         found[row[3]].append(_link(row))
     return found
 
@@ -249,9 +262,18 @@ def whole(
     tx: Tx, golden_ids: Sequence[str]
 ) -> tuple[dict[str, GoldenRow], dict[str, list[Link]], dict[str, dict[str, Any]]]:
     """These golden records, every source record of each, and their pins by field."""
-    ids = list(golden_ids)
-    rows, members, pinned = tx.later(_SELECT_GOLDEN, ids=ids), tx.later(_MEMBERS, ids=ids), tx.later(_PINS, ids=ids)
-    return {r[0]: _golden(r) for r in rows()}, _by_golden(ids, members()), _pins(pinned())
+    goldens: dict[str, GoldenRow] = {}
+    members: dict[str, list[Link]] = {}
+    pinned = []
+    for row in tx.all(_WHOLE, ids=list(golden_ids)):
+        golden_id = row[0]
+        if golden_id not in goldens:
+            goldens[golden_id], members[golden_id] = _golden(row), []
+            if row[5]:
+                pinned.append(golden_id)
+        if row[6] is not None:
+            members[golden_id].append(_link(row[6:]))
+    return goldens, members, pins(tx, pinned) if pinned else {}
 
 
 def _golden(row: Sequence[Any]) -> GoldenRow:
@@ -287,12 +309,10 @@ def update_goldens(tx: Tx, rows: Sequence[GoldenRow], at: float) -> None:
 
 
 def pins(tx: Tx, golden_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
-    return _pins(tx.all(_PINS, ids=list(golden_ids)))
-
-
-def _pins(rows: Iterable[Sequence[Any]]) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
-    for golden_id, field, value in rows:
+    for golden_id, field, value in tx.all(
+        "SELECT golden_id, field, value FROM pin WHERE golden_id IN :*ids", ids=list(golden_ids)
+    ):
         found.setdefault(golden_id, {})[field] = loads(value) if value is not None else None
     return found
 
@@ -329,7 +349,7 @@ _LOOK = (
     " FROM record r JOIN golden g ON g.id = r.golden_id WHERE"
 )
 _LOOKS_OF = f"{_LOOK} r.golden_id IN :*ids ORDER BY r.id"
-_VERDICTS_OF = _VERDICTS.replace(":*ids", "(SELECT id FROM record WHERE golden_id IN :*ids)")
+_JUDGED = _LOOKS_OF.replace(" FROM record", ", EXISTS (SELECT 1 FROM verdict v WHERE v.record_a = r.id) FROM record", 1)
 
 
 def looks(tx: Tx, ids: Iterable[int]) -> list[Look]:
@@ -344,9 +364,9 @@ def looks_of(tx: Tx, golden_ids: Iterable[str]) -> list[Look]:
 
 def judged(tx: Tx, golden_ids: Iterable[str]) -> tuple[list[Look], dict[tuple[int, int], str]]:
     """All records of these golden records, and what people said of them."""
-    homes = list(golden_ids)
-    looks, said = tx.later(_LOOKS_OF, ids=homes, no=False), tx.later(_VERDICTS_OF, ids=homes)
-    return [Look(*row) for row in looks()], {(a, b): answer for a, b, answer in said()}
+    rows = tx.all(_JUDGED, ids=list(golden_ids), no=False)
+    said = [row[0] for row in rows if row[-1]]
+    return [Look(*row[:-1]) for row in rows], verdicts(tx, said) if said else {}
 
 
 def save_features(tx: Tx, rows: Sequence[tuple[str | None, int]]) -> None:

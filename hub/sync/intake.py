@@ -268,7 +268,7 @@ class Taken:
 
 
 def _absorb(hub: Hub, tx: Tx, run: Run, reading: Reading, clusters: Clusters, counts: dict[str, int]) -> None:
-    homes = db.golden_ids(tx, run.name, list(reading.fresh))
+    homes, parked = db.homes(tx, run.name, list(reading.fresh))
     adopted = _adoptions(tx, reading, homes)
     clusters.load([*homes.values(), *adopted.values()])
     pending = work.intents(tx, run.name, {*homes.values(), *adopted.values()}) if run.route.writes else {}
@@ -292,8 +292,8 @@ def _absorb(hub: Hub, tx: Tx, run: Run, reading: Reading, clusters: Clusters, co
         lacking = {x.golden_id for x in taken.changed if lacks(run.route, clusters[x.golden_id].golden.fields, x)}
         work.enqueue(tx, sorted((run.name, g) for g in lacking), hub.clock(), run.id)
     log_fights(hub, tx, run, clusters, taken.fights)
-    # parked before, through now
-    work.unpark(tx, run.name, list(reading.fresh), ["read", "map", "value"])
+    if parked:  # before, and through now
+        work.unpark(tx, run.name, parked, ["read", "map", "value"])
     for outcome, n in (
         ("updates", taken.updates),
         ("creates", len(newcomers)),
