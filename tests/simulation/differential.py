@@ -18,6 +18,7 @@ from hub.store.db import Store
 from hub.store.schema import metadata
 from tests.connectors.servers import PASSWORD, USER, ServerMissing, postgres
 from tests.simulation.history import History
+from tests.simulation.shapes import shape_of
 from tests.simulation.world import Crash, Violation
 
 NUMBERED = ("ask", "change", "conflict", "hold", "inbox", "intent", "parked")  # id: handed out by the database
@@ -44,7 +45,7 @@ def _canonical(row: dict[str, Any], gates: dict[int, Any]) -> str:
 
 def outcome(seed: int, store: Store | None = None) -> tuple[str | None, dict[str, Rows], dict[str, Any]]:
     """(violation, rows of the store, what stands in the systems) at the end of a history."""
-    history = History(seed, store=store)
+    history = History(seed, store=store, shape=shape_of(seed))
     try:
         history.run()
         said = None

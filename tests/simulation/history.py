@@ -11,7 +11,7 @@ from typing import Any
 
 from hub.dedupe import consent
 from hub.mapping.apply import ContactMapping
-from hub.model import Write
+from hub.model import Op, Write
 from hub.store import work
 from hub.store.db import Store, loads
 from hub.sync.engine import Hub, Route
@@ -22,6 +22,7 @@ from hub.sync.people import pin
 from hub.sync.push import intent_hash
 from hub.sync.run import Orders, Result, approve_open, sync
 from tests.simulation.people import People, Person
+from tests.simulation.shapes import ORDINARY, Shape
 from tests.simulation.systems import KINDS, NAMES, SHARED, SimConnector, System, mapping_of
 from tests.simulation.world import Crash, Violation, World
 
@@ -62,13 +63,23 @@ def memory_store(boundary: Any) -> Store:
 class History:
     """A world with two to four systems around one hub."""
 
-    def __init__(self, seed: int, *, trace: bool = False, off: Iterable[str] = (), store: Store | None = None) -> None:
+    def __init__(
+        self,
+        seed: int,
+        *,
+        trace: bool = False,
+        off: Iterable[str] = (),
+        store: Store | None = None,
+        shape: Shape = ORDINARY,
+    ) -> None:
         self.world = World(seed, trace)
+        self.shape = shape
+        self.world.rates = replace(self.world.rates, **shape.rates)
         rng = self.world.rng
-        self.names = sorted(rng.sample(sorted(KINDS), rng.choice([2, 2, 2, 3])))
-        self.propagates = {n for n in self.names if rng.random() < 0.5}
+        self.names = shape.systems(rng)
+        self.propagates = {n for n in self.names if rng.random() < shape.spread}
         self.systems = {n: System(self.world, KINDS[n], rng.choice([0, 0, -3600, 3600])) for n in self.names}
-        self.people = People(self.world, self.systems, self.propagates)
+        self.people = People(self.world, self.systems, self.propagates, shape)
         self.store = store or memory_store(self.world.boundary)
         self.store._boundary = self.world.boundary
         self.off = frozenset(off)
@@ -111,7 +122,7 @@ class History:
         world = self.world
         world.depth += 1
         world.say(f"sync {name}")
-        connector = SimConnector(self.systems[name], world, self._check_intent)
+        connector = SimConnector(self.systems[name], world, self._check_write)
         try:
             result = sync(hub or self.hub, connector, name, Orders(manual=True, lease_seconds=30.0))
             world.say(f"{name}: {result.status} {result.counts} {result.message or ''}")
@@ -140,29 +151,63 @@ class History:
         world = self.world
         for _ in range(3):
             self.people.act()
+        self._prepare()
         for _ in range(MOST_STEPS):
             self._step()
             if world.crashes >= ENOUGH_CRASHES and world.faults >= ENOUGH_FAULTS:
                 break
         self.settle()
 
+    def _prepare(self) -> None:
+        """The people a narrow history begins with, known to every system that has begun."""
+        for _ in range(self.shape.known):
+            self.people.welcome()
+        for _ in range(2 if self.shape.known else 0):
+            for name in self.names:
+                self._run(name)
+            self._operator()
+
     def _step(self) -> None:
         rng = self.world.rng
-        self.world.now += rng.uniform(0.0, 20.0)
+        self.world.now += rng.uniform(0.0, self.shape.pause)
         roll = rng.random()
-        if roll < 0.30:
-            self.people.act()
-        elif roll < 0.33:
-            self._delete_someone()
-        elif roll < 0.34:
-            self._edit_and_delete()
-        elif roll < 0.36:
-            self._pin()
-        elif roll < 0.46:
-            self._operator()
-        else:
-            self._guarded(lambda: self.cycle(rng.choice(self.names)))
-            self.check_safety()
+        for limit, name in self.shape.steps:
+            if roll < limit:
+                getattr(self, name)()
+                return
+        self._run(rng.choice(self.names))
+
+    def _act(self) -> None:
+        self.people.act()
+
+    def _run(self, name: str) -> None:
+        self._guarded(lambda: self.cycle(name))
+        self.check_safety()
+
+    def _chase(self) -> None:
+        """Somebody, often a newcomer, is edited again and again, and the hub hears of every edit at once."""
+        rng = self.world.rng
+        if rng.random() < 0.4:
+            self.people.welcome()
+        candidates = [p for p in self.people.everybody if not p.erased]
+        if not candidates:
+            return
+        person = candidates[-1] if rng.random() < 0.5 else rng.choice(candidates)
+        for _ in range(rng.randrange(1, 4)):
+            edited = self._edited(person)
+            self._run(edited or rng.choice(self.names))
+            self._run(rng.choice([n for n in self.names if n != edited]))
+
+    def _glance(self) -> None:
+        """A system that can only be listed is listed, and another hears of it at once."""
+        listed = [n for n in self.names if not KINDS[n].can.read]
+        self._run(self.world.rng.choice(listed))
+        self._run(self.world.rng.choice([n for n in self.names if n not in listed]))
+
+    def _edited(self, person: Person) -> str | None:
+        """The system in which somebody has edited this person, if anybody could."""
+        tries = (self.people.edit_of(person.mail) for _ in range(self.shape.insists))
+        return next((name for name in tries if name), None)
 
     def _guarded(self, action: Any) -> Any:
         try:
@@ -244,7 +289,7 @@ class History:
         if not candidates:
             return
         person = rng.choice(candidates)
-        edited = self.people.edit_of(person.mail)
+        edited = self._edited(person)
         others = [n for n in self.names if n != edited]
         if edited is None or not others:
             return
@@ -252,9 +297,13 @@ class History:
         if not self.systems[edited].kind.can.delete and (heard is None or heard.status != "done"):
             return  # what only reads keeps its record anyway; nobody else's comes back for a later edit there
         system = self.systems[rng.choice(others)]
-        if self._seen(person, system):  # an edit that nobody has seen goes with the record
-            self.people.delete(person, system)
-            person.erased = False
+        if not self._seen(person, system):
+            return  # an edit that nobody has seen goes with the record
+        golden = self._golden_of(person)
+        waits = golden is not None and bool(self._lacking(person, system, golden[1]))
+        self.people.delete(person, system)
+        # a system that is never told of edits cannot be behind one: its deletions are final
+        person.erased, person.outlives = False, waits and system.kind.can.update
 
     def _agreed(self, person: Person) -> bool:
         golden = self._golden_of(person)
@@ -291,6 +340,21 @@ class History:
         return bytes(row[0]) == fingerprint(system.record(row_id), _mapping(system.name).digest)
 
     # what must hold ----------------------------------------------------------------------------------
+
+    def _check_write(self, name: str, write: Write) -> None:
+        """Before a write goes out."""
+        if write.op is Op.DELETE:
+            self._check_deletion(self.systems[name], write)
+        self._check_intent(name, write)
+
+    def _check_deletion(self, system: System, write: Write) -> None:
+        """L5: the hub deletes only whom a person has deleted where that means everywhere, with no edit on its way."""
+        row = system.rows.get(write.id or "")
+        if row is None:
+            return
+        person = self.people.named(row.fields["mail"])
+        if person is not None and (person.outlives or not person.deleted_in & self.propagates):
+            raise Violation(f"L5: person {person.number} is deleted in {system.name}, and nobody wanted that")
 
     def _check_intent(self, name: str, write: Write) -> None:
         """I3: no remote write without a committed intent naming the record, the payload and the key."""
@@ -387,6 +451,8 @@ class History:
             return
         golden = self._golden_of(person)
         if golden is None:
+            if person.outlives:
+                raise Violation(f"lost: {who} was edited before the deletion and is gone")
             if any(self._rows(person, s) for s in self.systems.values()):
                 raise Violation(f"I1: {who} is in a system and not in the hub")
             return

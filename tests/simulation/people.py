@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from tests.simulation.shapes import Shape
 from tests.simulation.systems import NAMES, SHARED, System
 from tests.simulation.world import World
 
@@ -13,7 +14,6 @@ GIVEN = "Ada Bela Caio Dora Enzo Flora Gil Helga Ivo Jana Kasper Livia Maximilia
 FAMILY = (
     "Abreu Brandao Castanheira Dombrowski Esteves Fagundes Goncalves Hohenstein Iglesias Jankowska Kowalczyk".split()
 )
-MOST_PEOPLE = 8
 
 
 @dataclass
@@ -26,6 +26,7 @@ class Person:
     opted_out: float | None = None
     deleted_in: set[str] = field(default_factory=set)
     erased: bool = False  # deleted where deletion means everywhere
+    outlives: bool = False  # deleted with an edit on its way there: the edit outlives the deletion
 
     @property
     def mail(self) -> str:
@@ -35,7 +36,8 @@ class Person:
 class People:
     """Everybody who touches the systems, and the oracle."""
 
-    def __init__(self, world: World, systems: dict[str, System], propagates: set[str]) -> None:
+    def __init__(self, world: World, systems: dict[str, System], propagates: set[str], shape: Shape) -> None:
+        self.shape = shape
         self.world, self.systems, self.propagates = world, systems, propagates
         self.everybody: list[Person] = []
         names = sorted(systems)
@@ -47,7 +49,7 @@ class People:
 
     def act(self) -> None:
         roll = self.world.rng.random()
-        if not self.everybody or (roll < 0.25 and len(self.everybody) < MOST_PEOPLE):
+        if not self.everybody or (roll < 0.25 and len(self.everybody) < self.shape.most):
             self._type_in()
         elif roll < 0.80:
             self._edit()
@@ -55,6 +57,14 @@ class People:
             self._edit_shared()
         else:
             self._opt_out()
+
+    def welcome(self) -> None:
+        """Somebody new, if there is room."""
+        if len(self.everybody) < self.shape.most:
+            self._type_in()
+
+    def named(self, mail: str) -> Person | None:
+        return next((p for p in self.everybody if p.mail == mail), None)
 
     def row_of(self, person: Person, system: System) -> str | None:
         """The person's record there, the oldest if there are several."""
@@ -73,7 +83,7 @@ class People:
             "family_name": FAMILY[number % len(FAMILY)],
         }
         person = Person(number, {}, {})
-        for name in rng.sample(sorted(self.systems), rng.choice([1, 1, 1, 2])):
+        for name in rng.sample(sorted(self.systems), rng.choice(self.shape.typed)):
             system = self.systems[name]
             fields: dict[str, Any] = {"mail": person.mail, "tel": f"91{number:07d}"}
             for canonical, column in NAMES.items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,13 +21,20 @@ DEADLINE = 9.0  # seconds; with the tick before it, shorter than the lease of 30
 
 @dataclass(frozen=True)
 class Kind:
-    """How one system behaves. `cut`: field → longest value it keeps."""
+    """How one system behaves.
+
+    cut     field → longest value it keeps
+    mute    its feed of changes leaves out what the hub itself has done: only a whole listing shows that
+    stays   a create with a key that is there already is answered with the record as it is, and changes nothing
+    """
 
     name: str
     can: Can
     paging: str  # offset | key
     cut: Mapping[str, int] = field(default_factory=dict)
     upper: tuple[str, ...] = ()
+    mute: bool = False
+    stays: bool = False
 
 
 NAMES = {
@@ -39,6 +46,8 @@ NAMES = {
     "note": "note",
 }
 SHARED = "nickname"  # the field that everybody edits
+
+_MUTE = Can(changes=True, read=True, create=True, update=True, delete=True, promise=Promise.KEYED, batch=2)
 
 KINDS = {
     "R": Kind(
@@ -84,6 +93,8 @@ KINDS = {
         "key",
         cut={"first": 7},
     ),
+    "M": Kind("M", _MUTE, "key", upper=("dept",), mute=True),
+    "X": Kind("X", replace(_MUTE, batch=1), "offset", cut={"note": 6}, mute=True, stays=True),
 }
 
 
@@ -119,6 +130,7 @@ class Row:
     made_by: str  # "hub" or "person"
     born: float
     revision: int = 1
+    heard: float | None = None  # stamp of the last change that was not the hub's
 
 
 class System:
@@ -128,6 +140,7 @@ class System:
         self.world, self.kind, self.skew = world, kind, skew
         self.rows: dict[str, Row] = {}
         self.removed: list[tuple[float, str]] = []
+        self.left_out: set[str] = set()  # rows that a listing has left out
         self.next_id = 1
         self.creates: list[tuple[str | None, str]] = []
         self.deletions = 0
@@ -157,7 +170,7 @@ class System:
         return self._insert(fields, None, "person")
 
     def person_edits(self, row_id: str, fields: Mapping[str, Any]) -> None:
-        self._update(row_id, fields)
+        self._update(row_id, fields, "person")
 
     def person_deletes(self, row_id: str) -> None:
         self._delete(row_id)
@@ -168,14 +181,23 @@ class System:
         row_id = f"{self.name}{self.next_id}"
         self.next_id += 1
         blank = dict.fromkeys([*NAMES.values(), "mail", "tel", "news", "news_at"])
-        self.rows[row_id] = Row({**blank, **self.keep(fields)}, self._stamp(), key, made_by, self.world.now)
+        row = Row({**blank, **self.keep(fields)}, self._stamp(), key, made_by, self.world.now)
+        row.heard = row.stamp if made_by == "person" else None
+        self.rows[row_id] = row
         return row_id
 
-    def _update(self, row_id: str, fields: Mapping[str, Any]) -> None:
+    def _update(self, row_id: str, fields: Mapping[str, Any], by: str = "hub") -> None:
         row = self.rows[row_id]
         row.fields.update(self.keep(fields))
         row.stamp = self._stamp()
+        row.heard = row.stamp if by == "person" else row.heard
         row.revision += 1
+
+    def changed(self, mark: float) -> list[tuple[float, str]]:
+        """(stamp, row id) of what its feed tells has changed since then, oldest first."""
+        if self.kind.mute:
+            return sorted((row.heard, i) for i, row in self.rows.items() if row.heard and row.heard >= mark)
+        return sorted((row.stamp, i) for i, row in self.rows.items() if row.stamp >= mark)
 
     def _delete(self, row_id: str) -> None:
         del self.rows[row_id]
@@ -202,9 +224,9 @@ class SimConnector(Connector):
     Settings = Settings
     default_mapping = ""
 
-    def __init__(self, system: System, world: World, check_intent: Any) -> None:
+    def __init__(self, system: System, world: World, check_write: Any) -> None:
         super().__init__(None, Context(system.name))
-        self.system, self.world, self.check_intent = system, world, check_intent
+        self.system, self.world, self.check_write = system, world, check_write
 
     @property
     def can(self) -> Can:
@@ -248,9 +270,10 @@ class SimConnector(Connector):
             yield Page((), self._after_listing(place))
             return
         position: Any = place.get("list")
+        missing = self._left_out()
         while True:
             self._reading()
-            ids = sorted(self.system.rows, key=lambda i: int(i[1:]))
+            ids = [i for i in sorted(self.system.rows, key=lambda i: int(i[1:])) if i != missing]
             if self.system.kind.paging == "offset":
                 start = int(position or 0)
                 part, more = ids[start : start + PAGE], start + PAGE < len(ids)
@@ -266,6 +289,16 @@ class SimConnector(Connector):
                 return
             yield Page(records, json.dumps({**place, "list": position}))
 
+    def _left_out(self) -> str | None:
+        """A row that this listing does not show though it is there. Once at most: twice in a row would be a proof."""
+        system = self.system
+        left = [i for i in sorted(system.rows) if i not in system.left_out]
+        if not left or not self.world.chance("left_out"):
+            return None
+        row_id = self.world.rng.choice(left)
+        system.left_out.add(row_id)
+        return row_id
+
     def _after_listing(self, place: dict[str, Any]) -> str | None:
         return json.dumps({"mark": place["mark"]}) if self.can.changes else None
 
@@ -274,7 +307,7 @@ class SimConnector(Connector):
         self._reading()
         mark = place["mark"]
         system = self.system
-        changed = sorted((row.stamp, i) for i, row in system.rows.items() if row.stamp >= mark - 5)
+        changed = system.changed(mark - 5)
         gone = [(at, i) for at, i in system.removed if at >= mark - 5] if self.can.tombstones else []
         items: list[Record | Tombstone] = [system.record(i) for _, i in changed]
         items += [Tombstone(i) for _, i in gone if i not in system.rows]
@@ -307,10 +340,10 @@ class SimConnector(Connector):
     def write(self, writes: Sequence[Write]) -> list[Outcome]:
         assert 0 < len(writes) <= self.can.batch
         for write in writes:
-            self.check_intent(self.system.name, write)
+            self.check_write(self.system.name, write)
         row = self.system.rows.get(writes[0].id or "")
         self._before(focus=row.fields["mail"] if row else writes[0].fields.get("mail"))
-        if self.world.chance("timeout"):
+        if self.world.chance("timeout") or self.world.chance("unsent"):
             raise TransientError("timed out", maybe_done=True)
         outcomes = [self._one(write) for write in writes]
         if self.world.chance("lost_reply"):
@@ -345,8 +378,9 @@ class SimConnector(Connector):
         if self.can.promise is Promise.KEYED:
             for row_id, row in system.rows.items():
                 if row.key == write.key:
-                    system._update(row_id, write.fields)
-                    return Done(system.record(row_id))
+                    if not system.kind.stays:
+                        system._update(row_id, write.fields)
+                    return Done(system.record(row_id), existed=system.kind.stays)
         keeps_key = self.can.promise is not Promise.WRITE_ONLY
         row_id = system._insert(write.fields, write.key if keeps_key else None, "hub")
         system.creates.append((write.key, row_id))
