@@ -14,14 +14,31 @@ from numpy.typing import NDArray
 from hub.dedupe.bulk.columns import Codes
 from hub.dedupe.bulk.levels import Floats
 from hub.dedupe.parts import EXACT, MOST_COMPARED
-from hub.dedupe.weigh import CONTACT, FIELDS, OTHER_FAMILY, OTHER_GIVEN, OTHER_PERSON, Model
+from hub.dedupe.weigh import (
+    CONTACT,
+    FIELDS,
+    MIXED,
+    MIXED_ELSEWHERE,
+    OTHER_FAMILY,
+    OTHER_GIVEN,
+    OTHER_PERSON,
+    REACHED,
+    SPREAD,
+    SPREAD_ELSEWHERE,
+    WITHOUT,
+    Model,
+)
 
 Flags: TypeAlias = NDArray[np.bool_]
+Counts: TypeAlias = NDArray[np.int16]
 _GIVEN, _FAMILY, _COMPANY = FIELDS.index("given"), FIELDS.index("family"), FIELDS.index("company")
 _EMAIL, _PHONE, _ADDRESS = FIELDS.index("email"), FIELDS.index("phone"), FIELDS.index("address")
 _PERSON: Final = [FIELDS.index(name) for name in ("birth", "tax", "generation")]
+_GENERATION: Final = FIELDS.index("generation")
 _CONTACT: Final = list(CONTACT)
 _MEAN: Final = [at for at in range(len(FIELDS)) if at not in CONTACT]
+_REACHED: Final = list(REACHED)
+_WITHOUT: Final = _MEAN.index(_GENERATION)
 _NO_WEIGHT: Final = -np.inf
 
 
@@ -74,11 +91,13 @@ class _Parts:
         self.weights = weigh(self.best, self.total, self.count, model.prior)
         self.weights[self.barred] = _NO_WEIGHT
 
-    def _evidence(self, at: NDArray[np.int64]) -> tuple[Floats, Floats, NDArray[np.int16]]:
-        """What pairs of records say: contact values, the rest, and whether they say anything of it."""
+    def _evidence(self, at: NDArray[np.int64]) -> tuple[Floats, Floats, Counts]:
+        """What pairs of records say: contact values, the rest, and what is counted: whether they say
+        anything of the rest, of `REACHED`, and whether they differ there."""
         found = self.bits.T[:, self.rows[at]]
-        contact, total = found[_CONTACT], found[_MEAN]
-        return np.where(contact != 0, contact, _NO_WEIGHT), total, (total != 0).astype(np.int16)
+        contact, total, reached = found[_CONTACT], found[_MEAN], found[_REACHED]
+        count = np.concatenate([total != 0, reached != 0, reached < 0], dtype=np.int16)
+        return np.where(contact != 0, contact, _NO_WEIGHT), total, count
 
     def join_strongest(self, active: NDArray[np.int64]) -> NDArray[np.int64]:
         """One join in each of these components; returns those where there was one."""
@@ -164,15 +183,28 @@ def _place_within(part: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.asarray(np.tril(same, -1).sum(axis=2))
 
 
-def weigh(best: Floats, total: Floats, count: NDArray[np.int16], prior: float) -> Floats:
+def weigh(best: Floats, total: Floats, count: Counts, prior: float) -> Floats:
     """Bits that speak for two parts being one: contact values by the best pair, the rest by the mean."""
     found = np.zeros((len(FIELDS), *best.shape[1:]))
     found[_CONTACT] = np.where(best > _NO_WEIGHT, best, 0.0)
-    found[_MEAN] = total / np.maximum(count, 1)
+    of_mean, said, differ = np.split(count, (len(_MEAN), len(_MEAN) + len(_REACHED)))
+    found[_MEAN] = total / np.maximum(of_mean, 1)
     weights = np.zeros(best.shape[1:])
     for row in found:
         weights += row
-    return np.round(weights + households(found) + prior, EXACT)
+    return np.round(weights + (households(found) + strains(found, differ, said, of_mean[_WITHOUT])) + prior, EXACT)
+
+
+def strains(found: Floats, differ: Counts, said: Counts, without: Counts) -> Floats:
+    """`hub.dedupe.weigh.strain` of many rows at once."""
+    taken = np.zeros(found.shape[1:])
+    for at, number in enumerate(_REACHED):
+        is_elsewhere = found[_REACHED[1 - at]] < 0
+        spread = np.where(is_elsewhere, SPREAD_ELSEWHERE, SPREAD[at]) * np.log2(np.maximum(differ[at], 1))
+        mixed = np.where(is_elsewhere, MIXED_ELSEWHERE, MIXED) * differ[at] / np.maximum(said[at], 1)
+        taken -= np.where(differ[at] > 0, np.where(found[number] < 0, spread, mixed), 0.0)
+    taken -= np.where(found[_GENERATION] < 0, WITHOUT * np.log2(np.maximum(without, 1)), 0.0)
+    return np.where(found[_GIVEN] > 0, taken, 0.0)
 
 
 def households(found: Floats) -> Floats:
