@@ -19,12 +19,13 @@ from typing import Final, TypeAlias
 
 from hub.dedupe.compare import compare
 from hub.dedupe.features import ORGANISATION, Features
-from hub.dedupe.weigh import CONTACT, FIELDS, Bits, Model, bits, household
+from hub.dedupe.weigh import CONTACT, FIELDS, REACHED, Bits, Model, bits, household, strain
 
 Ref: TypeAlias = tuple[str, str]
-HOPELESS: Final = 4.0  # bits below the band in which a person is asked
+HOPELESS: Final = 5.0  # bits below the band in which a person is asked
 EXACT: Final = 6  # decimals of the weight of two parts: in whatever order a mean was summed up, it is the same
-MOST_COMPARED: Final = 8  # records of a cluster that are compared with those of another
+MOST_COMPARED: Final = 16  # records of a cluster that are compared with those of another
+_GENERATION: Final = FIELDS.index("generation")
 _MEAN: Final = tuple(at for at in range(len(FIELDS)) if at not in CONTACT)
 
 
@@ -223,9 +224,13 @@ class Table:
         best = [-inf] * len(FIELDS)
         total = [0.0] * len(FIELDS)
         count = [0] * len(FIELDS)
+        differ, said = [0] * len(REACHED), [0] * len(REACHED)
         for at in one.members[:MOST_COMPARED]:
             for to in other.members[:MOST_COMPARED]:
                 found = self._bits(at, to)
+                for place, number in enumerate(REACHED):
+                    said[place] += found[number] != 0
+                    differ[place] += found[number] < 0
                 for number in CONTACT:
                     if found[number] and found[number] > best[number]:
                         best[number] = found[number]
@@ -236,7 +241,8 @@ class Table:
         for number in _MEAN:
             best[number] = total[number] / count[number] if count[number] else 0.0
         known = [value if value > -inf else 0.0 for value in best]
-        return round(sum(known) + household(known) + self.model.prior, EXACT)
+        taken = household(known) + strain(known, differ, said, count[_GENERATION])
+        return round(sum(known) + taken + self.model.prior, EXACT)
 
     def _bits(self, at: int, to: int) -> Bits:
         pair = (at, to) if at < to else (to, at)

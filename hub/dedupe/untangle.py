@@ -11,10 +11,10 @@ from itertools import combinations
 from typing import Final
 
 from hub.dedupe.parts import MOST_COMPARED, Part, Ref, Table
-from hub.dedupe.weigh import is_other
+from hub.dedupe.weigh import is_elsewhere, is_other
 
 TENSE: Final = 3.0  # bits beyond a join at which two records that ended up in two golden records are looked at again
-MOST_ANEW: Final = 24  # records that are decided anew together
+MOST_ANEW: Final = 32  # records that are decided anew together
 
 
 def untangle(table: Table, pairs: Iterable[tuple[Ref, Ref]], *, everywhere: bool = False) -> None:
@@ -70,7 +70,7 @@ def _tense(table: Table, pairs: Iterable[tuple[Ref, Ref]]) -> set[int]:
     """Parts with contradictions inside, or with a record that is much like one of another part."""
     found = set()
     for (at, to), values in table.bits.items():
-        if table.part_of[at] == table.part_of[to] and is_other(values):
+        if table.part_of[at] == table.part_of[to] and (is_other(values) or is_elsewhere(values)):
             found.add(table.part_of[at])
     for ref_a, ref_b in pairs:
         one, other = table.place.get(ref_a), table.place.get(ref_b)

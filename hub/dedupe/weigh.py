@@ -45,7 +45,7 @@ ORGANISATIONS: Final[Table] = {
     "tax": (0, 14.0, 8.0, -22.0),
     "company": (0, 8.0, 7.0, 4.0, 3.0, -5.0),
     "generation": (0,) * 4,
-    "kind": (0, 0, -30.0),
+    "kind": (0, -1.0, -30.0),
 }
 
 
@@ -62,9 +62,9 @@ class Model:
 
     persons: Table = field(default_factory=lambda: PERSONS)
     organisations: Table = field(default_factory=lambda: ORGANISATIONS)
-    prior: float = -12.5
+    prior: float = -11.5
     join: float = 0.0
-    ask: float = -2.0
+    ask: float = -1.0
     frequency: Mapping[str, float] = field(default_factory=dict)
     records: int = 0
     apart: frozenset[str] = frozenset()
@@ -96,6 +96,13 @@ _GIVEN, _FAMILY, _COMPANY = FIELDS.index("given"), FIELDS.index("family"), FIELD
 _PHONE, _ADDRESS = FIELDS.index("phone"), FIELDS.index("address")
 _BIRTH, _TAX, _GENERATION = FIELDS.index("birth"), FIELDS.index("tax"), FIELDS.index("generation")
 OTHER_PERSON: Final = -6.0  # bits of birth date, tax id or generation from which two people bear the name
+REACHED: Final = (FIELDS.index("email"), FIELDS.index("phone"))
+SPREAD: Final = (0.25, 1.25)
+"""Bits for each doubling of the pairs of records that differ in e-mail address, in phone, where none agrees."""
+SPREAD_ELSEWHERE: Final = 1.0  # for either, where none agrees in the other one
+MIXED: Final = 3.0  # bits where one pair of very many agrees
+MIXED_ELSEWHERE: Final = 8.0  # where none agrees in the other one
+WITHOUT: Final = 1.5  # bits for each doubling of the pairs of which one has a generation
 EMAIL: Final = FIELDS.index("email")
 NAMELESS: Final = 1.6
 """Bits more for an equal personal e-mail address where one of the two has no name: a list member without one is
@@ -149,6 +156,37 @@ def household(found: Sequence[float]) -> float:
     if found[_FAMILY] <= OTHER_FAMILY:
         discount -= max(found[_COMPANY], 0.0)
     return discount
+
+
+def strain(found: Sequence[float], differ: Sequence[int], known: Sequence[int], without: int) -> float:
+    """What to take off, in bits, because groups of records of one name differ as groups: father and son.
+
+    One person changes a phone once. Where each record of one group has another than each record of the other there
+    are likelier two people, and so there are where one shared address stands against many that differ.
+
+    differ, known  pairs of records across the groups, by `REACHED`: how many differ, how many say something
+    without        pairs of which one record has a generation and the other none, or where both have one
+    """
+    if found[_GIVEN] <= 0:
+        return 0.0
+    taken = 0.0
+    for at, number in enumerate(REACHED):
+        if not differ[at]:
+            continue
+        is_elsewhere = found[REACHED[1 - at]] < 0
+        if found[number] < 0:
+            taken -= (SPREAD_ELSEWHERE if is_elsewhere else SPREAD[at]) * log2(differ[at])
+        else:
+            taken -= (MIXED_ELSEWHERE if is_elsewhere else MIXED) * differ[at] / known[at]
+    if without and found[_GENERATION] < 0:
+        taken -= WITHOUT * log2(without)
+    return taken
+
+
+def is_elsewhere(found: Sequence[float]) -> bool:
+    """Whether e-mail address or phone is another's, and neither is the same."""
+    email, phone = (found[number] for number in REACHED)
+    return (email < 0 and phone <= 0) or (phone < 0 and email <= 0)
 
 
 def is_other(found: Sequence[float]) -> bool:

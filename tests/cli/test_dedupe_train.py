@@ -157,8 +157,8 @@ def homes_of_olga(desk):
 
 
 def test_what_is_there_is_decided_anew_when_told(desk):
-    desk.type_in("crm", "Olga", "Brandt", "olga@example.org", tel="912300000")
-    desk.type_in("shop", "Olga", "Brandt", "brandt@elsewhere.test", tel="966000111")
+    desk.type_in("crm", "Olga", "Silva", "olga@example.org", tel="912300000")
+    desk.type_in("shop", "Olga", "Silva", "silva@elsewhere.test", tel="966000111")
     desk.sync("crm", "shop")
     before = homes_of_olga(desk)
     desk("dedupe", "train")
