@@ -38,6 +38,7 @@ __all__ = ["Api", "HttpStatusError", "RateLimit", "Response"]
 MAX_BYTES = 32 * 1024 * 1024  # of one answer, as sent and unpacked
 JSON = "application/json"
 TRANSIENT_STATUSES = frozenset({408, 425, 429})
+_READ = httpx.ByteStream(b"")  # in place of a stream that was read
 
 
 class HttpStatusError(HubError):
@@ -173,7 +174,11 @@ class Api:
         until = self._time.now() + self._deadline
         path = self._same_host(path)
         call = _Call(method, path, params, content, data, sent, idempotent, frozenset(own), until)
-        return self._retrying(until)(self._attempt, call)
+        retrying = self._retrying(until)
+        try:
+            return retrying(self._attempt, call)
+        finally:
+            retrying.iter_state.reset()  # it holds what holds it, and the collector seldom comes by
 
     # --- retry and limits -------------------------------------------------------------------------
 
@@ -213,6 +218,7 @@ class Api:
                 extensions={"deadline_seconds": left},
             ) as response:
                 raw = self._receive(response, call)
+            response.stream = _READ  # it holds the response: 12 KiB a request would wait for the collector
         except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError) as error:
             raise ConfigError(
                 f"{self._name}: the request cannot be formed; nothing was sent. Check `url` and the secret "

@@ -1,5 +1,6 @@
 """Faults 13 to 23 and 38 of the catalogue, one after the other, against a scripted service."""
 
+import gc
 import gzip
 import socket
 import ssl
@@ -695,6 +696,23 @@ def test_a_connection_is_kept_for_the_next_call() -> None:
             assert [api.get("/people").body for _ in range(3)] == [[], [], []]
 
         assert len(peers) == 1
+
+
+def test_a_call_leaves_nothing_that_waits_for_the_garbage_collector() -> None:
+    def talk(peer: socket.socket) -> None:
+        while peer.recv(4096):
+            peer.sendall(HEAD + b"Content-Length: 2\r\n\r\n[]")
+
+    with listening(talk) as port, real_api(port) as api:
+        api.get("/people")
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in range(5):
+                api.get("/people")
+            assert gc.collect() == 0
+        finally:
+            gc.enable()
 
 
 @pytest.mark.parametrize("address", ["socks5://10.0.0.1", "http://x:port"])
