@@ -7,9 +7,10 @@ hundred blocks of the file and not one for every key.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
 
-from hub.store.db import Tx
+from hub.store.db import Row, Tx
 
 KEY_CAP = 50  # records that share a key before it is hot: above that it tells nobody apart
 KEYS = 2**63  # keys are spread evenly below it
@@ -28,13 +29,26 @@ HOLDERS = (
 _OR_HOT = " UNION ALL SELECT key, NULL FROM hot_key WHERE key IN :*keys"
 
 
-def candidates(tx: Tx, keys: Collection[int]) -> tuple[dict[int, list[int]], set[int]]:
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """Who has these keys: asked before the answer is needed."""
+
+    keys: frozenset[int]
+    rows: Callable[[], list[Row]]
+
+
+def ask_ahead(tx: Tx, keys: Iterable[int]) -> Ahead | None:
+    wanted = frozenset(keys)
+    return Ahead(wanted, tx.later(HOLDERS + _OR_HOT, keys=sorted(wanted))) if wanted else None
+
+
+def candidates(tx: Tx, keys: Collection[int], ahead: Ahead | None = None) -> tuple[dict[int, list[int]], set[int]]:
     """(key → ids of records that have it, hot keys)"""
     found: dict[int, list[int]] = {}
     hot: set[int] = set()
-    if not keys:
-        return found, hot
-    for key, record_id in tx.all(HOLDERS + _OR_HOT, keys=list(keys)):
+    rest = [k for k in keys if k not in ahead.keys] if ahead else list(keys)
+    rows = ahead.rows() if ahead else []
+    for key, record_id in [*rows, *tx.all(HOLDERS + _OR_HOT, keys=rest)] if rest else rows:
         if record_id is None:
             hot.add(key)
         else:

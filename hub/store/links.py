@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from hub.model import LinkState
 from hub.store import schema
-from hub.store.db import Tx, dumps, insert_row_sql, loads
+from hub.store.db import Row, Tx, dumps, insert_row_sql, loads
 from hub.sync.link import Link
 
 NO_FEATURES: Mapping[int, str] = MappingProxyType({})
@@ -258,14 +258,17 @@ def goldens(tx: Tx, ids: Iterable[str]) -> dict[str, GoldenRow]:
     return {r[0]: _golden(r) for r in tx.all(_SELECT_GOLDEN, ids=list(ids))}
 
 
-def whole(
-    tx: Tx, golden_ids: Sequence[str]
-) -> tuple[dict[str, GoldenRow], dict[str, list[Link]], dict[str, dict[str, Any]]]:
-    """These golden records, every source record of each, and their pins by field."""
+def asked_whole(tx: Tx, golden_ids: Sequence[str]) -> Callable[[], list[Row]]:
+    """The rows of `whole`, to be had later."""
+    return tx.later(_WHOLE, ids=list(golden_ids))
+
+
+def whole(tx: Tx, rows: Iterable[Row]) -> tuple[dict[str, GoldenRow], dict[str, list[Link]], dict[str, dict[str, Any]]]:
+    """Golden records, every source record of each, and their pins by field."""
     goldens: dict[str, GoldenRow] = {}
     members: dict[str, list[Link]] = {}
     pinned = []
-    for row in tx.all(_WHOLE, ids=list(golden_ids)):
+    for row in rows:
         golden_id = row[0]
         if golden_id not in goldens:
             goldens[golden_id], members[golden_id] = _golden(row), []

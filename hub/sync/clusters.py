@@ -6,7 +6,7 @@ is computed anew from its claims, logged, and queued for the systems that should
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +15,7 @@ from hub.dedupe.survive import survive
 from hub.model import Fields, base_field
 from hub.store import links as db
 from hub.store import work
-from hub.store.db import Tx, dumps
+from hub.store.db import Row, Tx, dumps
 from hub.store.links import GoldenRow
 from hub.sync.engine import Hub, golden_key
 from hub.sync.link import HOLDING, Link
@@ -64,10 +64,18 @@ class Clusters:
         return golden_id in self._by_id
 
     def load(self, golden_ids: Iterable[str]) -> None:
+        self.loading(golden_ids)()
+
+    def loading(self, golden_ids: Iterable[str]) -> Callable[[], None]:
+        """Asks for them; to be called when they have to be there."""
         wanted = sorted(set(golden_ids) - self._by_id.keys())
         if not wanted:
-            return
-        rows, members, pins = db.whole(self.tx, wanted)
+            return lambda: None
+        rows = db.asked_whole(self.tx, wanted)
+        return lambda: self._add(rows())
+
+    def _add(self, found: Iterable[Row]) -> None:
+        rows, members, pins = db.whole(self.tx, found)
         for golden_id, row in rows.items():
             self._by_id[golden_id] = Cluster(row, members[golden_id], pins=pins.get(golden_id, {}))
 

@@ -73,6 +73,7 @@ class Reading:
 
     seen     record ids of all that are there, for the proof of absence
     touched  unchanged records that were in another state: (record id, state now)
+    newcomers  of `fresh`, those that the hub does not know yet and whose key is not ours
     settles  intents whose outcome this reading tells
     nameless items that could not be read, key included
     """
@@ -83,6 +84,7 @@ class Reading:
     seen: list[int] = field(default_factory=list)
     touched: list[tuple[int, LinkState]] = field(default_factory=list)
     fresh: dict[str, Fresh] = field(default_factory=dict)
+    newcomers: dict[str, Newcomer] = field(default_factory=dict)
     gone: dict[str, Tombstone] = field(default_factory=dict)
     parked: list[work.Parked] = field(default_factory=list)
     settles: list[int] = field(default_factory=list)
@@ -125,7 +127,13 @@ def read_page(hub: Hub, run: Run, items: Collection[Record | Tombstone | Unreada
                     reading.touched.append((was[0], state))
                 continue
         _map(run, record, mark, reading)
+        if was is None and record.id in reading.fresh and golden_of(record.key) is None:
+            reading.newcomers[record.id] = _newcomer(run, reading.fresh[record.id])
     return reading
+
+
+def _newcomer(run: Run, fresh: Fresh) -> Newcomer:
+    return Newcomer(Link(run.name, fresh.record.id, state=_state(fresh.record)), fresh.fields)
 
 
 def _collect(items: Iterable[Record | Tombstone | Unreadable], reading: Reading) -> dict[str, Record]:
@@ -268,6 +276,7 @@ class Taken:
 
 
 def _absorb(hub: Hub, tx: Tx, run: Run, reading: Reading, clusters: Clusters, counts: dict[str, int]) -> None:
+    ahead = index.ask_ahead(tx, {key for n in reading.newcomers.values() for key in n.keys})
     homes, parked = db.homes(tx, run.name, list(reading.fresh))
     adopted = _adoptions(tx, reading, homes)
     clusters.load([*homes.values(), *adopted.values()])
@@ -276,7 +285,8 @@ def _absorb(hub: Hub, tx: Tx, run: Run, reading: Reading, clusters: Clusters, co
     newcomers, adoptees = _newcomers(tx, run, reading, homes, adopted)
     # the merges that a person would have to approve are asked instead, one by one
     room = most(run.route.limits.merges, run.population, counts.get("merges", 0))
-    placement = place(clusters, [*newcomers, *taken.moved], most_merges=None if run.allowed is not None else room)
+    most_merges = None if run.allowed is not None else room
+    placement = place(clusters, [*newcomers, *taken.moved], most_merges=most_merges, ahead=ahead)
     if newcomers and run.route.writes:
         late = {n.link.golden_id for n in newcomers} - pending.keys()
         pending |= work.intents(tx, run.name, {g for g in late if not clusters[g].created})
@@ -452,13 +462,15 @@ def _newcomers(
     newcomers, adoptees = [], []
     for external_id in new:
         fresh = reading.fresh[external_id]
-        link = Link(run.name, external_id, id=next(numbers), state=_state(fresh.record))
+        newcomer = reading.newcomers.get(external_id) or _newcomer(run, fresh)
+        link = newcomer.link
+        link.id = next(numbers)
         reading.seen.append(link.id)
         if external_id in adopted:
             link.golden_id = adopted[external_id]
             adoptees.append((link, fresh))
         else:
-            newcomers.append(Newcomer(link, fresh.fields))
+            newcomers.append(newcomer)
     return newcomers, adoptees
 
 

@@ -26,6 +26,7 @@ from hub.sync.link import Link
 Ref = tuple[str, str]
 Pair = tuple[int, int]
 
+FEW = 10  # golden records that are loaded with the records to compare, since most are joined
 TELLING = 8  # records that share a key up to which it is worth a comparison by itself
 
 
@@ -69,15 +70,21 @@ class Placement:
 
 
 def place(
-    work_set: Clusters, newcomers: Sequence[Newcomer], *, most_merges: int | None, anew: bool = False
+    work_set: Clusters,
+    newcomers: Sequence[Newcomer],
+    *,
+    most_merges: int | None,
+    anew: bool = False,
+    ahead: index.Ahead | None = None,
 ) -> Placement:
     """Find or make the golden record of each newcomer; merge and ask where the evidence says so.
 
     most_merges  merges above it are asked instead, and records above it not moved: None, as many as there are
     anew         golden records are decided anew where nothing new has come to light, too
+    ahead        who has the keys of some of them, where that was asked before
     """
     placement = Placement()
-    resolution, seen = _decide(work_set, newcomers, anew=anew) if newcomers else (Resolution({}, [], []), {})
+    resolution, seen = _decide(work_set, newcomers, ahead, anew=anew) if newcomers else (Resolution({}, [], []), {})
     merges = resolution.merges
     work_set.load([g for m in merges for g in (m.kept, m.lost)])
     places = [*resolution.joins.values(), *resolution.moves.values()]
@@ -104,14 +111,16 @@ def place(
     return placement
 
 
-def _decide(work_set: Clusters, newcomers: Sequence[Newcomer], *, anew: bool) -> tuple[Resolution, dict[Ref, Seen]]:
+def _decide(
+    work_set: Clusters, newcomers: Sequence[Newcomer], ahead: index.Ahead | None, *, anew: bool
+) -> tuple[Resolution, dict[Ref, Seen]]:
     """What the model says of the newcomers, and all records it looked at."""
     tx = work_set.tx
     model = work_set.hub.matching(tx)
     moved = [n.link.id for n in newcomers if n.link.golden_id]
     said = db.verdicts(tx, moved) if moved else {}
     same = [pair for pair, answer in said.items() if answer == Verdict.SAME]
-    met = _met(tx, newcomers)
+    met = _met(tx, newcomers, ahead)
     concerned = {i for pair in (*met, *same) for i in pair}
     seen = {n.link.id: _fresh(work_set, n) for n in newcomers if n.link.id in concerned}
     if others := concerned - seen.keys():
@@ -125,7 +134,9 @@ def _decide(work_set: Clusters, newcomers: Sequence[Newcomer], *, anew: bool) ->
     homes = {seen[i].golden_id for i in concerned} - {""} | suspects
     mine = [_fresh(work_set, n) for n in newcomers if n.link.id in concerned or n.link.golden_id in homes]
     numbers = {s.id for s in mine}
+    load = work_set.loading(homes if len(homes) <= FEW else ())
     looks, told = db.judged(tx, homes)
+    load()
     around = seen_of(tx, [look for look in looks if look.id not in numbers])
     everyone = [*mine, *around]
     refs = {s.id: s.ref for s in everyone}
@@ -228,7 +239,7 @@ def _move(
             placement.clusters[link.id] = new
 
 
-def _met(tx: Tx, newcomers: Sequence[Newcomer]) -> set[Pair]:
+def _met(tx: Tx, newcomers: Sequence[Newcomer], ahead: index.Ahead | None) -> set[Pair]:
     """Pairs (record id, newcomer's id) that share enough keys to be compared. Too common keys are given up."""
     by_key: dict[int, list[Newcomer]] = {}
     for newcomer in newcomers:
@@ -237,7 +248,7 @@ def _met(tx: Tx, newcomers: Sequence[Newcomer]) -> set[Pair]:
                 by_key[key].append(newcomer)
             else:
                 by_key[key] = [newcomer]
-    found, hot = index.candidates(tx, by_key)
+    found, hot = index.candidates(tx, by_key, ahead)
     by_key = {k: group for k, group in by_key.items() if k in found or len(group) > 1}
     heated = {k for k, group in by_key.items() if k not in hot and _holders(group, found.get(k, ())) > index.KEY_CAP}
     if heated:
