@@ -30,8 +30,6 @@ def play(
         said = str(err)
     except (Exception, Crash):
         said = "bug: " + traceback.format_exc(limit=-4)
-    finally:
-        history.store.close()
     world = history.world
     return seed, dict(world.hits), world.crashes, world.faults, said
 

@@ -44,7 +44,7 @@ class Reference(History):
             self._operator()
             for name in self.names:
                 self._guarded(lambda name=name: self.cycle(name))
-                self.check_safety()
+                self.checks.safety()
         self.settle()
 
 
@@ -58,8 +58,6 @@ def play(seed: int, crash_at: int, off: Iterable[str] = ()) -> tuple[bool, str |
         said = str(err)
     except (Exception, Crash):
         said = "bug: " + traceback.format_exc(limit=-4)
-    finally:
-        history.store.close()
     return history.world.crashes > 0, said
 
 

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import sqlite3
+import atexit
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from hub.dedupe import consent
-from hub.mapping.apply import ContactMapping
-from hub.model import Op, Write
 from hub.store import work
 from hub.store.db import Store, loads
+from hub.store.schema import metadata
 from hub.sync.engine import Hub, Route
 from hub.sync.guard import Limit, Limits
-from hub.sync.intake import fingerprint
-from hub.sync.link import differs
 from hub.sync.people import pin
-from hub.sync.push import intent_hash
 from hub.sync.run import Orders, Result, approve_open, sync
+from tests.simulation.checks import Checks
 from tests.simulation.people import People, Person
 from tests.simulation.shapes import ORDINARY, Shape
-from tests.simulation.systems import KINDS, NAMES, SHARED, SimConnector, System, mapping_of
+from tests.simulation.systems import KINDS, SimConnector, System, mapping_by_name
 from tests.simulation.world import Crash, Violation, World
 
 LIMITS = Limits(
@@ -38,25 +34,21 @@ MOST_STEPS = 3000
 
 
 @lru_cache(1)
-def _template() -> bytes:
+def _kept() -> Store:
+    """One store a process: a new one would have to learn its hundred statements anew in every history."""
     store = Store("sqlite://")
     store.create()
-    with store.engine.connect() as connection:
-        image: bytes = connection.connection.driver_connection.serialize()  # type: ignore[union-attr]
-    store.close()
-    return image
+    atexit.register(store.close)
+    return store
 
 
-@lru_cache(8)
-def _mapping(name: str) -> ContactMapping:
-    return mapping_of(KINDS[name])
-
-
-def memory_store(boundary: Any) -> Store:
-    store = Store("sqlite://", boundary=boundary)
-    with store.engine.connect() as connection:
-        driver: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[union-attr,assignment]
-        driver.deserialize(_template())
+def memory_store() -> Store:
+    """Empty. It is the same one every time, so one history at a time."""
+    store = _kept()
+    store._boundary = None
+    with store.write() as tx:
+        for table in metadata.tables:
+            tx.run(f"DELETE FROM {table}")
     return store
 
 
@@ -80,13 +72,13 @@ class History:
         self.propagates = {n for n in self.names if rng.random() < shape.spread}
         self.systems = {n: System(self.world, KINDS[n], rng.choice([0, 0, -3600, 3600])) for n in self.names}
         self.people = People(self.world, self.systems, self.propagates, shape)
-        self.store = store or memory_store(self.world.boundary)
+        self.store = store or memory_store()
         self.store._boundary = self.world.boundary
         self.off = frozenset(off)
+        self.checks = Checks(self.store, self.people, self.off)
+        self.connectors = {n: SimConnector(s, self.world, self.checks.before_write) for n, s in self.systems.items()}
         self.count = 0
-        self.approved_deletes = 0
         self.world.between = self._meanwhile
-        self.pins: dict[str, str] = {}
         self.hub = self._start_hub()
 
     # the hub as a process --------------------------------------------------------------------------
@@ -95,7 +87,7 @@ class History:
         routes = {
             n: Route(
                 n,
-                _mapping(n),
+                mapping_by_name(n),
                 KINDS[n].can,
                 deletes="propagate" if n in self.propagates else "keep",
                 limits=LIMITS,
@@ -122,9 +114,8 @@ class History:
         world = self.world
         world.depth += 1
         world.say(f"sync {name}")
-        connector = SimConnector(self.systems[name], world, self._check_write)
         try:
-            result = sync(hub or self.hub, connector, name, Orders(manual=True, lease_seconds=30.0))
+            result = sync(hub or self.hub, self.connectors[name], name, Orders(manual=True, lease_seconds=30.0))
             world.say(f"{name}: {result.status} {result.counts} {result.message or ''}")
             return result
         finally:
@@ -182,7 +173,7 @@ class History:
 
     def _run(self, name: str) -> None:
         self._guarded(lambda: self.cycle(name))
-        self.check_safety()
+        self.checks.safety()
 
     def _chase(self) -> None:
         """Somebody, often a newcomer, is edited again and again, and the hub hears of every edit at once."""
@@ -265,8 +256,8 @@ class History:
         if not rows:
             return
         golden_id = self.world.rng.choice(rows)[0]
-        erased = {self._golden_of(p) and self._golden_of(p)[0] for p in self.people.everybody if p.erased}
-        if golden_id in erased:
+        erased = [golden for p in self.people.everybody if p.erased and (golden := self.checks.golden_of(p))]
+        if any(golden_id == erased_id for erased_id, _ in erased):
             return  # an edit outlives a deletion: whether it came in time is a race
         value = f"pinned {self.world.boundaries}"
         self.world.say(f"pin {golden_id}: department = {value!r}")
@@ -279,13 +270,13 @@ class History:
         if not candidates:
             return
         person = rng.choice(candidates)
-        if self._agreed(person):
+        if self.checks.agrees(person):
             self.people.delete(person, self.systems[rng.choice(self.names)])
 
     def _edit_and_delete(self) -> None:
         """An edit here, a deletion there, before the hub has heard of either: the edit outlives the deletion."""
         rng = self.world.rng
-        candidates = [p for p in self.people.everybody if not p.erased and not p.deleted_in and self._agreed(p)]
+        candidates = [p for p in self.people.everybody if not p.erased and not p.deleted_in and self.checks.agrees(p)]
         if not candidates:
             return
         person = rng.choice(candidates)
@@ -297,98 +288,13 @@ class History:
         if not self.systems[edited].kind.can.delete and (heard is None or heard.status != "done"):
             return  # what only reads keeps its record anyway; nobody else's comes back for a later edit there
         system = self.systems[rng.choice(others)]
-        if not self._seen(person, system):
+        if not self.checks.saw(person, system):
             return  # an edit that nobody has seen goes with the record
-        golden = self._golden_of(person)
-        waits = golden is not None and bool(self._lacking(person, system, golden[1]))
+        golden = self.checks.golden_of(person)
+        waits = golden is not None and bool(self.checks.lacking(person, system, golden[1]))
         self.people.delete(person, system)
         # a system that is never told of edits cannot be behind one: its deletions are final
         person.erased, person.outlives = False, waits and system.kind.can.update
-
-    def _agreed(self, person: Person) -> bool:
-        golden = self._golden_of(person)
-        if golden is None:
-            return False
-        golden_id, fields = golden
-        with self.store.read() as tx:
-            busy = tx.one(
-                "SELECT 1 FROM queue WHERE golden_id = :g UNION SELECT 1 FROM intent WHERE golden_id = :g",
-                g=golden_id,
-            )
-        if busy:
-            return False
-        return all(
-            self.people.row_of(person, s) and not self._lacking(person, s, fields)
-            for s in self.systems.values()
-            if s.kind.can.create
-        ) and self._all_seen(person)
-
-    def _all_seen(self, person: Person) -> bool:
-        return all(self._seen(person, system) for system in self.systems.values())
-
-    def _seen(self, person: Person, system: System) -> bool:
-        """Whether the hub knows the person's record there as it is now."""
-        row_id = self.people.row_of(person, system)
-        if row_id is None:
-            return True
-        with self.store.read() as tx:
-            row = tx.one(
-                "SELECT fingerprint FROM record WHERE connection = :c AND external_id = :e", c=system.name, e=row_id
-            )
-        if row is None or row[0] is None:
-            return False
-        return bytes(row[0]) == fingerprint(system.record(row_id), _mapping(system.name).digest)
-
-    # what must hold ----------------------------------------------------------------------------------
-
-    def _check_write(self, name: str, write: Write) -> None:
-        """Before a write goes out."""
-        if write.op is Op.DELETE:
-            self._check_deletion(self.systems[name], write)
-        self._check_intent(name, write)
-
-    def _check_deletion(self, system: System, write: Write) -> None:
-        """L5: the hub deletes only whom a person has deleted where that means everywhere, with no edit on its way."""
-        row = system.rows.get(write.id or "")
-        if row is None:
-            return
-        person = self.people.named(row.fields["mail"])
-        if person is not None and (person.outlives or not person.deleted_in & self.propagates):
-            raise Violation(f"L5: person {person.number} is deleted in {system.name}, and nobody wanted that")
-
-    def _check_intent(self, name: str, write: Write) -> None:
-        """I3: no remote write without a committed intent naming the record, the payload and the key."""
-        if "intent" in self.off:
-            return
-        with self.store.read() as tx:
-            meant = tx.all(
-                "SELECT hash FROM intent WHERE connection = :c AND key = :k AND op = :o",
-                c=name,
-                k=write.key,
-                o=str(write.op),
-            )
-        if (intent_hash(write),) not in meant:
-            raise Violation(f"I3: {name} {write.op} without an intent")
-
-    def check_safety(self) -> None:
-        with self.store.read() as tx:
-            lost = tx.one(
-                "SELECT count(*) FROM record r LEFT JOIN golden g ON g.id = r.golden_id"
-                " WHERE g.id IS NULL OR g.state = 'merged'"
-            )
-            widened = tx.all("SELECT id, fields FROM golden WHERE state = 'live'")
-        if lost and lost[0]:
-            raise Violation("I1: a source record without a golden record of its own")
-        for system in self.systems.values():
-            keys = [key for key, row_id in system.creates if row_id in system.rows]
-            if len(keys) != len(set(keys)):
-                raise Violation(f"I2: {system.name} was given the same contact twice")
-        outs = {p.mail for p in self.people.everybody if p.opted_out}
-        for golden_id, text in widened:
-            fields = loads(text)
-            said = fields.get("consents/email|*|newsletter")
-            if said and said["status"] == consent.GRANTED and any(f"emails/{m}" in fields for m in outs):
-                raise Violation(f"I6: {golden_id} grants what its person has denied")
 
     def settle(self) -> None:
         """Faults stop; the operator works the lists off; then everything has to come to rest."""
@@ -399,24 +305,14 @@ class History:
             before = sum(s.writes for s in self.systems.values())
             self._operator()
             results = [self.cycle(n) for n in self.names]
-            rested = all(r is not None and r.status == "done" for r in results) and not self._waiting()
+            rested = all(r is not None and r.status == "done" for r in results) and not self.checks.waiting()
             if rested and before == sum(s.writes for s in self.systems.values()):
                 break
         else:
-            raise Violation(f"L6: not at rest: {[r and (r.status, r.message) for r in results]} {self._waiting()}")
+            raise Violation(
+                f"L6: not at rest: {[r and (r.status, r.message) for r in results]} {self.checks.waiting()}"
+            )
         self.check_liveness()
-
-    def _waiting(self) -> list[Any]:
-        with self.store.read() as tx:
-            return [
-                *tx.all("SELECT 'queue', connection, golden_id, op, next_at FROM queue"),
-                *tx.all("SELECT 'intent', connection, golden_id, op, at FROM intent"),
-                *tx.all("SELECT 'hold', connection, gate, counts FROM hold WHERE state = 'open'"),
-                *tx.all("SELECT 'parked', connection, stage, reason FROM parked WHERE state IN ('open', 'retry')"),
-                *tx.all(
-                    "SELECT 'doubt', connection, external_id, state FROM record WHERE state IN ('absent', 'doomed')"
-                ),
-            ]
 
     def check_liveness(self) -> None:
         writes = sum(s.writes for s in self.systems.values())
@@ -426,90 +322,6 @@ class History:
                 self.cycle(name)
         if sum(s.writes for s in self.systems.values()) != writes:
             raise Violation("L4: it still writes when nothing changes")
-        self.check_safety()
+        self.checks.safety()
         for person in self.people.everybody:
-            self._check_person(person)
-
-    def _golden_of(self, person: Person) -> tuple[str, dict[str, Any]] | None:
-        with self.store.read() as tx:
-            rows = tx.all("SELECT id, fields FROM golden WHERE state = 'live' ORDER BY id")
-        for golden_id, text in rows:
-            fields = loads(text)
-            if f"emails/{person.mail}" in fields:
-                return golden_id, fields
-        return None
-
-    def _rows(self, person: Person, system: System) -> list[str]:
-        return [i for i, row in system.rows.items() if row.fields["mail"] == person.mail]
-
-    def _check_person(self, person: Person) -> None:
-        who = f"person {person.number}"
-        if person.erased:
-            back = [n for n, s in self.systems.items() if s.kind.can.delete and self._rows(person, s)]
-            if back:
-                raise Violation(f"L3: {who} was deleted and is back in {back}")
-            return
-        golden = self._golden_of(person)
-        if golden is None:
-            if person.outlives:
-                raise Violation(f"lost: {who} was edited before the deletion and is gone")
-            if any(self._rows(person, s) for s in self.systems.values()):
-                raise Violation(f"I1: {who} is in a system and not in the hub")
-            return
-        _, fields = golden
-        for name, system in self.systems.items():
-            rows = self._rows(person, system)
-            made = [i for i in rows if system.rows[i].made_by == "hub"]
-            if len(made) > 1:
-                raise Violation(f"I2: {who} was made {len(made)} times in {name}")
-            if name in person.deleted_in:
-                if rows:
-                    raise Violation(f"L3: {who} was deleted in {name} and is back")
-                continue
-            if not system.kind.can.create:
-                continue
-            if not rows:
-                raise Violation(f"lost: {who} is missing in {name}")
-            if lacking := self._lacking(person, system, fields):
-                raise Violation(f"L1: {who} differs in {name}: {lacking}")
-        self._check_edits(person, fields)
-
-    def _lacking(self, person: Person, system: System, fields: dict[str, Any]) -> dict[str, Any]:
-        mapping = _mapping(system.name)
-        lacking = {}
-        for row_id in self._rows(person, system):
-            held = mapping.inward(system.record(row_id)).fields
-            wanted = mapping.stored(mapping.project(fields, held, creating=False))
-            for key in wanted.keys() | held.keys():
-                if mapping.covers(key) and differs(key, wanted.get(key), held.get(key)):
-                    lacking[key] = (held.get(key), wanted.get(key))
-        return lacking
-
-    def _check_edits(self, person: Person, fields: dict[str, Any]) -> None:
-        with self.store.read() as tx:
-            pinned = {r[0] for r in tx.all("SELECT p.field FROM pin p JOIN golden g ON g.id = p.golden_id")}
-        for canonical, value in person.truth.items():
-            writer = self.people.writer[canonical]
-            if writer in person.deleted_in or (canonical == "department" and "department" in pinned):
-                continue
-            if fields.get(canonical) != value and not self._typed_elsewhere(person, canonical):
-                raise Violation(
-                    f"L2: person {person.number}: {canonical} is {fields.get(canonical)!r}, the last edit was {value!r}"
-                )
-        self._check_shared(person, fields)
-        said = fields.get("consents/email|*|newsletter")
-        if person.opted_out and (said is None or said["status"] != consent.DENIED):
-            raise Violation(f"I6: the opt-out of person {person.number} is lost: {said}")
-
-    def _typed_elsewhere(self, person: Person, canonical: str) -> bool:
-        """Names are typed in several systems at once, each cut in its own way: no single last edit."""
-        return canonical in ("given_name", "family_name")
-
-    def _check_shared(self, person: Person, fields: dict[str, Any]) -> None:
-        """Two writers: one of their values stands."""
-        edits = self.people.shared_edits.get(person.number)
-        value = fields.get(SHARED)
-        if edits and value not in {
-            s.keep({NAMES[SHARED]: e})[NAMES[SHARED]] for e in edits for s in self.systems.values()
-        }:
-            raise Violation(f"L2: person {person.number}: {SHARED} is {value!r}, nobody wrote that")
+            self.checks.person(person)

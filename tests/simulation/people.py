@@ -68,8 +68,8 @@ class People:
 
     def row_of(self, person: Person, system: System) -> str | None:
         """The person's record there, the oldest if there are several."""
-        rows = [i for i, row in system.rows.items() if row.fields["mail"] == person.mail]
-        return min(rows, key=lambda i: int(i[1:])) if rows else None
+        mail = person.mail
+        return next((i for i, row in system.rows.items() if row.fields["mail"] == mail), None)
 
     def _new_word(self, what: str) -> str:
         self.word += 1

@@ -76,7 +76,7 @@ DOUBT = Shape(
         "empty": 0.0,
     },
 )
-"""Writes of unknown outcome, to contacts that people go on editing, in a system that tells nothing of its own accord."""
+"""Writes of unknown outcome to contacts that people go on editing, in a system that tells nothing of its own accord."""
 
 GONE = Shape(
     "gone",

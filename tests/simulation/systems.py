@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from hub.connectors.contract import Can, Connector, Context, Promise, Report, Settings
@@ -120,6 +121,12 @@ def mapping_of(kind: Kind) -> ContactMapping:
     }
     table = {"kind": "person", "fields": fields, "consents": [consent]}
     return load_mapping(table, where=f"system {kind.name}", default_region="PT")
+
+
+@lru_cache(16)
+def mapping_by_name(name: str) -> ContactMapping:
+    """A mapping is the same in every history."""
+    return mapping_of(KINDS[name])
 
 
 @dataclass
@@ -273,7 +280,7 @@ class SimConnector(Connector):
         missing = self._left_out()
         while True:
             self._reading()
-            ids = [i for i in sorted(self.system.rows, key=lambda i: int(i[1:])) if i != missing]
+            ids = [i for i in self.system.rows if i != missing]  # in order of their numbers, as they were made
             if self.system.kind.paging == "offset":
                 start = int(position or 0)
                 part, more = ids[start : start + PAGE], start + PAGE < len(ids)
