@@ -38,7 +38,7 @@ from hub.dedupe.score import Score, Tally
 from hub.dedupe.train import Compared, Sample, compared, train
 from hub.dedupe.weigh import DEFAULT, Model
 from hub.model import Fields
-from hub.sync.learn import PAIRS
+from hub.sync.learn import PAIRS, STRANGERS
 
 AIMS = {"febrl3": (0.997, None), "febrl4": (0.999, None), "historical_50k": (0.87, 0.89)}  # pair F1, B-cubed F1
 PAGE = 1_000  # records a page, as a hub takes them in
@@ -134,7 +134,7 @@ def sampled(found: LabelledSet, seed: int = 1) -> Sample:
     for one, other in rng.sample(met, min(PAIRS, len(met))):
         _count(sample.met, compared(looks[one], looks[other]))
     shared = set(met)
-    for _ in range(PAIRS):
+    for _ in range(STRANGERS):
         one, other = sorted(rng.sample(range(len(looks)), 2))
         if (one, other) not in shared:
             _count(sample.strangers, compared(looks[one], looks[other]))

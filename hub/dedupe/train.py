@@ -6,6 +6,13 @@ on either side gives new weights; and again, until nothing moves. Two strata mak
 blocking key, where nearly all of one person are found, and pairs drawn at random, which say how often a level comes
 out for two people by chance.
 
+What makes another person (`hub.dedupe.weigh.is_other`) hides what else such a pair has in common. Begun with that,
+training finds what it took for granted: no pair that differs so is ever one person. So it begins with the question
+open: no level is bad enough to tell two people apart by itself, until the weights settle. Where the pairs that are then
+one person by the rest of their fields differ by a slip, the slip comes alone; where they are two people who share much,
+such as a family or namesakes, other fields contradict as well, more often than in other pairs. Then the question is
+closed, and training begins anew without it.
+
 Weights stay near those the training starts from, the nearer the less the sample says: each new weight is the mean of
 the two, weighted by how surely each is known. Answers of people then sharpen the result (`hub.dedupe.sharpen`).
 
@@ -17,22 +24,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from math import log2
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 from hub.dedupe.compare import LEVELS, Comparison, compare
 from hub.dedupe.features import ORGANISATION, Features
-from hub.dedupe.weigh import FIELDS, Bits, Model, bits, household
+from hub.dedupe.weigh import FIELDS, OTHER_GIVEN, OTHER_PERSON, Bits, Model, Table, bits, household
 
-ROUNDS: Final = 25  # of expectation and maximisation, at most
+ROUNDS: Final = 25  # of expectation and maximisation, at most, each time it begins
 STILL: Final = 0.02  # bits: weights that move less have settled
 LEEWAY: Final = 9.0  # bits squared: how far the weights of other contacts lie from those shipped
-TOGETHER: Final = 4.0
+TOGETHER: Final = 2.0
 """Bits squared. What two records agree on comes in bundles (a household shares its address, phone and e-mail at
 once), and a sum counts a bundle several times. The weights shipped allow for that, those learnt cannot: however many
 pairs say so, a learnt weight of an agreement is not known better than this. Contradictions do not come in bundles."""
 CLUMPED: Final = 10.0  # records of one firm or import come out alike: so many pairs say as much as one
 NATS: Final = 0.4805  # ln(2) squared: variances of logarithms into bits squared
 FIXED: Final = frozenset(("kind",))  # whether it is a person is no matter of chance
+OPEN: Final = {"given": OTHER_GIVEN + 0.5, **dict.fromkeys(("birth", "tax", "generation"), OTHER_PERSON + 0.5)}
+"""Bits that a level is worth at least while it is open whether it makes another person: half a bit short of that."""
+NOT_ALONE: Final = 1.25
+"""Times as often as in other pairs of one person that other fields contradict as well, from which a level makes another
+person. Where slips come by chance it is once at most, since pairs that differ twice seldom pass for one person: 0.5 to
+1.0 was seen. Of families and namesakes it was 1.9 and more."""
+
+Field: TypeAlias = tuple[int, int]  # table, field
 
 
 class Compared(NamedTuple):
@@ -69,22 +84,25 @@ class Trained:
     share: float
 
 
-def compared(a: Features, b: Features) -> Compared:
-    return Compared(compare(a, b), ORGANISATION in (a.kind, b.kind))
-
-
 def train(sample: Sample, start: Model) -> Trained:
     """The model that explains the sample best, near the one it starts from. Answers are not looked at."""
     pairs = _weighted(sample)
-    model, rounds, share = start, 0, 0.0
-    while pairs and rounds < ROUNDS:
-        rounds += 1
-        tallies = _Tallies(pairs, model)
-        share = tallies.share
-        before, model = model, _maximised(tallies, start)
-        if _moved(before, model) < STILL:
+    if not pairs:
+        return Trained(start, 0, 0.0)
+    opened, rounds = _OPENED, 0
+    while True:
+        undecided = _settled(pairs, start, _opened(start, opened), opened)
+        rounds += undecided.rounds
+        alone = frozenset(one for one in opened if _comes_alone(pairs, undecided.model, start, one))
+        if alone == opened:
             break
-    return Trained(model, rounds, share)
+        opened = alone
+    decided = _settled(pairs, start, undecided.model, frozenset())
+    return replace(decided, rounds=rounds + decided.rounds)
+
+
+def compared(a: Features, b: Features) -> Compared:
+    return Compared(compare(a, b), ORGANISATION in (a.kind, b.kind))
 
 
 def weigh_pair(pair: Compared, model: Model) -> float:
@@ -96,6 +114,56 @@ def weigh_pair(pair: Compared, model: Model) -> float:
 def chance(weight_bits: float) -> float:
     """The probability that goes with a weight."""
     return 0.0 if weight_bits < -60 else 1.0 / (1.0 + 2.0 ** -min(weight_bits, 60.0))
+
+
+def _settled(pairs: Sequence[_Weighted], start: Model, model: Model, opened: frozenset[Field]) -> Trained:
+    """Expectation and maximisation from `model` on until the weights settle, near `start`; with fields left open."""
+    rounds, share, moved = 0, 0.0, STILL
+    while rounds < ROUNDS and moved >= STILL:
+        rounds += 1
+        tallies = _Tallies(pairs, model)
+        share = tallies.share
+        before, model = model, _opened(_maximised(tallies, start), opened)
+        moved = _moved(before, model)
+    return Trained(model, rounds, share)
+
+
+# --- what makes another person ----------------------------------------------------------------------
+
+_OPENED: Final = frozenset((table, FIELDS.index(name)) for table in (0, 1) for name in OPEN)
+
+
+def _opened(model: Model, fields: frozenset[Field]) -> Model:
+    """The model without a level of these fields that makes another person by itself."""
+
+    def table(number: int, weights: Table) -> Table:
+        names = [FIELDS[at] for one, at in fields if one == number]
+        return {**weights, **{name: tuple(max(level, OPEN[name]) for level in weights[name]) for name in names}}
+
+    return replace(model, persons=table(0, model.persons), organisations=table(1, model.organisations))
+
+
+def _comes_alone(pairs: Sequence[_Weighted], model: Model, start: Model, place: Field) -> bool:
+    """Whether pairs of one person that differ in a field are contradicted in others no more than the rest of them.
+
+    start  its weights say which levels of the field are another person's
+    """
+    number, differs = place
+    row, least = start.rows[number][differs], OPEN[FIELDS[differs]]
+    known = [[0.0] * len(FIELDS) for _ in range(2)]  # pairs that do not differ, and that do
+    against = [[0.0] * len(FIELDS) for _ in range(2)]
+    for weighted in pairs:
+        levels = weighted.pair.levels.levels()
+        if not weighted.met or weighted.pair.organisations != number or not levels[differs]:
+            continue
+        matches = weighted.weight * chance(weigh_pair(weighted.pair, model))
+        side = int(row[levels[differs]] < least)
+        for at, level in enumerate(levels):
+            if level and at != differs and FIELDS[at] not in FIXED:
+                known[side][at] += matches
+                against[side][at] += matches * (model.rows[number][at][level] < 0)
+    usual = sum(all_ * some / of for all_, some, of in zip(known[1], against[0], known[0], strict=True) if of)
+    return usual > 0 and sum(against[1]) <= NOT_ALONE * usual
 
 
 # --- expectation ------------------------------------------------------------------------------------
@@ -165,7 +233,9 @@ class _Tallies:
         rest = weighted.weight - matches
         for at, level in enumerate(pair.levels.levels()):
             if level:
-                self.same[table][at][level].add(matches, unit)
+                # of those that share no key a few by chance, each for thousands, would drown what is known
+                if weighted.met:
+                    self.same[table][at][level].add(matches, unit)
                 # what a rare name adds by itself must not go into the weight of its level again
                 beyond = 2.0 ** (found[at] - model.rows[table][at][level])
                 self.other[table][at][level].add(rest * beyond, unit * beyond)

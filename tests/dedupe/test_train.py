@@ -1,7 +1,7 @@
 """What training learns from pairs without labels, and what answers of people add."""
 
 from dataclasses import replace
-from math import log
+from math import log, log2
 from random import Random
 
 import pytest
@@ -12,7 +12,7 @@ from hub.dedupe.compare import Comparison
 from hub.dedupe.document import as_document, from_document
 from hub.dedupe.sharpen import sharpened
 from hub.dedupe.train import Compared, Sample, chance, train, weigh_pair
-from hub.dedupe.weigh import DEFAULT, FIELDS
+from hub.dedupe.weigh import DEFAULT, FIELDS, OTHER_GIVEN, OTHER_PERSON
 
 EQUAL, SLIP, DIFFERENT = 1, 2, 3
 
@@ -34,6 +34,33 @@ def town(people, *, slips=0.0, other_birth=0.0, seed=1):
         for one in (same, other):
             sample.met[one] = sample.met.get(one, 0.0) + 1.0
         far = pair(given=7, family=4, phone=3, birth=2 if rng.random() < 0.003 else 3, address=5)
+        sample.strangers[far] = sample.strangers.get(far, 0.0) + 1.0
+    return sample
+
+
+def register(people, *, kin, seed=1):
+    """Pairs of a register in which every field of a person is wrong now and then, another given name for a fifth.
+
+    kin: share of people with kin of another given name who live with them
+    """
+    rng = Random(seed)
+    sample = Sample(all_total=people * (2 * people - 1), met_total=(2 + kin) * people)
+
+    def met(**levels):
+        one = pair(**levels)
+        sample.met[one] = sample.met.get(one, 0.0) + 1.0
+
+    for number in range(people):
+        wrong = {name: rng.random() < 0.2 for name in ("given", "family", "birth", "address", "phone")}
+        if kin:
+            wrong["given"] = False
+        if sum(wrong.values()) < 4:
+            last = {"given": 7, "family": 4, "birth": 3, "address": 5, "phone": 3}
+            met(**{name: last[name] if is_wrong else EQUAL for name, is_wrong in wrong.items()})
+        met(given=7, family=1, birth=3, address=5, phone=3)
+        if number < kin * people:
+            met(given=7, family=1, birth=3, address=1, phone=1 if rng.random() < 0.5 else 3)
+        far = pair(given=7, family=4, birth=3, address=5, phone=3)
         sample.strangers[far] = sample.strangers.get(far, 0.0) + 1.0
     return sample
 
@@ -64,6 +91,26 @@ def test_where_birth_dates_are_often_wrong_another_one_says_less_against():
     )
 
     assert weight_of(careless.model, "birth", 3) > weight_of(careful, "birth", 3) + 1
+
+
+def test_where_people_often_bear_other_names_another_one_no_longer_makes_another_person():
+    learnt = train(register(3_000, kin=0.0), DEFAULT).model
+
+    assert weight_of(learnt, "given", 7) == pytest.approx(log2(0.2 / 1.0), abs=1.0)
+    assert weight_of(learnt, "birth", 3) > OTHER_PERSON
+
+
+def test_families_that_share_what_they_have_stay_other_people():
+    learnt = train(register(3_000, kin=0.5), DEFAULT).model
+
+    assert weight_of(learnt, "given", 7) < OTHER_GIVEN - 4
+
+
+def test_what_was_not_seen_to_be_a_slip_makes_another_person_as_before():
+    learnt = train(register(3_000, kin=0.0), DEFAULT).model
+
+    assert learnt.persons["tax"] == DEFAULT.persons["tax"]
+    assert learnt.persons["generation"] == DEFAULT.persons["generation"]
 
 
 def test_a_level_that_two_people_come_out_at_as_often_says_little():
