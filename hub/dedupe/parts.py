@@ -206,7 +206,7 @@ class Table:
 
     def surely(self, p: int, q: int) -> float:
         """The weight less what others claim: a part that fits two that are not one belongs to neither for sure."""
-        return self._weight(p, q) - max(self._rivals(p, q), self._rivals(q, p))
+        return round(self._weight(p, q) - max(self._rivals(p, q), self._rivals(q, p)), EXACT)
 
     def _rivals(self, p: int, q: int) -> float:
         """Bits to take off what speaks for p and q being one, for the others that p may be one with instead of q."""

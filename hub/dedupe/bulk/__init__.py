@@ -35,6 +35,7 @@ class Bulk:
     """All records of a load, and the decision about them.
 
     How common names are is counted in these records where there are more of them than the model was counted in.
+    A decision takes the records: there is none left for another.
 
     hot  keys that more records share than `cap`, known after a decision: they bring nobody together
     """
@@ -50,6 +51,7 @@ class Bulk:
         self._spread = spread
         self._open = Records()
         self._shards: list[Shard] = []
+        self._names = NameCounts()
 
     def add(self, number: int, golden: str | None, record: Features, keys: Sequence[int], ref: Ref) -> None:
         """One record. Numbers rise."""
@@ -60,7 +62,7 @@ class Bulk:
     def take(self, shard: Shard) -> None:
         """Records read elsewhere; their numbers come after those of all before."""
         self._close()
-        self._shards.append(shard)
+        self._keep(shard)
 
     def components(self, verdicts: Verdicts | None = None) -> Iterator[Component]:
         """Groups of two records and more that may be one, to be decided one by one; all others stay as they are."""
@@ -82,11 +84,7 @@ class Bulk:
     def names(self) -> NameCounts:
         """How many of the records bear each word of a name."""
         self._close()
-        found = NameCounts()
-        for shard in self._shards:
-            found.records += shard.names.records
-            found.words.update(shard.names.words)
-        return found
+        return self._names
 
     def _linked(self, verdicts: Verdicts) -> Linked | None:
         self._close()
@@ -101,5 +99,10 @@ class Bulk:
 
     def _close(self) -> None:
         if len(self._open):
-            self._shards.append(self._open.shard())
+            self._keep(self._open.shard())
             self._open = Records()
+
+    def _keep(self, shard: Shard) -> None:
+        self._names.records += shard.names.records
+        self._names.words.update(shard.names.words)
+        self._shards.append(shard._replace(names=NameCounts()))

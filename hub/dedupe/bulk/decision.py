@@ -16,8 +16,8 @@ from hub.dedupe.bulk.whole import Linked, Whole
 from hub.dedupe.cluster import Merge, Resolution
 from hub.dedupe.parts import MOST_COMPARED
 
-SIDE_BY_SIDE: Final = 16  # records of a component up to which it is decided together with others of its size
-AT_ONCE: Final = 2_000_000  # pairs of records that are weighed side by side
+SIDE_BY_SIDE: Final = 24  # records of a component up to which it is decided together with others of its size
+AT_ONCE: Final = 200_000  # pairs of records that are weighed side by side: 50 MB
 
 
 class Asked(NamedTuple):
@@ -49,10 +49,8 @@ def decide(linked: Linked, verdicts: Verdicts, ages: Mapping[str, Any]) -> Decis
     by_itself = linked.is_special() | (gathered.sizes > SIDE_BY_SIDE)
     decision = _Decision(whole)
     plain = Gathered(gathered.members, gathered.starts[~by_itself], gathered.sizes[~by_itself])
-    unsure = decision.side_by_side(linked, plain)
-    number_of = {int(start): at for at, start in enumerate(gathered.starts)}
-    which = np.concatenate([np.flatnonzero(by_itself), np.array([number_of[start] for start in unsure], np.int64)])
-    decision.one_by_one(list(linked.components(which.astype(np.int64))), verdicts, ages)
+    decision.side_by_side(linked, plain)
+    decision.one_by_one(list(linked.components(np.flatnonzero(by_itself))), verdicts, ages)
     return decision.found()
 
 
@@ -100,28 +98,22 @@ class _Decision:
 
     # --- many components side by side ---
 
-    def side_by_side(self, linked: Linked, plain: Gathered) -> list[int]:
-        """All components of each size; returns where those start that outgrew it."""
-        unsure: list[int] = []
+    def side_by_side(self, linked: Linked, plain: Gathered) -> None:
+        """All components of each size."""
         rest = _Rest(linked, plain)
         for size in np.unique(plain.sizes).tolist():
             starts = plain.starts[plain.sizes == size]
             step = max(1, AT_ONCE // size**2)
             for at in range(0, len(starts), step):
-                some = starts[at : at + step]
-                members = plain.members[some[:, None] + np.arange(size)]
+                members = plain.members[starts[at : at + step][:, None] + np.arange(size)]
                 joined, bits, rows = rest.join(members)
-                unsure += some[joined.is_unsure].tolist()
-                sure = ~joined.is_unsure
-                standing = np.take_along_axis(members, joined.part, axis=1)
-                self._standing[members[sure]] = standing[sure]
+                self._standing[members] = np.take_along_axis(members, joined.part, axis=1)
                 self._ask(members, joined, bits, rows)
-        return unsure
 
     def _ask(self, members: Codes, joined: Joined, bits: Floats, rows: Codes) -> None:
         model = self._whole.model
         asked = joined.near & (joined.weights >= model.ask) & (joined.weights < model.join)
-        asked &= np.triu(np.ones(asked.shape[1:], bool)) & ~joined.is_unsure[:, None, None]
+        asked &= np.triu(np.ones(asked.shape[1:], bool))
         sums = bits.cumsum(axis=1)[:, -1]  # one field after the other, as `sum` does: equal stays equal
         for at, one, other in np.argwhere(asked).tolist():
             left, right = (np.flatnonzero(joined.part[at] == of)[:MOST_COMPARED] for of in (one, other))

@@ -46,15 +46,13 @@ class Joined(NamedTuple):
     """What became of components of one size, all arrays with a row a component.
 
     part      for each record the place of the first of its part
-    weights   between parts that are left, at the places of their first records
+    weights   between parts that are left, at the places of their first records, less what others claim
     near      which parts may be one
-    is_unsure  a part fits two that are not one: to be decided otherwise
     """
 
     part: NDArray[np.int64]
     weights: Floats
     near: Flags
-    is_unsure: Flags
 
 
 def join(rows: Codes, bits: Floats, near: Flags, barred: Flags, model: Model) -> Joined:
@@ -70,8 +68,7 @@ def join(rows: Codes, bits: Floats, near: Flags, barred: Flags, model: Model) ->
     active = np.arange(len(rows))
     while len(active):
         active = table.join_strongest(active)
-    table.doubt()
-    return Joined(table.part, table.weights, table.near, table.is_unsure)
+    return Joined(table.part, table.surely(), table.near)
 
 
 class _Parts:
@@ -87,7 +84,7 @@ class _Parts:
         self.barred = barred.copy()
         self.sizes = np.ones((components, size), np.int16)
         self.part = np.tile(np.arange(size), (components, 1))
-        self.is_unsure = np.zeros(components, bool)
+        self.held = np.zeros((components, size, size), bool)
         self.weights = weigh(self.best, self.total, self.count, model.prior)
         self.weights[self.barred] = _NO_WEIGHT
 
@@ -100,23 +97,28 @@ class _Parts:
         return np.where(contact != 0, contact, _NO_WEIGHT), total, count
 
     def join_strongest(self, active: NDArray[np.int64]) -> NDArray[np.int64]:
-        """One join in each of these components; returns those where there was one."""
+        """One join in each of these components, or one held back; returns those where there was either."""
         size = self.part.shape[1]
-        open_edges = self.near[active] & (self.weights[active] >= self.model.join)
+        open_edges = self.near[active] & ~self.held[active] & (self.weights[active] >= self.model.join)
         edges = np.where(open_edges, self.weights[active], _NO_WEIGHT).reshape(len(active), -1)
         strongest = edges.argmax(axis=1)
         some = edges[np.arange(len(active)), strongest] > _NO_WEIGHT
-        active, strongest = active[some], strongest[some]
-        if len(active):
-            self.is_unsure[active] |= self._is_claimed(active, strongest // size, strongest % size)
-            self._join(active, strongest // size, strongest % size)
+        active = active[some]
+        one, other = np.divmod(strongest[some], size)
+        claimed = self._is_claimed(active, one, other)
+        for p, q in ((one, other), (other, one)):
+            self.held[active[claimed], p[claimed], q[claimed]] = True
+        free = active[~claimed]
+        if len(free):
+            self._join(free, one[~claimed], other[~claimed])
+            self.held[free] = False  # what others claim is another matter now
         return active
 
     def _is_claimed(self, at: NDArray[np.int64], one: NDArray[np.int64], other: NDArray[np.int64]) -> Flags:
         """Where other parts may be one with either, as `hub.dedupe.parts` takes off for it."""
         odds = np.maximum(self._rivals(at, one, other), self._rivals(at, other, one))
-        surely: Flags = self.weights[at, one, other] - np.log2(1.0 + odds) < self.model.join
-        return surely
+        claimed: Flags = np.round(self.weights[at, one, other] - np.log2(1.0 + odds), EXACT) < self.model.join
+        return claimed
 
     def _rivals(self, at: NDArray[np.int64], one: NDArray[np.int64], other: NDArray[np.int64]) -> Floats:
         claims, between = self.weights[at, one], self.weights[at, other]
@@ -126,10 +128,17 @@ class _Parts:
         total: Floats = np.where(rival, odds, 0.0).sum(axis=1)
         return total
 
-    def doubt(self) -> None:
-        """Components in which a part is left that may be one with two others: what to ask depends on both."""
-        may_be_one = self.near & (self.weights >= self.model.ask)
-        self.is_unsure |= (may_be_one.sum(axis=2) > 1).any(axis=1)
+    def surely(self) -> Floats:
+        """The weights less what other parts claim, wherever a question may come of it."""
+        some = np.flatnonzero((self.near & (self.weights >= self.model.ask)).any(axis=(1, 2)))
+        weights, size = self.weights[some], self.weights.shape[1]
+        claims = np.exp2(np.where(self.near[some] & (weights > self.model.ask), weights, _NO_WEIGHT))
+        between = 1.0 / (1.0 + np.exp2(np.minimum(weights, 60.0)))
+        between[:, np.arange(size), np.arange(size)] = 0.0
+        taken = np.log2(1.0 + claims @ between)
+        found = self.weights.copy()
+        found[some] = np.round(weights - np.maximum(taken, taken.transpose(0, 2, 1)), EXACT)
+        return found
 
     def _join(self, at: NDArray[np.int64], one: NDArray[np.int64], other: NDArray[np.int64]) -> None:
         """The parts at place `other` become one with those before them at place `one`."""

@@ -130,12 +130,13 @@ class Scores:
         if COLUMNS[number].is_like_itself:
             equal = np.flatnonzero(known & (one == other))
             known &= one != other
-        where = np.flatnonzero(known)
+        where = np.flatnonzero(known).astype(np.int32)
         a, b = one[where], other[where]
         count = self._columns[number].count
         pairs = np.minimum(a, b).astype(np.int64) * count + np.maximum(a, b)
         distinct, which = np.unique(pairs, return_inverse=True)
-        return _Plan(where, which, *np.divmod(distinct, count)), equal
+        first, second = np.divmod(distinct, count)
+        return _Plan(where, which.astype(np.int32), first.astype(np.int32), second.astype(np.int32)), equal
 
     def _tasks(self, number: int, plan: _Plan) -> Iterator[Task]:
         raw = self._columns[number].raw
@@ -151,10 +152,10 @@ class Scores:
 class _Plan(NamedTuple):
     """Where in the pairs of records the distinct pairs of values belong."""
 
-    where: Ints
-    which: Ints
-    one: Ints
-    other: Ints
+    where: Codes
+    which: Codes
+    one: Codes
+    other: Codes
 
 
 class Weights:

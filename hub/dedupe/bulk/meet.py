@@ -9,6 +9,8 @@ import numpy as np
 
 from hub.dedupe.bulk.columns import Codes, Ints
 
+KEYS_AT_ONCE = 1_000_000  # keys that are put in order together
+KEY_BITS = 63
 PAIRS_AT_ONCE = 4_000_000  # 64 MB of pairs in the making
 
 
@@ -27,16 +29,33 @@ def meet(keys: Ints, owners: Codes, records: int, cap: int, telling: int) -> Met
     cap           records a key may have before it is hot and brings nobody together
     telling       records a key may have to bring two of them together by itself
     """
+    found = [_meet_some(*some, records, cap, telling) for some in _slices(keys, owners)]
+    strong, weak, hot = (np.concatenate([np.zeros(0, np.int64), *parts]) for parts in zip(*found, strict=True))
+    del found
+    weak.sort()
+    twice = weak[1:][weak[1:] == weak[:-1]]
+    pairs = _distinct(np.concatenate([strong, twice]))
+    first, second = np.divmod(pairs, max(records, 1))
+    return Met(first.astype(np.int32), second.astype(np.int32), hot)
+
+
+def _slices(keys: Ints, owners: Codes) -> Iterator[tuple[Ints, Codes]]:
+    """The keys of one range after the other: hashes, so there are about as many in each."""
+    bits = (len(keys) // KEYS_AT_ONCE).bit_length()
+    for number in range(1 << bits):
+        some = keys >> KEY_BITS - bits == number
+        yield keys[some], owners[some]
+
+
+def _meet_some(keys: Ints, owners: Codes, records: int, cap: int, telling: int) -> tuple[Ints, Ints, Ints]:
+    """Pairs that keys few others have bring together, pairs for which it takes two, and the keys that are hot."""
     order = np.argsort(keys, kind="stable")
     keys, owners = keys[order], owners[order]
     starts = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]])) if len(keys) else np.zeros(0, np.int64)
     sizes = np.diff(np.append(starts, len(keys)))
     strong = np.concatenate([*_of_sizes(owners, starts, sizes, records, 2, min(telling, cap))])
-    weak = np.sort(np.concatenate([*_of_sizes(owners, starts, sizes, records, telling + 1, cap)]))
-    twice = weak[1:][weak[1:] == weak[:-1]]
-    pairs = _distinct(np.concatenate([strong, twice]))
-    first, second = np.divmod(pairs, max(records, 1))
-    return Met(first.astype(np.int32), second.astype(np.int32), keys[starts[sizes > cap]])
+    weak = np.concatenate([*_of_sizes(owners, starts, sizes, records, telling + 1, cap)])
+    return _distinct(strong), weak, keys[starts[sizes > cap]]
 
 
 def _of_sizes(owners: Codes, starts: Ints, sizes: Ints, records: int, least: int, most: int) -> Iterator[Ints]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import Final
 
@@ -25,7 +25,8 @@ AT_ONCE: Final = 300  # components that are unpacked together
 class Whole:
     """All records in columns, and what their pairs come out at."""
 
-    def __init__(self, shards: Sequence[Shard], model: Model, spread: Spread) -> None:
+    def __init__(self, shards: list[Shard], model: Model, spread: Spread) -> None:
+        """shards: taken out of the list, so that no value is kept twice for long"""
         sizes = [len(shard.numbers) for shard in shards]
         starts = np.cumsum([0, *sizes]).tolist()
         self.model = model
@@ -34,8 +35,11 @@ class Whole:
         self.numbers = np.concatenate([shard.numbers for shard in shards])
         self.refs = Refs(shards)
         self.goldens = {at + s: g for shard, s in zip(shards, starts, strict=False) for at, g in shard.goldens.items()}
-        self.columns = [Coded([shard.columns[at] for shard in shards], sizes) for at in range(len(COLUMNS))]
-        self._shards = shards
+        self._keys = np.concatenate([shard.keys for shard in shards])
+        self._owners = np.concatenate([s.owners + np.int32(at) for s, at in zip(shards, starts, strict=False)])
+        columns = [list(shard.columns) for shard in shards]
+        shards.clear()
+        self.columns = [Coded([of.pop(0) for of in columns], sizes) for _ in COLUMNS]
         self._scores = Scores(self.columns, self._organisations(), model, spread)
 
     def _organisations(self) -> Flags:
@@ -45,11 +49,10 @@ class Whole:
         return np.array(flags)[kinds.codes]
 
     def meet(self, cap: int, telling: int) -> Met:
-        """Pairs that share enough keys."""
-        starts = np.cumsum([0, *(len(shard.numbers) for shard in self._shards)])
-        owners = np.concatenate([s.owners + start for s, start in zip(self._shards, starts, strict=False)])
-        keys = np.concatenate([shard.keys for shard in self._shards])
-        return meet(keys, owners.astype(np.int32), self.records, cap, telling)
+        """Pairs that share enough keys. Once: no key is kept."""
+        keys, self._keys = self._keys, np.zeros(0, np.int64)
+        owners, self._owners = self._owners, np.zeros(0, np.int32)
+        return meet(keys, owners, self.records, cap, telling)
 
     def outcomes(self, first: Codes, second: Codes) -> Outcomes:
         """What pairs of records come out at."""
