@@ -326,7 +326,8 @@ def pins(tx: Tx, golden_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
 class Look(NamedTuple):
     """A record as matching sees it. features: packed; None where they have to be taken from its fields.
 
-    tied  the hub wrote there
+    golden_at  when its golden record was made; of `looks_of` and `judged` only, as is `tied`
+    tied       the hub wrote there
     """
 
     id: int
@@ -334,8 +335,8 @@ class Look(NamedTuple):
     external_id: str
     golden_id: str
     features: str | None
-    golden_at: float
-    tied: bool
+    golden_at: float = 0.0
+    tied: bool = False
 
     @property
     def ref(self) -> tuple[str, str]:
@@ -346,6 +347,7 @@ _VERDICTS = (
     "SELECT record_a, record_b, answer FROM verdict WHERE record_a IN :*ids"
     " UNION SELECT record_a, record_b, answer FROM verdict WHERE record_b IN :*ids"
 )
+_GLANCE = "SELECT id, connection, external_id, golden_id, features FROM record WHERE id IN :*ids"
 _LOOK = (
     "SELECT r.id, r.connection, r.external_id, r.golden_id, r.features, g.created_at,"
     " coalesce(r.side LIKE '%\"echo\":%', :no)"
@@ -356,8 +358,8 @@ _JUDGED = _LOOKS_OF.replace(" FROM record", ", EXISTS (SELECT 1 FROM verdict v W
 
 
 def looks(tx: Tx, ids: Iterable[int]) -> list[Look]:
-    """These records."""
-    return [Look(*row) for row in tx.all(f"{_LOOK} r.id IN :*ids", ids=list(ids), no=False)]
+    """These records at a glance: most of what meets is told apart by it, and its golden record not looked up."""
+    return [Look(*row) for row in tx.all(_GLANCE, ids=list(ids))]
 
 
 def looks_of(tx: Tx, golden_ids: Iterable[str]) -> list[Look]:
