@@ -206,7 +206,10 @@ class _Cell:
 
 
 class _Tallies:
-    """Levels of one person's pairs and of two people's, by table, field and level."""
+    """Levels of one person's pairs and of two people's, by table, field and level.
+
+    fixed  bits of what is not learnt, over all matches: part of the odds that the prior need not say again
+    """
 
     def __init__(self, pairs: Sequence[_Weighted], model: Model) -> None:
         tables = range(len(model.rows))
@@ -214,7 +217,7 @@ class _Tallies:
         self.other = [[[_Cell() for _ in LEVELS[name]] for name in FIELDS] for _ in tables]
         self.others = [[0.0] * len(FIELDS) for _ in tables]
         self.unit = min((p.weight / p.drawn for p in pairs if p.met), default=1.0)
-        self.matches = self.all = met = matches_met = 0.0
+        self.matches = self.all = self.fixed = met = matches_met = 0.0
         for weighted in pairs:
             matches = self._add(weighted, model)
             self.matches += matches
@@ -240,6 +243,8 @@ class _Tallies:
                 beyond = 2.0 ** (found[at] - model.rows[table][at][level])
                 self.other[table][at][level].add(rest * beyond, unit * beyond)
                 self.others[table][at] += rest
+                if FIELDS[at] in FIXED:
+                    self.fixed += matches * found[at]
         return matches
 
 
@@ -251,7 +256,7 @@ def _maximised(tallies: _Tallies, start: Model) -> Model:
         {name: _row(tallies, table, at, start.rows[table][at]) for at, name in enumerate(FIELDS)} for table in (0, 1)
     )
     matches = max(tallies.matches, 0.5 * tallies.unit)
-    prior = log2(matches) - log2(max(tallies.all - matches, 0.5 * tallies.unit))
+    prior = log2(matches) - log2(max(tallies.all - matches, 0.5 * tallies.unit)) - tallies.fixed / matches
     doubt = CLUMPED * tallies.unit / matches / NATS + TOGETHER
     return replace(start, persons=persons, organisations=organisations, prior=_mean(start.prior, prior, doubt))
 

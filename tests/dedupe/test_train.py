@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hub.dedupe.compare import Comparison
 from hub.dedupe.document import as_document, from_document
 from hub.dedupe.sharpen import sharpened
-from hub.dedupe.train import Compared, Sample, chance, train, weigh_pair
+from hub.dedupe.train import LEEWAY, TOGETHER, Compared, Sample, chance, train, weigh_pair
 from hub.dedupe.weigh import DEFAULT, FIELDS, OTHER_GIVEN, OTHER_PERSON
 
 EQUAL, SLIP, DIFFERENT = 1, 2, 3
@@ -129,6 +129,18 @@ def test_what_two_records_are_is_no_matter_of_chance():
     sample.met = {Compared(one.levels._replace(kind=2), False): n for one, n in sample.met.items()}
 
     assert train(sample, DEFAULT).model.persons["kind"] == DEFAULT.persons["kind"]
+
+
+def test_what_is_not_learnt_counts_once_and_not_in_the_prior_as_well():
+    sample = town(2_000)
+    sample.met = {Compared(one.levels._replace(kind=1), False): n for one, n in sample.met.items()}
+
+    def prior(worth):
+        model = replace(DEFAULT, persons={**DEFAULT.persons, "kind": (0, worth, -30.0)})
+        return train(sample, model).model.prior
+
+    lighter = LEEWAY / (LEEWAY + TOGETHER)  # the shipped prior holds the rest
+    assert prior(-3.0) == pytest.approx(prior(0.0) + 3.0 * lighter, abs=0.1)
 
 
 def test_what_is_never_compared_keeps_its_weight():
