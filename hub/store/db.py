@@ -14,7 +14,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -44,12 +44,13 @@ loads: Callable[[str | bytes], Any] = orjson.loads
 
 
 @lru_cache(1024)
-def _native(text: str, dialect: str) -> str:
-    """`:name`, `?` and `IN :*names` in the words of the driver."""
+def _native(text: str, dialect: str) -> tuple[str, tuple[str, ...]]:
+    """`:name`, `?` and `IN :*names` in the words of the driver; and the names of lists to be given as JSON."""
     if dialect == "sqlite":
-        return re.sub(r"IN :\*(\w+)", r"IN (SELECT value FROM json_each(:\1))", text)
+        lists = tuple(dict.fromkeys(re.findall(r"IN :\*(\w+)", text)))
+        return re.sub(r"IN :\*(\w+)", r"IN (SELECT value FROM json_each(:\1))", text), lists
     text = re.sub(r"IN :\*(\w+)", r"= ANY(:\1)", text.replace("%", "%%"))
-    return re.sub(r"(?<![:\w]):(\w+)", r"%(\1)s", text).replace("?", "%s")
+    return re.sub(r"(?<![:\w]):(\w+)", r"%(\1)s", text).replace("?", "%s"), ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +71,10 @@ class Tx:
         self._added: dict[str, int] = {}
 
     def _execute(self, cursor: Any, text: str, params: Params) -> None:
-        if self._dialect == "sqlite":
-            params = {k: dumps(v) if isinstance(v, list) else v for k, v in params.items()}
-        cursor.execute(_native(text, self._dialect), params)
+        native, lists = _native(text, self._dialect)
+        if lists:
+            params = {**params, **{name: dumps(params[name]) for name in lists}}
+        cursor.execute(native, params)
 
     def later(self, text: str, **params: Any) -> Callable[[], list[Row]]:
         """What `all` would return now, to be had later: what is asked together costs one way to the server."""
@@ -105,7 +107,7 @@ class Tx:
         if not rows:
             return
         if types is None or self._dialect == "sqlite":
-            self._cursor.executemany(_native(text, self._dialect), rows)
+            self._cursor.executemany(_native(text, self._dialect)[0], rows)
             return
         names = [f"c{n}" for n in range(len(types))]
         arrays = ", ".join(f"CAST(:{name} AS {kind}[])" for name, kind in zip(names, types, strict=True))
@@ -128,6 +130,19 @@ class Tx:
         self._added[name] = self._added.get(name, 0) + n
 
     # --- beginning and end
+
+    def end(self, how: str) -> None:
+        """COMMIT or ROLLBACK."""
+        self.run(how)
+        self._cursor.close()
+
+    def undo(self) -> None:
+        """After an error."""
+        try:
+            self._cursor.execute("ROLLBACK")
+            self._cursor.close()
+        except Exception as err:  # noqa: BLE001  the first error matters; a lost connection has rolled back by itself
+            del err
 
     def guard(self, fence: Fence) -> None:
         """LeaseLost, now or with the first answer, when the lease has moved on."""
@@ -155,6 +170,8 @@ class Pipelined(Tx):
         super().__init__(connection.cursor(), "postgresql")
         self._connection = connection
         self._guard: tuple[Fence, Any] | None = None
+        self._mode = ExitStack()
+        self._pipeline = self._mode.enter_context(connection.pipeline())
 
     def _sent(self, text: str, params: Params) -> Any:
         """Each question has a cursor of its own: answers to what was sent before would be taken for its own."""
@@ -211,6 +228,21 @@ class Pipelined(Tx):
         super().finish()
         self._pass()
 
+    def end(self, how: str) -> None:
+        self.run(how)
+        self._mode.close()
+
+    def undo(self) -> None:
+        try:
+            self._pipeline.sync()  # what is still on its way says nothing new, and leaving would log it
+        except Exception as err:  # noqa: BLE001  the first error matters
+            del err
+        try:
+            self._mode.close()
+        except Exception as err:  # noqa: BLE001  the same
+            del err
+        super().undo()
+
 
 def insert_sql(table: sa.Table, columns: Iterable[str]) -> str:
     names = list(columns)
@@ -258,74 +290,76 @@ class Store:
 
         few  all lists in it are short: then PostgreSQL keeps its plans, where a long list is worth a plan of its own
         """
-        with self._driver() as connection:
-            try:
-                with self._begun(connection, "BEGIN IMMEDIATE" if self.dialect == "sqlite" else "BEGIN") as tx:
-                    if self.dialect == "postgresql":
-                        tx.run(_ALONE_WITH_FEW if few else _ALONE)
-                    if fence is not None:
-                        tx.guard(fence)
-                    yield tx
-                    tx.finish()
-                    if self._boundary:
-                        self._boundary("before")
-                    tx.run("COMMIT")
-            except BaseException:
-                _rollback(connection)
-                raise
+        connection, tx = self._tx()
+        try:
+            if self.dialect == "sqlite":
+                tx.run("BEGIN IMMEDIATE")
+            else:
+                tx.run("BEGIN")
+                tx.run(_ALONE_WITH_FEW if few else _ALONE)
+            if fence is not None:
+                tx.guard(fence)
+            yield tx
+            tx.finish()
+            if self._boundary:
+                self._boundary("before")
+            tx.end("COMMIT")
+        except BaseException as err:
+            tx.undo()
+            self._say_away(err)
+            raise
+        finally:
+            self._give_back(connection)
         if self._boundary:
             self._boundary("after")
 
     @contextmanager
     def read(self) -> Iterator[Tx]:
         """What all statements in it see is one moment."""
-        begin = "BEGIN" if self.dialect == "sqlite" else "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-        with self._driver() as connection:
-            try:
-                with self._begun(connection, begin) as tx:
-                    yield tx
-                    tx.run("ROLLBACK")
-            except BaseException:
-                _rollback(connection)
-                raise
+        connection, tx = self._tx()
+        try:
+            tx.run("BEGIN" if self.dialect == "sqlite" else "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            yield tx
+            tx.end("ROLLBACK")
+        except BaseException as err:
+            tx.undo()
+            self._say_away(err)
+            raise
+        finally:
+            self._give_back(connection)
 
     @contextmanager
     def glance(self) -> Iterator[Tx]:
         """For a single statement: what it sees is one moment without a transaction around it."""
-        with self._driver() as connection, closing(connection.cursor()) as cursor:
-            yield Tx(cursor, self.dialect)
-
-    @contextmanager
-    def _begun(self, connection: Any, begin: str) -> Iterator[Tx]:
-        if self.dialect == "sqlite":
-            with closing(connection.cursor()) as cursor:
-                tx = Tx(cursor, self.dialect)
-                tx.run(begin)
-                yield tx
-            return
-        driver = connection.driver_connection
-        with driver.pipeline() as pipeline:
-            tx = Pipelined(driver)
-            tx.run(begin)
-            try:
-                yield tx
-            except BaseException:
-                _drain(pipeline)
-                raise
-
-    @contextmanager
-    def _driver(self) -> Iterator[Any]:
         connection = self._connection()
         try:
-            yield connection
+            yield Tx(connection.cursor(), self.dialect)
         except self.engine.dialect.loaded_dbapi.OperationalError as err:
+            self._say_away(err)
+            raise
+        finally:
+            self._give_back(connection)
+
+    def _tx(self) -> tuple[Any, Tx]:
+        connection = self._connection()
+        if self.dialect == "sqlite":
+            return connection, Tx(connection.cursor(), self.dialect)
+        try:
+            return connection, Pipelined(connection.driver_connection)
+        except BaseException:
+            connection.close()
+            raise
+
+    def _give_back(self, connection: Any) -> None:
+        if self.dialect != "sqlite":
+            connection.close()
+
+    def _say_away(self, err: BaseException) -> None:
+        if isinstance(err, self.engine.dialect.loaded_dbapi.OperationalError):
             raise TransientError(
                 f"The store did not answer ({type(err).__name__}: {_short(err)}). The step was undone; "
                 "it is made again at the next run."
             ) from err
-        finally:
-            if self.dialect != "sqlite":
-                connection.close()
 
     def _connection(self) -> Any:
         """PostgreSQL: one of the pool. SQLite: one a thread, kept, since a check-out costs as much as a query."""
@@ -422,22 +456,6 @@ def _check(fence: Fence, rows: Sequence[Row]) -> None:
             f"Another process has taken over {fence.connection!r}. This one stopped without writing; "
             "the other goes on from the last saved page."
         )
-
-
-def _rollback(connection: Any) -> None:
-    try:
-        with closing(connection.cursor()) as cursor:
-            cursor.execute("ROLLBACK")
-    except Exception as err:  # noqa: BLE001  the first error matters; a lost connection has rolled back by itself
-        del err
-
-
-def _drain(pipeline: Any) -> None:
-    """Take in what is still on its way, so that the connection can be rolled back."""
-    try:
-        pipeline.sync()
-    except Exception as err:  # noqa: BLE001  the first error matters, and what follows from it says nothing new
-        del err
 
 
 def _short(err: Exception) -> str:

@@ -28,26 +28,17 @@ class ConnectionRow:
 
 def acquire(tx: Tx, name: str, owner: str, now: float, seconds: float) -> int | None:
     """A lease on a connection: its fencing token, or None while somebody else holds it."""
-    row = tx.one("SELECT lease_owner, lease_token, lease_until FROM connection_state WHERE name = :n", n=name)
-    if row is None:
-        tx.run(
-            "INSERT INTO connection_state (name, lease_owner, lease_token, lease_until) VALUES (:n, :o, 1, :u)",
-            n=name,
-            o=owner,
-            u=now + seconds,
-        )
-        return 1
-    holder, token, until = row
-    if holder is not None and until > now:
-        return None
-    tx.run(
-        "UPDATE connection_state SET lease_owner = :o, lease_token = :t, lease_until = :u WHERE name = :n",
+    row = tx.one(
+        "INSERT INTO connection_state (name, lease_owner, lease_token, lease_until) VALUES (:n, :o, 1, :u)"
+        " ON CONFLICT (name) DO UPDATE SET lease_owner = excluded.lease_owner,"
+        " lease_token = connection_state.lease_token + 1, lease_until = excluded.lease_until"
+        " WHERE connection_state.lease_owner IS NULL OR connection_state.lease_until <= :now RETURNING lease_token",
         n=name,
         o=owner,
-        t=token + 1,
         u=now + seconds,
+        now=now,
     )
-    return int(token) + 1
+    return int(row[0]) if row else None
 
 
 def renew(tx: Tx, name: str, until: float) -> None:
@@ -220,6 +211,8 @@ def queue_counts(tx: Tx, connection: str) -> dict[str, int]:
     counts = {
         r[0]: r[1] for r in tx.all("SELECT op, count(*) FROM queue WHERE connection = :c GROUP BY op", c=connection)
     }
+    if "sync" not in counts:
+        return counts
     row = tx.one(
         "SELECT count(*) FROM queue q JOIN golden g ON g.id = q.golden_id AND g.state = 'live' WHERE q.connection = :c"
         " AND q.op = 'sync' AND NOT EXISTS"

@@ -54,7 +54,7 @@ def mark_absent(hub: Hub, run: Run, seen: Seen) -> None:
     if seen.nameless:
         run.notes.append(f"{seen.nameless} items had no readable key, so nobody was taken for missing")
         return
-    with hub.store.read() as tx:
+    with hub.store.glance() as tx:
         there = missing = 0
         for number, _ in _known(tx, run.name):
             there, missing = (there + 1, missing) if number in seen else (there, missing + 1)
@@ -70,7 +70,7 @@ def mark_absent(hub: Hub, run: Run, seen: Seen) -> None:
             f"The listing shrank: {there} of {population} known records were in it. Nothing was marked as missing. "
             "See whether the account still sees all records; approve if they are really gone",
         )
-    with hub.store.read() as tx:
+    with hub.store.glance() as tx:
         absent = [(n, state) for n, state in _known(tx, run.name) if n not in seen]
     again = [n for n, state in absent if state == LinkState.ABSENT or "absence" in hub.off]
     first = [n for n, state in absent if state != LinkState.ABSENT]
@@ -92,7 +92,7 @@ def _known(tx: Tx, connection: str) -> Iterator[tuple[int, str]]:
 
 def _confirm(hub: Hub, run: Run, record_ids: Sequence[int]) -> None:
     """Missing twice: one more look by id, then either back or proven gone."""
-    with hub.store.read() as tx:
+    with hub.store.glance() as tx:
         links = db.links_by_id(tx, record_ids)
     gone = links
     if run.route.can.read:
@@ -149,10 +149,11 @@ def carry_out_deletions(hub: Hub, run: Run) -> None:
     if run.route.can.opt_out_leaves:
         _take_opt_outs(hub, run)
         return
-    with hub.store.read() as tx:
+    with hub.store.glance() as tx:
         count = db.count_doomed(tx, run.name)
-        if not count:
-            return
+    if not count:
+        return
+    with hub.store.glance() as tx:
         subjects = [x.external_id for x in db.in_state(tx, run.name, LinkState.DOOMED, 1000)]
     reason = held(run.route.limits, {"deletes": count}, max(run.population, count), run.allowed)
     if reason is not None and "limits" not in hub.off:
@@ -167,7 +168,7 @@ def carry_out_deletions(hub: Hub, run: Run) -> None:
 
 
 def _take_opt_outs(hub: Hub, run: Run) -> None:
-    with hub.store.read() as tx:
+    with hub.store.glance() as tx:
         count = db.count_doomed(tx, run.name)
     reason = held(run.route.limits, {"consents": count}, max(run.population, count), run.allowed) if count else None
     if reason is not None and "limits" not in hub.off:

@@ -77,11 +77,15 @@ def push(hub: Hub, run: Run, stop: Callable[[], bool] = lambda: False) -> None:
     if not run.route.writes and not run.route.can.delete:
         return
     end_creates(hub, run)
-    waiting = _gate(hub, run)
+    with hub.store.read() as tx:
+        counts = work.queue_counts(tx, run.name)
+    if not counts:
+        return
+    waiting = _gate(hub, run, counts)
     held_ops = ["delete"] if "deletes" in waiting else []
     passes: dict[str, int] = {}
     while not stop():
-        with hub.store.read() as tx:
+        with hub.store.glance() as tx:
             rows = work.ready(tx, run.name, hub.clock(), WINDOW, held_ops)
         rows = [r for r in rows if passes.get(r.golden_id, 0) < PASSES]
         if not rows:
@@ -98,18 +102,17 @@ def push(hub: Hub, run: Run, stop: Callable[[], bool] = lambda: False) -> None:
             _send(hub, run, batch, window)
 
 
-def _gate(hub: Hub, run: Run) -> frozenset[str]:
-    """ "creates" and "deletes" that wait for a person, because there are more than the limit."""
-    with hub.store.read() as tx:
-        counts = work.queue_counts(tx, run.name)
-        gates = work.open_gates(tx, run.name)
+def _gate(hub: Hub, run: Run, counts: Mapping[str, int]) -> frozenset[str]:
+    """ "creates" and "deletes" that wait for a person, because more of them are queued than the limit."""
     waiting = set()
     for name, count in (("creates", counts.get("create", 0)), ("deletes", counts.get("delete", 0))):
         reason = held(run.route.limits, {name: count}, run.population, run.allowed)
         if reason is None or "limits" in hub.off:
             continue
         gate = "push " + name
-        if gate not in gates:
+        with hub.store.glance() as tx:
+            is_open = gate in work.open_gates(tx, run.name)
+        if not is_open:
             with hub.store.write(run.fence) as tx:
                 work.open_hold(tx, run.name, run.id, gate, {name: count}, f"To be written there: {reason}", hub.clock())
         waiting.add(name)

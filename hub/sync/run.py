@@ -22,6 +22,7 @@ from hub.sync.absence import Seen, carry_out_deletions, mark_absent
 from hub.sync.engine import Held, Hub, Run
 from hub.sync.intake import read_page, save_page
 from hub.sync.push import push
+from hub.sync.questions import ask_afresh
 
 log = logging.getLogger(__name__)
 
@@ -184,6 +185,7 @@ def _steps(hub: Hub, run: Run, state: work.ConnectionRow, orders: Orders) -> lis
     _retry_parked(hub, run)
     steps: tuple[Callable[[], None], ...] = (
         lambda: _pull(hub, run, state, orders),
+        lambda: ask_afresh(hub, run),
         lambda: carry_out_deletions(hub, run),
         lambda: push(hub, run, orders.stop),
     )
@@ -284,7 +286,7 @@ def _save(hub: Hub, run: Run, page: Page, reading: Any, saved: str | None) -> st
 
 def _retry_parked(hub: Hub, run: Run) -> None:
     """Records that a person sent back: taken in again from their original, writes queued again."""
-    with hub.store.read() as tx:
+    with hub.store.glance() as tx:
         rows = work.to_retry(tx, run.name)
     if not rows:
         return

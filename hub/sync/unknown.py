@@ -102,7 +102,7 @@ def end_creates(hub: Hub, run: Run) -> None:
     can = run.route.can
     if run.shown is None or can.promise not in UNSEARCHED:
         return
-    with hub.store.read() as tx:
+    with hub.store.glance() as tx:
         ended = work.creates_before(tx, run.name, run.shown - run.lease_seconds - can.settle_seconds, ANEW)
     if ended:
         with hub.store.write(run.fence) as tx:
