@@ -15,7 +15,7 @@ from tests.simulation.history import History
 from tests.simulation.shapes import SHAPES, shape_of
 from tests.simulation.world import Crash, Violation
 
-PART = 20  # seeds handed to a process at a time
+PART = 5  # seeds handed to a process at a time
 
 
 def play(

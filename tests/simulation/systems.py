@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
+
+import orjson
 
 from hub.connectors.contract import Can, Connector, Context, Promise, Report, Settings
 from hub.errors import CursorExpired, TransientError
@@ -127,6 +128,10 @@ def mapping_of(kind: Kind) -> ContactMapping:
 def mapping_by_name(name: str) -> ContactMapping:
     """A mapping is the same in every history."""
     return mapping_of(KINDS[name])
+
+
+def _cursor(place: Mapping[str, Any]) -> str:
+    return orjson.dumps(place).decode()
 
 
 @dataclass
@@ -263,7 +268,7 @@ class SimConnector(Connector):
             raise TransientError("timed out")
 
     def pull(self, since: str | None) -> Iterator[Page]:
-        place = json.loads(since) if since else {"mark": self.system.clock(), "at": None}
+        place = orjson.loads(since) if since else {"mark": self.system.clock(), "at": None}
         if since and self.world.chance("expired"):
             raise CursorExpired("the cursor is no longer known")
         if "list" in place or since is None:
@@ -294,7 +299,7 @@ class SimConnector(Connector):
             if not more:
                 yield Page(records, self._after_listing(place))
                 return
-            yield Page(records, json.dumps({**place, "list": position}))
+            yield Page(records, _cursor({**place, "list": position}))
 
     def _left_out(self) -> str | None:
         """A row that this listing does not show though it is there. Once at most: twice in a row would be a proof."""
@@ -307,7 +312,7 @@ class SimConnector(Connector):
         return row_id
 
     def _after_listing(self, place: dict[str, Any]) -> str | None:
-        return json.dumps({"mark": place["mark"]}) if self.can.changes else None
+        return _cursor({"mark": place["mark"]}) if self.can.changes else None
 
     def _changes(self, place: dict[str, Any]) -> Iterator[Page]:
         """Inclusive, whole seconds, with an overlap as long as the longest transaction."""
@@ -323,7 +328,7 @@ class SimConnector(Connector):
         for start in range(0, len(items), PAGE):
             part = tuple(items[start : start + PAGE])
             last = start + PAGE >= len(items)
-            yield Page(part, json.dumps({"mark": latest if last else mark}))
+            yield Page(part, _cursor({"mark": latest if last else mark}))
 
     def read(self, ids: Sequence[str]) -> dict[str, Record]:
         self._reading()

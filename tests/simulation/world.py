@@ -94,8 +94,10 @@ class World:
         self.now += self.rng.uniform(low, high) * (0.02 if self.depth > 1 else 1.0)
 
     def chance(self, kind: str) -> bool:
+        if self.quiet:
+            return False
         rate = getattr(self.rates, kind)
-        if self.quiet or (not rate and kind in RARE) or self.rng.random() >= rate:
+        if (not rate and kind in RARE) or self.rng.random() >= rate:
             return False
         self.hits[kind] += 1
         self.say(f"! {kind}")
