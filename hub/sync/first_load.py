@@ -185,7 +185,8 @@ def _body(fresh: Fresh, record: Features, keys: Sequence[int]) -> bytes:
 
 def _save(load: _Load) -> list[Held]:
     if load.stage.settle():
-        load.bulk = _anew(load)
+        load.bulk = Bulk(load.hub.model, cap=index.KEY_CAP)  # what was gathered is let go before it is gathered again
+        _gather(load)
     decision = load.bulk.decide()
     questions = _Questions(load.hub, decision.asks)
     hot = set(load.bulk.hot.tolist())
@@ -207,13 +208,11 @@ def _save(load: _Load) -> list[Held]:
     return []
 
 
-def _anew(load: _Load) -> Bulk:
-    """Matching of what is left after a record came twice, or went again."""
-    bulk = Bulk(load.hub.model, cap=index.KEY_CAP)
+def _gather(load: _Load) -> None:
+    """For matching: what is left after a record came twice, or went again."""
     for number, connection, external_id, body in load.stage.all():
         *_, packed, keys = orjson.loads(body)
-        bulk.add(number, None, _seen(packed), keys, (connection, external_id))
-    return bulk
+        load.bulk.add(number, None, _seen(packed), keys, (connection, external_id))
 
 
 def _seen(packed: str) -> Features:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -17,6 +18,7 @@ from hub.dedupe.cluster import Merge, Resolution
 from hub.dedupe.parts import MOST_COMPARED
 
 SIDE_BY_SIDE: Final = 24  # records of a component up to which it is decided together with others of its size
+PARCELS: Final = 8  # of some components each, unpacked at one time: enough to keep several processes busy
 AT_ONCE: Final = 200_000  # pairs of records that are weighed side by side: 50 MB
 
 
@@ -50,7 +52,9 @@ def decide(linked: Linked, verdicts: Verdicts, ages: Mapping[str, Any]) -> Decis
     decision = _Decision(whole)
     plain = Gathered(gathered.members, gathered.starts[~by_itself], gathered.sizes[~by_itself])
     decision.side_by_side(linked, plain)
-    decision.one_by_one(list(linked.components(np.flatnonzero(by_itself))), verdicts, ages)
+    parcels = linked.components(np.flatnonzero(by_itself))
+    while some := list(islice(parcels, PARCELS)):
+        decision.one_by_one(some, verdicts, ages)
     return decision.found()
 
 

@@ -112,16 +112,22 @@ class Scores:
     def outcomes(self, first: Codes, second: Codes) -> Outcomes:
         """What each pair of records comes out at."""
         found = (self._organisations[first] | self._organisations[second]).astype(np.uint64) << np.uint64(_ORGANISATION)
-        jobs = []
+        before: tuple[_Plan, Iterable[Compared]] | None = None
         for number, column in enumerate(self._columns):
             plan, equal = self._plan(number, column.codes[first], column.codes[second])
             found[equal] |= np.uint64(_EQUAL << _SHIFTS[COLUMNS[number].levels[0]])
-            jobs.append((plan, self._spread(compare_values, self._tasks(number, plan))))
-        for plan, results in jobs:
-            parts = [self.weights.outcomes(result) for result in results]
-            if parts:
-                found[plan.where] |= np.concatenate(parts)[plan.which]
+            started = plan, self._spread(compare_values, self._tasks(number, plan))
+            if before:  # others compare what was started while this one goes on
+                self._enter(found, *before)
+            before = started
+        if before:
+            self._enter(found, *before)
         return found
+
+    def _enter(self, found: Outcomes, plan: _Plan, compared: Iterable[Compared]) -> None:
+        parts = [self.weights.outcomes(result) for result in compared]
+        if parts:
+            found[plan.where] |= np.concatenate(parts)[plan.which]
 
     def _plan(self, number: int, one: Codes, other: Codes) -> tuple[_Plan, Ints]:
         """The distinct pairs of values to compare, and the pairs of records whose values are known to be equal."""
