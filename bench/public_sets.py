@@ -134,7 +134,7 @@ def sampled(found: LabelledSet, seed: int = 1) -> Sample:
     for one, other in rng.sample(met, min(PAIRS, len(met))):
         _count(sample.met, compared(looks[one], looks[other]))
     shared = set(met)
-    for _ in range(STRANGERS):
+    for _ in range(min(STRANGERS, int(sample.all_total))):
         one, other = sorted(rng.sample(range(len(looks)), 2))
         if (one, other) not in shared:
             _count(sample.strangers, compared(looks[one], looks[other]))

@@ -45,7 +45,7 @@ OPEN: Final = {"given": OTHER_GIVEN + 0.5, **dict.fromkeys(("birth", "tax", "gen
 NOT_ALONE: Final = 1.25
 """Times as often as in other pairs of one person that other fields contradict as well, from which a level makes another
 person. Where slips come by chance it is once at most, since pairs that differ twice seldom pass for one person: 0.5 to
-1.0 was seen. Of families and namesakes it was 1.9 and more."""
+1.0 was seen. Of families and namesakes it was 1.8 and more."""
 
 Field: TypeAlias = tuple[int, int]  # table, field
 

@@ -24,7 +24,7 @@ from hub.sync.place import seen_of
 
 RECORDS = 20_000  # drawn at most
 PAIRS = 30_000  # compared at most, of those that share a key
-STRANGERS = 100_000  # of those that share none: what two people seldom agree on by chance is seldom seen
+STRANGERS = 100_000  # at most, of those that share none: what two people seldom agree on by chance is seldom seen
 ANSWERS = 2_000  # of people taken in at most, the newest
 PART = 500  # records read together
 
@@ -141,7 +141,7 @@ def _compare_met(tx: Tx, draw: _Draw, sample: Sample) -> Iterator[float]:
 
 def _compare_strangers(rng: Random, draw: _Draw, sample: Sample) -> None:
     ids = sorted(draw.features)
-    for _ in range(STRANGERS if len(ids) > 1 else 0):
+    for _ in range(min(STRANGERS, len(ids) * (len(ids) - 1) // 2)):
         one, other = rng.choice(ids), rng.choice(ids)
         if one != other and draw.keys[one].isdisjoint(draw.keys[other]):
             _count(sample.strangers, compared(draw.features[one], draw.features[other]))
