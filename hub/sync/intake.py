@@ -73,7 +73,7 @@ class Reading:
 
     seen     record ids of all that are there, for the proof of absence
     touched  unchanged records that were in another state: (record id, state now)
-    newcomers  of `fresh`, those that the hub does not know yet and whose key is not ours
+    newcomers  of the `fresh` of a small page, those that the hub does not know yet and whose key is not ours, of a page of few
     settles  intents whose outcome this reading tells
     nameless items that could not be read, key included
     """
@@ -127,7 +127,8 @@ def read_page(hub: Hub, run: Run, items: Collection[Record | Tombstone | Unreada
                     reading.touched.append((was[0], state))
                 continue
         _map(run, record, mark, reading)
-        if was is None and record.id in reading.fresh and golden_of(record.key) is None:
+        few = len(records) <= FEW
+        if few and was is None and record.id in reading.fresh and golden_of(record.key) is None:
             reading.newcomers[record.id] = _newcomer(run, reading.fresh[record.id])
     return reading
 
