@@ -137,7 +137,7 @@ def _read(load: _Load, run: Run) -> list[Held]:
     for page in run.connector.pull(None):
         reading = read_page(hub, run, page.items)
         fresh, gone = reading.fresh, list(reading.gone)
-        reading.fresh, reading.gone = {}, {}
+        reading.fresh, reading.gone, reading.newcomers = {}, {}, {}  # placed when all is read
         save_page(hub, run, reading)
         seen = {x: features(f.fields) for x, f in fresh.items()}
         keys = {x: blocking_keys(record) for x, record in seen.items()}
