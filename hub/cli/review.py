@@ -101,7 +101,7 @@ def _print(out: Console, found: Listed[AskRow], part: Part, rate: AskRate) -> No
         show.say(
             out,
             cell(f"one contact: hub review same {row.number}    two: hub review different {row.number}", "dim")
-            if row.state == "open"
+            if row.state in ("open", "withdrawn")
             else cell(f"take the answer back: hub review undo {row.number}", "dim"),
             "",
         )
@@ -126,9 +126,15 @@ def print_question(out: Console, row: AskRow, place: str = "") -> None:
         + cell(f"  {place}" if place else "", "bold")
         + cell(f"  {row.weight:+.1f} bits: one by {chance(row.weight):.0%}", "dim")
         + cell(f", touches {row.reach}, worth {row.worth:.1f}", "dim")
-        + cell("" if row.state == "open" else f"  answered: {row.state}", "yellow")
+        + cell(_state(row), "yellow")
     )
     out.print(_side_by_side(row))
+
+
+def _state(row: AskRow) -> str:
+    if row.state == "open":
+        return ""
+    return "  no doubt any more" if row.state == "withdrawn" else f"  answered: {row.state}"
 
 
 def _side_by_side(row: AskRow) -> Table:

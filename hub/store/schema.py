@@ -157,7 +157,7 @@ ask = Table(
     Column("weight", Float, nullable=False),
     Column("evidence", Text, nullable=False),
     Column("at", Float, nullable=False),
-    Column("state", Text, nullable=False),  # open | same | different | settled
+    Column("state", Text, nullable=False),  # open | same | different | settled | withdrawn
     Column("run_id", Text),
     UniqueConstraint("record_a", "record_b"),
     Index("ask_open", "state"),

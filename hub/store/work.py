@@ -451,8 +451,8 @@ _CONFLICT = ("run_id", "connection", "golden_id", "field", "at", "rule", "claims
 _LOG_CONFLICT = insert_sql(schema.conflict, _CONFLICT)
 _ADD_ASK = (
     insert_sql(schema.ask, ["record_a", "record_b", "weight", "evidence", "at", "state", "run_id"])
-    + " ON CONFLICT (record_a, record_b) DO UPDATE SET weight = excluded.weight, evidence = excluded.evidence"
-    " WHERE ask.state = 'open'"
+    + " ON CONFLICT (record_a, record_b) DO UPDATE SET weight = excluded.weight, evidence = excluded.evidence,"
+    " state = 'open' WHERE ask.state IN ('open', 'withdrawn')"
 )
 
 
