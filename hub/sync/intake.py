@@ -73,7 +73,7 @@ class Reading:
 
     seen     record ids of all that are there, for the proof of absence
     touched  unchanged records that were in another state: (record id, state now)
-    newcomers  of the `fresh` of a small page, those that the hub does not know yet and whose key is not ours, of a page of few
+    newcomers  of `fresh`, in a page of few: those that the hub does not know yet and whose key is not ours
     settles  intents whose outcome this reading tells
     nameless items that could not be read, key included
     """
