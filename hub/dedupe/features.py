@@ -19,7 +19,7 @@ from hub.model import Fields
 
 PERSON, ORGANISATION, UNKNOWN = "person", "organisation", ""
 PHONE_DIGITS: Final = 9  # the last ones are the same with and without country and trunk prefix
-CACHED: Final = 4_096  # distinct values kept a cache: with records of a dozen fields all caches hold some 35 MB
+CACHED: Final = 4_096  # distinct values kept a cache: with records of a dozen fields those here hold some 10 MB
 _NOT_ALNUM: Final = re.compile(r"[^a-z0-9]+")
 _ONLY_ALNUM: Final = {code: None for code in range(128) if not chr(code).isalnum()}
 _SPACED: Final = dict.fromkeys(_ONLY_ALNUM, " ") | dict.fromkeys(map(ord, "'`"))
