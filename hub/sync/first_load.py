@@ -8,7 +8,7 @@ what it finds.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
@@ -33,8 +33,9 @@ from hub.store import work
 from hub.store.db import Fence, Tx, dumps
 from hub.store.names import add_names
 from hub.store.stage import Row, Stage
+from hub.sync import rematch
 from hub.sync.clusters import Clusters
-from hub.sync.engine import Held, Hub, Run
+from hub.sync.engine import Held, Hub, Run, chunks
 from hub.sync.intake import Fresh, iso, read_page, save_page
 from hub.sync.link import Link, date_consents
 from hub.sync.run import Orders, Result, begin, end, lease, outcome
@@ -79,11 +80,18 @@ def first_load(
         runs = {n: _started(closing, hub, n, c, orders[n]) for n, c in connectors.items()}
         stage = closing.enter_context(Stage())
         load = _Load(hub, runs, stage, Bulk(hub.model, cap=index.KEY_CAP), orders, page)
-        said = {name: outcome(hub, run, orders[name], partial(_read, load, run)) for name, run in runs.items()}
+        said = {name: _outcome(load, run, partial(_read, load, run)) for name, run in runs.items()}
         if not load.stops():
-            saved = outcome(hub, load.lead, orders[load.lead.name], partial(_save, load))
+            saved = _outcome(load, load.lead, partial(_save, load))
             said = {name: saved if saved[0] != "done" else told for name, told in said.items()}
         return {name: _ended(load, run, *said[name]) for name, run in runs.items()}
+
+
+def _outcome(load: _Load, run: Run, steps: Callable[[], list[Held]]) -> tuple[str, str | None]:
+    try:
+        return outcome(load.hub, run, load.orders[run.name], steps)
+    except LeaseLost as err:
+        return "failed", str(err)
 
 
 def _only_when_empty(tx: Tx) -> None:
@@ -204,8 +212,23 @@ def _save(load: _Load) -> list[Held]:
             if run.progress:
                 run.progress(run)
         if load.stops():
-            break
+            return []
+    _match_others(load)
     return []
+
+
+def _match_others(load: _Load) -> None:
+    """What other connections brought while these were saved has met only what was saved by then."""
+    hub = load.hub
+    with hub.store.read() as tx:
+        rows = tx.all(
+            "SELECT DISTINCT golden_id FROM record WHERE NOT connection IN :*names ORDER BY golden_id",
+            names=list(load.runs),
+        )
+    for part in chunks([row[0] for row in rows], rematch.PAGE):
+        with hub.store.write() as tx:
+            _hold_on(load, tx)
+            rematch.decide(hub, tx, part, rematch.Rematched())
 
 
 def _gather(load: _Load) -> None:

@@ -6,7 +6,7 @@ again from the start: what was decided anew is found as it should be.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from hub.dedupe.weigh import NO_MATCHING
@@ -65,14 +65,18 @@ def _decide_page(hub: Hub, tx: Tx, after: str, page: int, done: Rematched) -> st
     rows = tx.all("SELECT id FROM golden WHERE state = 'live' AND id > :a ORDER BY id LIMIT :n", a=after, n=page)
     if not rows:
         return None
+    decide(hub, tx, [row[0] for row in rows], done)
+    return str(rows[-1][0])
+
+
+def decide(hub: Hub, tx: Tx, golden_ids: Sequence[str], done: Rematched) -> None:
+    """Decide these golden records anew, each among all that its records meet."""
     clusters = Clusters(hub, tx, hub.new_id("m"), hub.clock())
-    clusters.load([row[0] for row in rows])
+    clusters.load(golden_ids)
     links = [link for cluster in clusters for link in cluster.members]
-    newcomers = [Newcomer(link, link.opinion().fields) for link in links]
-    placement = place(clusters, newcomers, most_merges=None, anew=True)
+    placement = place(clusters, [Newcomer(x, x.opinion().fields) for x in links], most_merges=None, anew=True)
     clusters.settle()
-    done.contacts += len(rows)
+    done.contacts += len(golden_ids)
     done.records += len(links)
     done.merges += placement.merges
     done.moves += placement.moves
-    return str(rows[-1][0])

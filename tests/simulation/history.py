@@ -9,12 +9,15 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
+from hub.errors import ConfigError
 from hub.store import work
 from hub.store.db import Store, loads
 from hub.store.schema import metadata
 from hub.sync.engine import Hub, Route
+from hub.sync.first_load import first_load
 from hub.sync.guard import Limit, Limits
 from hub.sync.people import pin
+from hub.sync.rematch import rematch
 from hub.sync.run import Orders, Result, approve_open, sync
 from tests.simulation.checks import Checks
 from tests.simulation.people import People, Person
@@ -153,6 +156,9 @@ class History:
         """The people a narrow history begins with, known to every system that has begun."""
         for _ in range(self.shape.known):
             self.people.welcome()
+        if self.shape.at_once:
+            self._guarded(self._load_all)
+            self.checks.safety()
         for _ in range(2 if self.shape.known else 0):
             for name in self.names:
                 self._run(name)
@@ -167,6 +173,24 @@ class History:
                 getattr(self, name)()
                 return
         self._run(rng.choice(self.names))
+
+    def _load_all(self) -> None:
+        world = self.world
+        world.depth += 1
+        world.say("first load")
+        orders = dict.fromkeys(self.names, Orders(approve=True, manual=True, lease_seconds=30.0))
+        try:
+            results = first_load(self.hub, self.connectors, orders, page=2)
+            world.say(f"{[(r.status, r.counts, r.message) for r in results.values()]}")
+        except ConfigError as err:
+            world.say(str(err))  # somebody else has brought contacts in the meantime
+        finally:
+            world.depth -= 1
+
+    def _rematch(self) -> None:
+        self.world.say("rematch")
+        self._guarded(lambda: rematch(self.hub, page=2))
+        self.checks.safety()
 
     def _act(self) -> None:
         self.people.act()

@@ -1,7 +1,7 @@
 """What kind of history a seed makes: most have of everything a little, some are dense in one narrow situation.
 
 A rule that matters only when several rare things happen to the same contact within a minute is hardly ever needed
-in a history that has of everything a little. So every fifth seed makes a narrow one.
+in a history that has of everything a little. So every fourth seed makes a narrow one.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ class Shape:
     most    people
     typed   into how many systems somebody is typed, to be drawn from
     known   how many people every system knows of before anything else happens
+    at_once whether the hub then begins with a first load of all systems
     spread  chance that a deletion in a system means everywhere
     insists how often an edit is tried, until it can be seen
     pause   seconds between two steps at most
@@ -35,6 +36,7 @@ class Shape:
     most: int = 8
     typed: tuple[int, ...] = (1, 1, 1, 2)
     known: int = 0
+    at_once: bool = False
     spread: float = 0.5
     insists: int = 1
     pause: float = 20.0
@@ -54,6 +56,15 @@ class Shape:
 
 
 ORDINARY = Shape("ordinary")
+
+AT_ONCE = Shape(
+    "at once",
+    known=6,
+    typed=(1, 2, 2),
+    at_once=True,
+    steps=((0.28, "_act"), (0.31, "_delete_someone"), (0.33, "_pin"), (0.37, "_rematch"), (0.46, "_operator")),
+)
+"""A hub that begins with a first load, and whose contacts are decided anew now and then."""
 
 DOUBT = Shape(
     "doubt",
@@ -99,9 +110,9 @@ GONE = Shape(
 )
 """Records that are deleted, or seem to be: beside a system that can only be listed."""
 
-SHAPES = {shape.name: shape for shape in (ORDINARY, DOUBT, GONE)}
+SHAPES = {shape.name: shape for shape in (ORDINARY, AT_ONCE, DOUBT, GONE)}
 
 
 def shape_of(seed: int) -> Shape:
     """Drawn apart from the history itself, so that the ordinary ones do not hang on what others there are."""
-    return Random(f"shape of {seed}").choices((ORDINARY, DOUBT, GONE), (80, 12, 8))[0]
+    return Random(f"shape of {seed}").choices((ORDINARY, AT_ONCE, DOUBT, GONE), (75, 5, 12, 8))[0]

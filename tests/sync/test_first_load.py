@@ -99,6 +99,46 @@ def test_contacts_that_came_while_it_was_reading_are_not_passed_over():
     assert [refs for refs, _ in contacts(rig)] == [[("late", "l1")]]
 
 
+def test_contacts_that_came_while_it_was_saving_are_matched_with_all_of_it():
+    rig = company(Rig())
+    late = rig.add("late", push="no")
+    for n in range(8):
+        late.put(f"l{n}", **person(n))
+    connectors = {name: FakeConnector(rig.systems[name]) for name in ("crm", "erp", "shop")}
+    told = []
+
+    def progress(run):
+        if not told and rig.goldens():
+            told.append(len(rig.goldens()))
+            assert rig.sync("late").status == "done"
+
+    orders = dict.fromkeys(connectors, Orders(approve=True, manual=True, progress=progress))
+    results = first_load(rig.hub, connectors, orders, page=4)
+
+    assert {r.status for r in results.values()} == {"done"}
+    assert 0 < told[0] < 8
+    assert len(rig.goldens()) == 8
+    assert all(rig.home("late", f"l{n}") == rig.home("crm", f"c{n}") for n in range(8))
+
+
+def test_where_another_process_takes_over_nothing_is_saved_and_it_says_so():
+    rig = company(Rig())
+    seen = []
+
+    def progress(run):
+        if not seen:
+            seen.append(run.name)
+            rig.later(100)
+            with rig.store.write() as tx:
+                tx.run("UPDATE connection_state SET lease_token = lease_token + 1 WHERE name = 'erp'")
+
+    results = load(rig, progress=progress)
+
+    assert {r.status for r in results.values()} == {"failed"}
+    assert "taken over 'erp'" in results["crm"].message
+    assert rig.goldens() == []
+
+
 def test_what_others_lack_waits_for_their_next_cycle():
     rig = Rig()
     crm, erp = rig.add("crm"), rig.add("erp", push="no")
