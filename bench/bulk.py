@@ -32,7 +32,7 @@ from hub.dedupe.bulk import Bulk, Decision, Records, Shard
 from hub.dedupe.features import features
 from hub.dedupe.keys import blocking_keys
 
-BLOCK = 4_000_000  # bytes of a file read by one worker at a time
+BLOCK = 1_500_000  # bytes of a file read by one worker at a time: few enough that none has much more to do
 OBJECTS = 200_000  # made before Python looks for cycles among them: there are none here
 
 
@@ -82,7 +82,7 @@ class Clock:
 
 
 def load(path: Path, workers: int, clock: Clock) -> tuple[Bulk, Decision]:
-    with ProcessPoolExecutor(workers, get_context("spawn"), prepare) as pool:
+    with ProcessPoolExecutor(workers, get_context("fork"), prepare) as pool:
         bulk = Bulk(spread=pool.map)
         start = 0
         for shard in pool.map(read, blocks(path)):
