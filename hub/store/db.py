@@ -13,7 +13,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from sqlalchemy.pool import StaticPool
 
 from hub.errors import ConfigError, TransientError
 from hub.store.schema import metadata
+from hub.store.turns import Turns
 from hub.store.tx import Fence, Pipelined, Row, Tx, dumps, loads
 
 __all__ = ["Fence", "Row", "Store", "Tx", "dumps", "insert_row_sql", "insert_sql", "loads"]
@@ -65,35 +66,41 @@ class Store:
         self.engine = _engine(self.url)
         self._boundary = boundary
         self._thread = threading.local()
+        # PostgreSQL's advisory lock is given in the order in which it was asked for
+        self._turns: AbstractContextManager[None] = Turns() if self.dialect == "sqlite" else nullcontext()
 
     @contextmanager
     def write(self, fence: Fence | None = None, *, few: bool = False) -> Iterator[Tx]:
-        """A transaction of the one writer; with a fence, refused when the lease has moved on.
+        """A transaction of the one writer; with a fence, refused when the lease has moved on. Not one within another.
 
         few  all lists in it are short: then PostgreSQL keeps its plans, where a long list is worth a plan of its own
         """
-        connection, tx = self._tx()
-        try:
-            if self.dialect == "sqlite":
-                tx.run("BEGIN IMMEDIATE")
-            else:
-                tx.run("BEGIN")
-                tx.run(_ALONE_WITH_FEW if few else _ALONE)
-            if fence is not None:
-                tx.guard(fence)
-            yield tx
-            tx.finish()
-            if self._boundary:
-                self._boundary("before")
-            tx.end("COMMIT")
-        except BaseException as err:
-            tx.undo()
-            self._say_away(err)
-            raise
-        finally:
-            self._give_back(connection)
+        with self._turns:
+            connection, tx = self._tx()
+            try:
+                self._begin(tx, few=few)
+                if fence is not None:
+                    tx.guard(fence)
+                yield tx
+                tx.finish()
+                if self._boundary:
+                    self._boundary("before")
+                tx.end("COMMIT")
+            except BaseException as err:
+                tx.undo()
+                self._say_away(err)
+                raise
+            finally:
+                self._give_back(connection)
         if self._boundary:
             self._boundary("after")
+
+    def _begin(self, tx: Tx, *, few: bool) -> None:
+        if self.dialect == "sqlite":
+            tx.run("BEGIN IMMEDIATE")
+        else:
+            tx.run("BEGIN")
+            tx.run(_ALONE_WITH_FEW if few else _ALONE)
 
     @contextmanager
     def read(self) -> Iterator[Tx]:
