@@ -161,6 +161,7 @@ ask = Table(
     Column("run_id", Text),
     UniqueConstraint("record_a", "record_b"),
     Index("ask_open", "state"),
+    Index("ask_by_b", "record_b"),
 )
 
 model = Table(

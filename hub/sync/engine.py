@@ -17,6 +17,7 @@ from hub.store.db import Fence, Store, Tx
 from hub.sync.guard import Limits
 
 DAY = 86_400.0
+MOST_HOMES = 5_000
 
 
 class Meter(Protocol):
@@ -105,6 +106,7 @@ class Run:
 
     shown  what was there by then has had its chances to be listed: two complete listings have ended since, or one
            pull of a connection that never lists all. None: this run tells nothing
+    homes  golden records that it has saved a record of; None: more than are kept
     """
 
     id: str
@@ -118,6 +120,7 @@ class Run:
     notes: list[str] = field(default_factory=list)
     progress: Callable[[Run], None] | None = None
     shown: float | None = None
+    homes: set[str] | None = field(default_factory=set)
 
     @property
     def name(self) -> str:
@@ -126,6 +129,12 @@ class Run:
     def count(self, outcome: str, n: int = 1) -> None:
         if n:
             self.counts[outcome] = self.counts.get(outcome, 0) + n
+
+    def remember(self, golden_ids: Iterable[str]) -> None:
+        if self.homes is not None:
+            self.homes.update(golden_ids)
+            if len(self.homes) > MOST_HOMES:
+                self.homes = None
 
 
 class Held(Exception):

@@ -297,6 +297,7 @@ def _absorb(hub: Hub, tx: Tx, run: Run, reading: Reading, clusters: Clusters, co
         if any(holds_all(link, i.payload, run.route.mapping.stored) for i in tries):
             work.close_intents(tx, [i.id for i in pending.pop(link.golden_id) if not i.record_id])
     settled = clusters.settle()
+    run.remember(x.golden_id for x in (*taken.changed, *(n.link for n in newcomers), *(x for x, _ in adoptees)))
     _save_links(tx, run, taken, newcomers, [link for link, _ in adoptees])
     if run.route.writes:
         # an edit that did not win (a pin, a rule, an emptied value) is put right again where it was made

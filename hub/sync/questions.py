@@ -47,27 +47,32 @@ def ask_afresh(hub: Hub, run: Run) -> None:
     if not saved and not run.counts.get("updates", 0):
         return
     with hub.store.read() as tx:
-        found = _open(tx, hub.model, None if saved * GROWTH > run.population else run.id)
+        found = _open(tx, hub.model, None if saved * GROWTH > run.population else run.homes)
     for some in _chunks(_kept_together(found)):
         with hub.store.write(run.fence) as tx:
             _weigh(tx, hub.matching(tx), some)
 
 
-def _open(tx: Tx, model: Model, run_id: str | None) -> list[Question]:
-    """Those that matching was in doubt about; run_id: and whose golden records have a record saved by that run.
+_OPEN: Final = (
+    "SELECT q.id, q.record_a, q.record_b, a.golden_id, b.golden_id FROM ask q"
+    " JOIN record a ON a.id = q.record_a JOIN record b ON b.id = q.record_b"
+    " WHERE q.state = 'open' AND q.weight < :join AND a.golden_id <> b.golden_id"
+)
+_ABOUT: Final = (
+    " AND q.id IN (SELECT x.id FROM record r JOIN ask x ON x.record_a = r.id WHERE r.golden_id IN :*homes"
+    " UNION SELECT y.id FROM record s JOIN ask y ON y.record_b = s.id WHERE s.golden_id IN :*homes)"
+)
+
+
+def _open(tx: Tx, model: Model, homes: Iterable[str] | None) -> list[Question]:
+    """Those that matching was in doubt about; homes: and that are about one of these golden records.
 
     Other questions have reasons of their own: a merge above the limit, a record that its system merged.
     """
-    rows = tx.all(
-        "SELECT q.id, q.record_a, q.record_b, a.golden_id, b.golden_id FROM ask q"
-        " JOIN record a ON a.id = q.record_a JOIN record b ON b.id = q.record_b"
-        " WHERE q.state = 'open' AND q.weight < :join AND a.golden_id <> b.golden_id"
-        " AND (:every = 1 OR EXISTS (SELECT 1 FROM record r"
-        " WHERE r.golden_id IN (a.golden_id, b.golden_id) AND r.run_id = :run)) ORDER BY q.id",
-        every=int(run_id is None),
-        run=run_id or "",
-        join=model.join,
-    )
+    if homes is None:
+        rows = tx.all(f"{_OPEN} ORDER BY q.id", join=model.join)
+    else:
+        rows = tx.all(f"{_OPEN}{_ABOUT} ORDER BY q.id", join=model.join, homes=sorted(homes))
     return [Question(*row) for row in rows]
 
 

@@ -207,6 +207,7 @@ def create_matching() -> None:
         sa.UniqueConstraint("record_a", "record_b"),
     )
     op.create_index("ask_open", "ask", ["state"], unique=False)
+    op.create_index("ask_by_b", "ask", ["record_b"], unique=False)
     op.create_table(
         "model",
         sa.Column("number", sa.BigInteger(), autoincrement=False, nullable=False),
