@@ -97,8 +97,9 @@ def matching_model(config: HubConfig, store: Store) -> Model:
     """The version of the model that is in use, or one that joins nothing."""
     if not config.matching.enabled:
         return NO_MATCHING
+    apart = frozenset(name for name in enabled(config) if config.connections[name].deduplicated)
     with store.read() as tx:
-        return model_of(tx, models.in_use(tx), DEFAULT)
+        return model_of(tx, models.in_use(tx), replace(DEFAULT, apart=apart) if apart else DEFAULT)
 
 
 def build_route(config: HubConfig, name: str) -> Route:

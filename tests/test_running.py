@@ -7,12 +7,14 @@ from contextlib import closing
 import pytest
 
 from hub.config import load_config
+from hub.dedupe.weigh import DEFAULT
 from hub.errors import ConfigError, TransientError
 from hub.running import NEVER, TRIES, Ids, Workshop, build_hub, open_store, open_workshop, sync_all
 from hub.store.db import Store
 from hub.store.inbox import StoreInbox
 from hub.sync.plan import preview
 from hub.sync.run import Orders
+from hub.sync.versions import keep, use
 from tests.cli.company import Company, person
 
 MORE = """
@@ -103,6 +105,19 @@ def test_without_matching_every_record_stays_a_contact_of_its_own(company, confi
             (count,) = tx.one("SELECT count(*) FROM golden") or (0,)
 
     assert count == 10
+
+
+def test_a_connection_that_says_so_never_holds_one_contact_twice(company):
+    path = company.home / "config/hub.yaml"
+    told = path.read_text().replace("deletes: archive", "deletes: archive\n    deduplicated: true")
+    path.write_text(told.replace("matching: {enabled: false}", ""))
+    config = load_config(company.home / "config")
+
+    with closing(open_store(config)) as store:
+        assert build_hub(config, store).model.apart == {"shop"}
+        number = keep(store, DEFAULT, 0.0, "learnt elsewhere")
+        use(store, number)
+        assert build_hub(config, store).model.apart == {"shop"}
 
 
 def test_a_store_that_cannot_be_made_is_a_mistake_of_the_configuration(company):

@@ -74,6 +74,9 @@ class ConnectionConfig(_Part):
     deletes: DeletePolicy = Field(
         default="keep", description="a contact deleted elsewhere: keep it here, archive it, or delete it"
     )
+    deduplicated: bool = Field(
+        default=False, description="true: it never holds one contact twice, so two records of it are two contacts"
+    )
     limits: LimitsConfig = Field(default_factory=LimitsConfig)
     push: Literal[True, False, "updates"] = Field(
         default=True, description="true: write back; false: read only; updates: change but never create"

@@ -40,13 +40,15 @@ class Verdict(StrEnum):
 class Member:
     """A source record that takes part. golden_id is None for a newcomer without a golden record.
 
-    tied  the hub wrote there: whatever it says by itself, it stays with its golden record
+    tied   the hub wrote there: whatever it says by itself, it stays with its golden record
+    there  its system holds it still
     """
 
     ref: Ref
     golden_id: str | None
     features: Features
     tied: bool = False
+    there: bool = True
 
 
 def pair_bits(a: Features, b: Features, model: Model) -> Bits:
@@ -89,6 +91,7 @@ class Table:
         self.parts: dict[int, Part] = {}
         self.part_of: list[int] = [0] * len(self.refs)
         self.golden = [by_ref[ref].golden_id for ref in self.refs]
+        self.there = [by_ref[ref].there for ref in self.refs]
         self.tied = [by_ref[ref].tied and by_ref[ref].golden_id is not None for ref in self.refs]
         self._found_parts(self.golden)
 
@@ -265,9 +268,12 @@ class Table:
             if any(not theirs.isdisjoint(self.different.get(at, ())) for at in one.members):
                 return True
         if self.model.apart:
-            systems = {self.refs[at][0] for at in one.members} & self.model.apart
-            return any(self.refs[at][0] in systems for at in other.members)
+            return not self._claims(one).isdisjoint(self._claims(other))
         return False
+
+    def _claims(self, part: Part) -> set[str]:
+        """Systems that hold a record of this part and never hold one person twice."""
+        return {self.refs[at][0] for at in part.members if self.there[at]} & self.model.apart
 
     def best_pair(self, one: Part, other: Part) -> tuple[int, int]:
         """What represents two parts: the two records most alike, of equals those with the lowest refs, lower first."""

@@ -57,7 +57,7 @@ class Model:
     ask        from here up to 0 bits a person is asked; from 0 they are one
     frequency  word of a name → share of records that bear it, from the user's own data; may be empty
     records    how many records the shares are of; 0: not counted, what is usual is taken
-    apart      connections that never hold one person twice: two live records of one are two people
+    apart      connections that never hold one contact twice: two records of it that are there are two contacts
     """
 
     persons: Table = field(default_factory=lambda: PERSONS)

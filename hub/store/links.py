@@ -326,7 +326,7 @@ def pins(tx: Tx, golden_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
 class Look(NamedTuple):
     """A record as matching sees it. features: packed; None where they have to be taken from its fields.
 
-    golden_at  when its golden record was made; of `looks_of` and `judged` only, as is `tied`
+    golden_at  when its golden record was made; of `looks_of` and `judged` only, as are `tied` and `state`
     tied       the hub wrote there
     """
 
@@ -337,6 +337,7 @@ class Look(NamedTuple):
     features: str | None
     golden_at: float = 0.0
     tied: bool = False
+    state: str = LinkState.LIVE
 
     @property
     def ref(self) -> tuple[str, str]:
@@ -350,7 +351,7 @@ _VERDICTS = (
 _GLANCE = "SELECT id, connection, external_id, golden_id, features FROM record WHERE id IN :*ids"
 _LOOK = (
     "SELECT r.id, r.connection, r.external_id, r.golden_id, r.features, g.created_at,"
-    " coalesce(r.side LIKE '%\"echo\":%', :no)"
+    " coalesce(r.side LIKE '%\"echo\":%', :no), r.state"
     " FROM record r JOIN golden g ON g.id = r.golden_id WHERE"
 )
 _LOOKS_OF = f"{_LOOK} r.golden_id IN :*ids ORDER BY r.id"

@@ -74,7 +74,7 @@ class _Scene:
 
     def decided(self, model: Model) -> Labels:
         """Record, met ones included → where it belongs: a golden id, or the number of a contact made anew."""
-        newcomers = [Member(seen.ref, None, seen.features) for seen in self.own]
+        newcomers = [Member(seen.ref, None, seen.features, there=seen.there) for seen in self.own]
         found = resolve(newcomers, [seen.member() for seen in self.others], self.pairs, self.verdicts, model)
         now = {merge.lost: merge.kept for merge in found.merges}
         homes: dict[Ref, str | int] = {seen.ref: seen.golden_id for seen in self.others}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from math import inf
@@ -16,7 +16,7 @@ from hub.errors import ConfigError
 from hub.store import contacts, links
 from hub.store import keys as index
 from hub.store.db import Tx
-from hub.sync.link import Link
+from hub.sync.link import HOLDING, Link
 
 Ref = tuple[str, str]
 
@@ -215,7 +215,9 @@ def _decide(
     if one.golden_id == other.golden_id:
         return None, "one", f"they are one golden record, {one.golden_id}"
     left, right = (_some(homes[link.golden_id], link) for link in (one, other))
-    members = [Member(x.ref, x.golden_id, features(x.opinion().fields)) for x in (*left, *right)]
+    members = [
+        Member(x.ref, x.golden_id, features(x.opinion().fields), there=x.state in HOLDING) for x in (*left, *right)
+    ]
     looks = {member.ref: member.features for member in members}
     met = _met(tx, [x.ref for x in left], [x.ref for x in right], looks)
     across = {verdicts.get(frozenset((a.ref, b.ref))) for a in left for b in right}
@@ -224,6 +226,8 @@ def _decide(
         return bits, "different", "a person said that they are different; that outranks the model"
     if Verdict.SAME in across:
         return bits, "same", "a person said that they are one; that outranks the model"
+    if both := _holding(left) & _holding(right) & model.apart:
+        return bits, "apart", f"{', '.join(sorted(both))} holds them as two, and never holds one contact twice"
     if not met:
         return None, "never met", "no two of their records share a key that tells people apart: they are never compared"
     found = resolve(members, [], met, verdicts, model)
@@ -234,6 +238,10 @@ def _decide(
     if not any(promising(looks[a], looks[b], model) for a, b in met):
         return bits, "apart", "so much speaks against any two of their records that the wholes are not weighed"
     return bits, "apart", "the evidence is not enough"
+
+
+def _holding(some: Iterable[Link]) -> set[str]:
+    return {link.connection for link in some if link.state in HOLDING}
 
 
 def _met(tx: Tx, left: Sequence[Ref], right: Sequence[Ref], looks: Mapping[Ref, Features]) -> list[tuple[Ref, Ref]]:

@@ -21,7 +21,7 @@ from hub.store import links as db
 from hub.store import work
 from hub.store.db import Tx, dumps
 from hub.sync.clusters import Cluster, Clusters
-from hub.sync.link import Link
+from hub.sync.link import HOLDING, Link
 
 Ref = tuple[str, str]
 Pair = tuple[int, int]
@@ -53,9 +53,10 @@ class Seen(NamedTuple):
     golden_at: float
     features: Features
     tied: bool = False
+    there: bool = True
 
     def member(self) -> Member:
-        return Member(self.ref, self.golden_id or None, self.features, self.tied)
+        return Member(self.ref, self.golden_id or None, self.features, self.tied, self.there)
 
 
 @dataclass(slots=True)
@@ -157,7 +158,8 @@ def _fresh(work_set: Clusters, newcomer: Newcomer) -> Seen:
     """A newcomer as it is now, not as the store has it."""
     link = newcomer.link
     since = work_set[link.golden_id].golden.created_at if link.golden_id else 0.0
-    return Seen(link.id, link.ref, link.golden_id, since, newcomer.features, bool(link.echo))
+    there = link.state in HOLDING
+    return Seen(link.id, link.ref, link.golden_id, since, newcomer.features, bool(link.echo), there)
 
 
 def seen_of(tx: Tx, looks: Iterable[db.Look]) -> list[Seen]:
@@ -168,12 +170,16 @@ def seen_of(tx: Tx, looks: Iterable[db.Look]) -> list[Seen]:
         if unpacked is None:
             stale.append(look)
         else:
-            found.append(Seen(look.id, look.ref, look.golden_id, look.golden_at, unpacked, bool(look.tied)))
+            found.append(_seen(look, unpacked))
     links = db.links_by_id(tx, [look.id for look in stale]) if stale else {}
     for look in stale:
-        opinion = features(links[look.id].opinion().fields)
-        found.append(Seen(look.id, look.ref, look.golden_id, look.golden_at, opinion, bool(look.tied)))
+        found.append(_seen(look, features(links[look.id].opinion().fields)))
     return found
+
+
+def _seen(look: db.Look, found: Features) -> Seen:
+    there = look.state in HOLDING
+    return Seen(look.id, look.ref, look.golden_id, look.golden_at, found, bool(look.tied), there)
 
 
 def _settle_alone(work_set: Clusters, placement: Placement, newcomer: Newcomer) -> None:

@@ -269,6 +269,13 @@ def test_a_system_that_never_holds_one_person_twice_keeps_two_records_apart():
     assert groups(people, model=Model(apart=frozenset({"erp"}))) == ["a", "b"]
 
 
+def test_what_a_system_holds_no_more_does_not_keep_its_successor_apart():
+    gone, new = member("erp:a", **ANN), member("erp:b", **ANN)
+    people = [replace(gone, there=False), new]
+
+    assert groups(people, model=Model(apart=frozenset({"erp"}))) == ["ab"]
+
+
 def test_an_explanation_names_levels_and_bits_and_the_prior():
     other = features(fields(name="Zyl, A.", mail="ann.zyl@example.org"))
     lines = {line.field: line for line in explain(features(fields(**ANN)), other)}
