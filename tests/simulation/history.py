@@ -13,9 +13,11 @@ from hub.errors import ConfigError
 from hub.store import work
 from hub.store.db import Store, loads
 from hub.store.schema import metadata
+from hub.sync import desk
 from hub.sync.engine import Hub, Route
 from hub.sync.first_load import first_load
 from hub.sync.guard import Limit, Limits
+from hub.sync.link import HOLDING
 from hub.sync.people import pin
 from hub.sync.rematch import rematch
 from hub.sync.run import Orders, Result, approve_open, sync
@@ -34,6 +36,7 @@ LIMITS = Limits(
 )
 ENOUGH_CRASHES, ENOUGH_FAULTS = 10, 20
 MOST_STEPS = 3000
+HELD = sorted(HOLDING)
 
 
 @lru_cache(1)
@@ -235,13 +238,17 @@ class History:
             return None
 
     def _operator(self) -> None:
-        """Approves what is held, tells the hub what became of writes nobody can look up."""
+        """Decides what is held, tells the hub what became of writes nobody can look up."""
         with self.store.read() as tx:
-            gates = tx.all("SELECT gate, connection, counts FROM hold WHERE state = 'open'")
+            gates = tx.all("SELECT id, gate, connection, counts FROM hold WHERE state = 'open' ORDER BY gate")
             unknown = tx.all(
                 "SELECT id, connection, external_id FROM parked WHERE state = 'open' AND stage = 'unknown'"
             )
-        for gate, name, counts in gates:
+        for number, gate, name, counts in gates:
+            if gate == "absence" and self._gone_from(name) < loads(counts)["deletes"]:
+                self.world.say(f"operator refuses {gate} of {name}: {counts}")
+                self._guarded(lambda number=number: desk.refuse(self.store, number, "operator", self.world.now))
+                continue
             self.world.say(f"operator approves {gate} of {name}: {counts}")
             self._guarded(lambda name=name: self._approve(name))
         for number, name, subject in unknown:
@@ -262,6 +269,12 @@ class History:
     def _approve(self, name: str) -> None:
         with self.store.write() as tx:
             approve_open(tx, name, "operator", self.world.now)
+
+    def _gone_from(self, name: str) -> int:
+        """How many of the records that the hub knows of are really gone, as the operator sees by looking."""
+        with self.store.read() as tx:
+            known = tx.all("SELECT external_id FROM record WHERE connection = :n AND state IN :*s", n=name, s=HELD)
+        return sum(row_id not in self.systems[name].rows for (row_id,) in known)
 
     def _made_there(self, name: str, golden_id: str) -> bool:
         """What the operator sees when looking into the system by e-mail address."""
