@@ -41,6 +41,7 @@ ONCE_WRONG = (
     200929,
     13902,
 )
+NARROW_ONCE_WRONG = (("gone", 91), ("gone", 9731), ("gone", 12530), ("at once", 51))
 NEEDED = {
     "echo": ("ordinary", range(5, 25)),
     "intent": ("ordinary", range(20)),
@@ -64,6 +65,11 @@ def test_whatever_fails_and_whenever_it_crashes_nothing_is_lost_and_nothing_doub
 @pytest.mark.parametrize("seed", ONCE_WRONG)
 def test_a_history_that_was_once_wrong_stays_right(seed):
     assert play(seed, shape="ordinary")[-1] is None
+
+
+@pytest.mark.parametrize(("shape", "seed"), NARROW_ONCE_WRONG)
+def test_a_narrow_history_that_was_once_wrong_stays_right(shape, seed):
+    assert play(seed, shape=shape)[-1] is None
 
 
 @pytest.mark.parametrize("shape", sorted(SHAPES))
