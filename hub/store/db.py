@@ -75,41 +75,34 @@ class Store:
 
         few  all lists in it are short: then PostgreSQL keeps its plans, where a long list is worth a plan of its own
         """
-        with self._turns:
-            connection, tx = self._tx()
-            try:
-                self._begin(tx, few=few)
-                if fence is not None:
-                    tx.guard(fence)
-                yield tx
-                tx.finish()
-                if self._boundary:
-                    self._boundary("before")
-                tx.end("COMMIT")
-            except BaseException as err:
-                tx.undo()
-                self._say_away(err)
-                raise
-            finally:
-                self._give_back(connection)
+        begin = ("BEGIN IMMEDIATE",) if self.dialect == "sqlite" else ("BEGIN", _ALONE_WITH_FEW if few else _ALONE)
+        with self._turns, self._transaction(*begin) as tx:
+            if fence is not None:
+                tx.guard(fence)
+            yield tx
+            tx.finish()
+            if self._boundary:
+                self._boundary("before")
+            tx.end("COMMIT")
         if self._boundary:
             self._boundary("after")
-
-    def _begin(self, tx: Tx, *, few: bool) -> None:
-        if self.dialect == "sqlite":
-            tx.run("BEGIN IMMEDIATE")
-        else:
-            tx.run("BEGIN")
-            tx.run(_ALONE_WITH_FEW if few else _ALONE)
 
     @contextmanager
     def read(self) -> Iterator[Tx]:
         """What all statements in it see is one moment."""
-        connection, tx = self._tx()
-        try:
-            tx.run("BEGIN" if self.dialect == "sqlite" else "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        begin = "BEGIN" if self.dialect == "sqlite" else "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+        with self._transaction(begin) as tx:
             yield tx
             tx.end("ROLLBACK")
+
+    @contextmanager
+    def _transaction(self, *begin: str) -> Iterator[Tx]:
+        """Undone by an error; who begins one ends it."""
+        connection, tx = self._tx()
+        try:
+            for text in begin:
+                tx.run(text)
+            yield tx
         except BaseException as err:
             tx.undo()
             self._say_away(err)

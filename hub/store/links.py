@@ -12,6 +12,7 @@ from hub.store import schema
 from hub.store.db import Row, Tx, dumps, insert_row_sql, loads
 from hub.sync.link import Link
 
+RECORD = "record"  # in `counter`: the highest number of a record
 NO_FEATURES: Mapping[int, str] = MappingProxyType({})
 
 _RECORD = [
@@ -164,8 +165,8 @@ def take_back(tx: Tx, golden_ids: Sequence[str]) -> None:
 
 def next_record_ids(tx: Tx, n: int) -> range:
     """`n` fresh numbers; only the one writer asks."""
-    first = tx.counter("record") + 1
-    tx.count("record", n)
+    first = tx.counter(RECORD) + 1
+    tx.count(RECORD, n)
     return range(first, first + n)
 
 

@@ -8,7 +8,7 @@ what it finds.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
@@ -35,7 +35,7 @@ from hub.store.names import add_names
 from hub.store.stage import Row, Stage
 from hub.sync import rematch
 from hub.sync.clusters import Clusters
-from hub.sync.engine import Held, Hub, Run, chunks
+from hub.sync.engine import Held, Hub, Run
 from hub.sync.intake import Fresh, iso, read_page, save_page
 from hub.sync.link import Link, date_consents
 from hub.sync.run import Orders, Result, begin, end, lease, outcome
@@ -47,7 +47,10 @@ STEADY = 20.0  # seconds between two renewals of the leases while only reading
 
 @dataclass(slots=True)
 class _Load:
-    """A first load under way. cursors: where each connection goes on, of those that were read to their end"""
+    """A first load under way. cursors: where each connection goes on, of those that were read to their end
+
+    last   the highest number of a record so far; raced: some of the numbers were given to other connections
+    """
 
     hub: Hub
     runs: dict[str, Run]
@@ -56,6 +59,8 @@ class _Load:
     orders: Mapping[str, Orders]
     page: int
     cursors: dict[str, str | None] = field(default_factory=dict)
+    last: int = 0
+    raced: bool = False
     renewed: float = 0.0
 
     @property
@@ -202,6 +207,7 @@ def _save(load: _Load) -> list[Held]:
         _hold_on(load, tx)
         _only_when_empty(tx)  # still: another connection may have brought some while these were read
         index.heat(tx, hot)
+        load.last = tx.counter(db.RECORD)
     for groups in _pages(decision, load.page):
         rows = load.stage.some([number for group in groups for number in group])
         with load.hub.store.write() as tx:
@@ -212,23 +218,19 @@ def _save(load: _Load) -> list[Held]:
             if run.progress:
                 run.progress(run)
         if load.stops():
-            return []
-    _match_others(load)
+            break
     return []
 
 
-def _match_others(load: _Load) -> None:
-    """What other connections brought while these were saved has met only what was saved by then."""
-    hub = load.hub
-    with hub.store.read() as tx:
-        rows = tx.all(
-            "SELECT DISTINCT golden_id FROM record WHERE NOT connection IN :*names ORDER BY golden_id",
-            names=list(load.runs),
-        )
-    for part in chunks([row[0] for row in rows], rematch.PAGE):
-        with hub.store.write() as tx:
-            _hold_on(load, tx)
-            rematch.decide(hub, tx, part, rematch.Rematched())
+def _match_others(load: _Load, tx: Tx, keys: Iterable[int]) -> None:
+    """What other connections brought while these are saved meets each page in the transaction that saves it."""
+    found, _ = index.candidates(tx, set(keys))
+    rows = tx.all(
+        "SELECT DISTINCT golden_id FROM record WHERE id IN :*ids AND NOT connection IN :*names ORDER BY golden_id",
+        ids=sorted({number for group in found.values() for number in group}),
+        names=list(load.runs),
+    )
+    rematch.decide(load.hub, tx, [row[0] for row in rows], rematch.Rematched())
 
 
 def _gather(load: _Load) -> None:
@@ -301,7 +303,9 @@ class _Questions:
 def _save_page(load: _Load, tx: Tx, groups: list[list[Row]], hot: set[int], questions: _Questions) -> None:
     hub = load.hub
     clusters = Clusters(hub, tx, load.lead.id, hub.clock())
-    numbers = iter(db.next_record_ids(tx, sum(map(len, groups))))
+    fresh = db.next_record_ids(tx, sum(map(len, groups)))
+    load.raced, load.last = load.raced or fresh.start != load.last + 1, fresh.stop - 1
+    numbers = iter(fresh)
     links: dict[str, list[Link]] = {}
     looks: dict[int, str] = {}
     keys: list[tuple[int, int]] = []
@@ -328,6 +332,8 @@ def _save_page(load: _Load, tx: Tx, groups: list[list[Row]], hot: set[int], ques
         for name in ("creates", "mapped"):
             run.count(name, len(found_links))
     index.add_keys(tx, keys, RECENT)
+    if load.raced:
+        _match_others(load, tx, (key for key, _ in keys))
     add_names(tx, names)
     work.add_asks(tx, asks)
     load.lead.count("asked", len(asks))

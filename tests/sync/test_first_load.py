@@ -1,5 +1,7 @@
 """The first load of an empty hub: the same contacts as page by page, and none lost when it breaks off."""
 
+from contextlib import suppress
+
 import pytest
 
 from hub.errors import ConfigError, TransientError
@@ -117,6 +119,39 @@ def test_contacts_that_came_while_it_was_saving_are_matched_with_all_of_it():
 
     assert {r.status for r in results.values()} == {"done"}
     assert 0 < told[0] < 8
+    assert len(rig.goldens()) == 8
+    assert all(rig.home("late", f"l{n}") == rig.home("crm", f"c{n}") for n in range(8))
+
+
+@pytest.mark.parametrize("commits", range(1, 6))
+def test_killed_after_others_brought_contacts_none_is_doubled_by_the_next_sync(commits):
+    rig = company(Rig())
+    late = rig.add("late", push="no")
+    for n in range(8):
+        late.put(f"l{n}", **person(n))
+    connectors = {name: FakeConnector(rig.systems[name]) for name in ("crm", "erp", "shop")}
+    told = []
+
+    def progress(run):
+        if not told and rig.goldens():
+            assert rig.sync("late").status == "done"
+            told.append(run.name)
+
+    def boundary(where):
+        if told and where == "after":
+            told.append(where)
+            if len(told) > commits:
+                raise Crash
+
+    rig.store._boundary = boundary
+    orders = dict.fromkeys(connectors, Orders(approve=True, manual=True, progress=progress))
+    with suppress(Crash):
+        first_load(rig.hub, connectors, orders, page=4)
+    rig.store._boundary = None
+    rig.later(1000)
+    for name in rig.systems:
+        assert rig.sync(name, approve=True).status == "done"
+
     assert len(rig.goldens()) == 8
     assert all(rig.home("late", f"l{n}") == rig.home("crm", f"c{n}") for n in range(8))
 
