@@ -28,6 +28,7 @@ LAYERS = [  # from the ground up; a module may import from layers below its own,
     ["hub.schedule", "hub.web"],
     ["hub.service"],
     ["hub.cli"],
+    ["hub.testing"],  # for tests only: nothing of the product imports it
 ]
 WORLD = {  # what the core must not know, and what of it is a plain value
     "time": set(),
@@ -141,8 +142,12 @@ def test_only_the_store_and_the_sql_connector_know_sqlalchemy():
 
 
 def test_only_connectors_know_httpx():
-    users = outside(("hub.connectors",), "httpx")
+    users = outside(("hub.connectors", "hub.testing"), "httpx")
     assert [name for name in users if name != "hub.opening"] == []  # which hands a transport through
+
+
+def test_only_the_connector_kit_knows_pytest():
+    assert outside(("hub.testing",), "pytest") == []
 
 
 def test_only_the_command_line_knows_typer_and_rich():

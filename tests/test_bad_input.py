@@ -4,8 +4,8 @@ Where each of the eighteen is tested, besides here:
 
 wrong key in the configuration   here; tests/test_config.py, tests/cli/test_check.py
 secret missing                   tests/test_config.py, tests/cli/test_sync.py
-system down                      here; tests/connectors/contract.py and test_http.py, tests/sync/test_run.py
-wrong password                   here; tests/connectors/contract.py and test_http.py, tests/sync/test_run.py
+system down                      here; hub/testing/contract.py and test_http.py, tests/sync/test_run.py
+wrong password                   here; hub/testing/contract.py and test_http.py, tests/sync/test_run.py
 certificate not trusted          here; tests/connectors/test_http.py
 HTML instead of JSON with 200    here; tests/connectors/test_http.py
 truncated page                   here; tests/connectors/test_http.py

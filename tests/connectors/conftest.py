@@ -6,10 +6,7 @@ from contextlib import AbstractContextManager
 
 import pytest
 
-pytest.register_assert_rewrite("tests.connectors.contract")
-
-from tests.connectors.contract import CANNOT  # noqa: E402 (after the registration)
-from tests.connectors.servers import Server, ServerMissing, mariadb, postgres  # noqa: E402
+from tests.connectors.servers import Server, ServerMissing, mariadb, postgres
 
 
 def started(make: AbstractContextManager[Server]) -> Iterator[Server]:
@@ -33,9 +30,3 @@ def postgres_server() -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def mariadb_server() -> Iterator[Server]:
     yield from started(mariadb())
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """What the contract suite does not ask of a connector, and why."""
-    for line in sorted(set(CANNOT)):
-        terminalreporter.write_line(line)

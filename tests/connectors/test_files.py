@@ -22,7 +22,7 @@ from hub.connectors.file_entries import Lines, csv_entries, csv_header
 from hub.connectors.files import FileConnector
 from hub.errors import AccountError, CursorExpired, TransientError
 from hub.model import Record, Unreadable
-from tests.connectors.contract import ConnectorContract, Item, System, items, listing, records
+from hub.testing.contract import ConnectorContract, Item, System, items, listing, records
 
 NUMBERS = count(1)
 READ_ONLY = "files are read only and need no network"

@@ -26,7 +26,7 @@ from hub.connectors.forms import (
 from hub.errors import ConfigError, CursorExpired, TransientError
 from hub.mapping.spec import load_mapping
 from hub.model import Mapped, Page, Record, Unreadable
-from tests.connectors.contract import ConnectorContract, System
+from hub.testing.contract import ConnectorContract, System
 
 AT = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 BOX = ConsentBox(field="newsletter", purpose="newsletter", wording="Send me the newsletter.")

@@ -18,7 +18,7 @@ from hub.connectors.mailman import MailmanConnector, MailmanSettings, read_membe
 from hub.errors import AccountError, TransientError
 from hub.mapping.spec import load_mapping
 from hub.model import Done, Missing, Op, Record, Refused, Write
-from tests.connectors.contract import ConnectorContract, System, done, records
+from hub.testing.contract import ConnectorContract, System, done, records
 from tests.connectors.real import Meddler, served
 
 NUMBERS = count(1)

@@ -18,7 +18,7 @@ from hub.connectors.contract import Context
 from hub.connectors.sql import SqlConnector
 from hub.errors import AccountError, ConfigError, CursorExpired, TransientError
 from hub.model import Done, Op, Record, Refused, Stale, Tombstone, Unreadable, Write
-from tests.connectors.contract import done, items, listing, records
+from hub.testing.contract import done, items, listing, records
 from tests.connectors.servers import PASSWORD, USER, Server
 
 Connect = Callable[..., SqlConnector]

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from hub.connectors.contract import Connector, Context
 from hub.connectors.sql import SqlConnector
-from tests.connectors.contract import ConnectorContract, System
+from hub.testing.contract import ConnectorContract, System
 from tests.connectors.servers import PASSWORD, USER, Server, free_port
 
 NOW = {"sqlite": "CURRENT_TIMESTAMP", "postgresql": "now()", "mysql": "CURRENT_TIMESTAMP"}

@@ -20,7 +20,7 @@ from hub.connectors.tryton import TrytonConnector, TrytonSettings
 from hub.errors import AccountError
 from hub.mapping.spec import load_mapping
 from hub.model import Done, Op, Refused, Stale, Tombstone, Unknown, Write
-from tests.connectors.contract import ConnectorContract, System, done, items, listing, records
+from hub.testing.contract import ConnectorContract, System, done, items, listing, records
 from tests.connectors.real import Meddler, served
 
 PARTY = "party.party"

@@ -41,7 +41,7 @@ from hub.model import (
 )
 
 NOBODY = "999999999"  # an id that no system hands out; override `System.nobody` where it is not valid
-CANNOT: list[str] = []  # "TestAcorn cannot …: reason", printed by conftest
+CANNOT: list[str] = []  # "TestAcorn cannot …: reason", printed by hub.testing.plugin
 
 
 class System(ABC):
