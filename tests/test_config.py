@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from pydantic import Field, SecretStr
 
 from hub.config import HubConfig, load_config, open_secret_files, open_settings, store_url
-from hub.config.document import DEEPEST, parse_document
 from hub.config.schema import hub_schema
 from hub.config.values import parse_limit, parse_schedule, say_limit
 from hub.connectors.contract import Can, Connector, Report, Settings
+from hub.document import DEEPEST, parse_document
 from hub.durations import parse_duration, say_duration
 from hub.errors import ConfigError
 from hub.sync.guard import Limit, Limits

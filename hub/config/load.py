@@ -8,13 +8,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from hub.config.document import Document, Mistake, Place, did_you_mean, read_document, say_mistakes
-from hub.config.mistakes import explain
 from hub.config.models import COMMON_KEYS, ConnectionConfig, HubConfig
 from hub.config.references import fill_in, judge, judge_text, secret_places, stand_in, texts
 from hub.connectors.contract import Connector, Settings
 from hub.connectors.registry import connector_type, connector_types
+from hub.document import Document, Mistake, Place, did_you_mean, read_document, say_mistakes
 from hub.errors import ConfigError
+from hub.mistakes import explain
 from hub.secrets import expand, read_by_everybody
 
 FILE = "hub.yaml"

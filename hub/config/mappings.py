@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from hub.config.document import Document, parse_document, read_document, say_mistakes
 from hub.config.load import connection_config
 from hub.config.models import HubConfig
 from hub.connectors.contract import Connector
 from hub.connectors.registry import connector_type
+from hub.document import Document, parse_document, read_document, say_mistakes
 from hub.errors import ConfigError
 from hub.mapping.apply import ContactMapping
 from hub.mapping.spec import flat_mapping, load_mapping

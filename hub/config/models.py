@@ -19,9 +19,9 @@ from pydantic import (
     model_validator,
 )
 
-from hub.config.document import did_you_mean
 from hub.config.values import LimitSetting, Region, Schedule, ScheduleSetting, Zone
 from hub.dedupe.survive import ADDRESSES, NAMED, UNION, Rule
+from hub.document import did_you_mean
 from hub.durations import Duration, parse_duration
 from hub.model import MANY, SINGLE
 from hub.sync.guard import Limits

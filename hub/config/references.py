@@ -8,7 +8,7 @@ from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr
 
-from hub.config.document import Place
+from hub.document import Place
 from hub.secrets import ALLOWED, expand, holds_literal_secret, is_reference, references, resolve
 
 SECRET = list[SecretStr] | SecretStr

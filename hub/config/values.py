@@ -11,7 +11,7 @@ from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BeforeValidator, PlainSerializer, WithJsonSchema
 
-from hub.config.document import did_you_mean
+from hub.document import did_you_mean
 from hub.durations import parse_duration, say_duration
 from hub.sync.guard import Limit
 

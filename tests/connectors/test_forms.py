@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from hub.config.document import parse_document
 from hub.connectors.contract import PAGE_SIZE, Connector, Context, Inbox
 from hub.connectors.forms import (
     ConsentBox,
@@ -23,6 +22,7 @@ from hub.connectors.forms import (
     read_consents,
     read_delivery,
 )
+from hub.document import parse_document
 from hub.errors import ConfigError, CursorExpired, TransientError
 from hub.mapping.spec import load_mapping
 from hub.model import Mapped, Page, Record, Unreadable

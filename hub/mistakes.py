@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from hub.config.document import Document, Mistake, Place, did_you_mean, show
+from hub.document import Document, Mistake, Place, did_you_mean, show
 from hub.secrets import holds_literal_secret
 
 _SECRET_NAME = re.compile(
