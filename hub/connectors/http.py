@@ -114,7 +114,7 @@ class Api:
         self._time = Ticker(context)
         self._limit = Limit(self._time, rate)
         self._backoff = tenacity.wait_random_exponential(multiplier=0.5, max=30)
-        trust = _trust(self._base, ca_file, context)
+        trust = trusted(self._base, ca_file, context)
         self._client = httpx.Client(
             base_url=self._base,
             headers=_headers({"accept": ", ".join(self._accept), **(headers or {})}, context.name),
@@ -421,7 +421,7 @@ def _headers(headers: Mapping[str, str], name: str) -> dict[str, str]:
     return dict(headers)
 
 
-def _trust(base: httpx.URL, ca_file: Path | None, context: Context) -> ssl.SSLContext | None:
+def trusted(base: httpx.URL, ca_file: Path | None, context: Context) -> ssl.SSLContext | None:
     """Whose certificates we believe: the public authorities, and `ca_file`."""
     if base.scheme != "https":
         return None
