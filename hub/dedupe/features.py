@@ -6,6 +6,7 @@ Every value goes through one bounded cache of distinct values; placeholders come
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple, TypeAlias
 
@@ -21,10 +22,12 @@ PERSON, ORGANISATION, UNKNOWN = "person", "organisation", ""
 PHONE_DIGITS: Final = 9  # the last ones are the same with and without country and trunk prefix
 CACHED: Final = 4_096  # distinct values kept a cache: with records of a dozen fields those here hold some 10 MB
 _NOT_ALNUM: Final = re.compile(r"[^a-z0-9]+")
-_ONLY_ALNUM: Final = {code: None for code in range(128) if not chr(code).isalnum()}
-_SPACED: Final = dict.fromkeys(_ONLY_ALNUM, " ") | dict.fromkeys(map(ord, "'`"))
+_OTHERS: Final = bytes(code for code in range(128) if not chr(code).isalnum())
+_SPACED: Final = bytes.maketrans(_OTHERS, b" " * len(_OTHERS))
+_LEFT_OUT: Final = b"'`"
 _STREET_ENDS: Final = ("strase", "strasse", "str")
 _NOT_IN_STREET: Final = known.STREET_WORDS | known.PARTICLES | known.PLACEHOLDERS
+_SAYS_MORE: Final = known.TITLES | known.PLACEHOLDERS | known.PARTICLES | known.GENERATIONS.keys()
 _NOT_IN_COMPANY: Final = known.LEGAL_FORMS | {"and", "und"}
 _LAST_KEPT: Final = 0x2FFF  # of scripts with an alphabet; the tens of thousands of signs beyond are not kept
 _NOT_LETTER: Final = re.compile(r"[^a-z]+")
@@ -89,10 +92,20 @@ _LATIN: Final = _Latin()
 def words(text: str) -> tuple[str, ...]:
     """Lower-case Latin words without accents; ae, oe, ue as a, o, u, so that Müller is Mueller is Muller."""
     if text.isascii():
-        return tuple(known.fold(text.lower()).translate(_SPACED).split())
-    if "Ã" in text or "Å" in text or "Ä" in text:
-        text = _repaired(text)
-    return tuple(known.fold(text.translate(_LATIN)).translate(_SPACED).split())
+        text = text.lower()
+    else:
+        if "Ã" in text or "Å" in text or "Ä" in text:
+            text = _repaired(text)
+        text = " ".join([part.lower() if part.isascii() else _latin(part) for part in text.split(" ")])
+    text = known.fold(text)
+    if not text.replace(" ", "").isalnum():
+        text = text.encode().translate(_SPACED, _LEFT_OUT).decode()
+    return tuple(text.split())
+
+
+@lru_cache(maxsize=CACHED)
+def _latin(word: str) -> str:
+    return word.translate(_LATIN)
 
 
 def _repaired(text: str) -> str:
@@ -108,7 +121,10 @@ def _repaired(text: str) -> str:
 @lru_cache(maxsize=CACHED)
 def _name_words(text: str) -> tuple[tuple[str, ...], str]:
     """Words of a name without titles and particles, and the generation."""
-    found = [word for word in words(text) if word not in known.TITLES]
+    plain = words(text)
+    if _SAYS_MORE.isdisjoint(plain) and "".join(plain).isalpha():
+        return plain, ""
+    found = [word for word in plain if word not in known.TITLES]
     if not found or all(word in known.PLACEHOLDERS for word in found):
         return (), ""
     generation = ""
@@ -129,12 +145,10 @@ def _text(fields: Fields, key: str) -> str:
 Name: TypeAlias = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...], str, tuple[Split, ...]]
 
 
-@lru_cache(maxsize=CACHED)
 def _name(given_name: str, family_name: str, full_name: str, suffix: str) -> Name:
     """Given, family, all words, generation, and the ways to take the name apart."""
     given, family, name, generation = _parts(given_name, family_name, full_name)
-    last = words(suffix)[-1:]
-    if last and not generation:
+    if suffix and not generation and (last := words(suffix)[-1:]):
         generation = known.GENERATIONS.get(last[0], "")
     return given, family, name, generation, splits_of(given, family, name)
 
@@ -155,7 +169,6 @@ def _parts(
     return given, family, given + family, first or last
 
 
-@lru_cache(maxsize=CACHED)
 def _email(text: str) -> tuple[str, bool]:
     """The address in lower case without tag, and whether it is an office's. Empty: a placeholder."""
     address = text.lower().strip()
@@ -171,7 +184,9 @@ def _email(text: str) -> tuple[str, bool]:
 
 def only_alnum(text: str) -> str:
     """Lower-case text without anything but a to z and digits."""
-    return text.translate(_ONLY_ALNUM) if text.isascii() else _NOT_ALNUM.sub("", text)
+    if text.isascii():
+        return text if text.isalnum() else text.encode().translate(None, _OTHERS).decode()
+    return _NOT_ALNUM.sub("", text)
 
 
 @lru_cache(maxsize=CACHED)
@@ -219,12 +234,12 @@ def _company(text: str) -> tuple[str, ...]:
     return kept or found
 
 
-@lru_cache(maxsize=CACHED)
 def _is_company(full_name: str, company: tuple[str, ...]) -> bool:
     """Whether a name in one field is that of a company: the one beside it, or one with its legal form."""
     if company:
         return _company(full_name) == company
-    return words(full_name)[-1:] != () and words(full_name)[-1] in known.SURE_LEGAL_FORMS
+    last = words(full_name)[-1:]
+    return last != () and last[0] in known.SURE_LEGAL_FORMS
 
 
 def _street(text: str) -> tuple[str, str]:
@@ -252,7 +267,6 @@ def _postcode(text: str) -> str:
     return "" if len(code) < 4 or len(set(code)) == 1 else code
 
 
-@lru_cache(maxsize=CACHED)
 def _place(street: str, postcode: str, town: str) -> Place | None:
     name, number = _street(street)
     place = Place(name, number, _postcode(postcode), _town(town))
@@ -269,31 +283,31 @@ def _has_parts(fields: Fields) -> bool:
 
 def features(fields: Fields) -> Features:
     """What matching sees of canonical fields."""
-    emails: set[str] = set()
-    roles: set[str] = set()
-    phones: set[str] = set()
+    emails: list[str] = []
+    roles: list[str] = []
+    phones: list[str] = []
     places: list[Place] = []
     for key, value in fields.items():
-        if value is None or "/" not in key:
+        base, many, text = key.partition("/")
+        if not many or value is None:
             continue
-        base, _, text = key.partition("/")
         if base == "emails":
             address, is_role = _email(text)
             if address:
-                (roles if is_role else emails).add(address)
+                (roles if is_role else emails).append(address)
         elif base == "phones":
             number = _phone(text)
             if number:
-                phones.add(number)
+                phones.append(number)
         elif base == "addresses" and isinstance(value, dict):
             place = _place(value.get("street") or "", value.get("postcode") or "", value.get("locality") or "")
             if place is not None:
                 places.append(place)
-    full_name = _text(fields, "full_name")
+    full_name, company_name = _text(fields, "full_name"), _text(fields, "company")
     given, family, name, generation, splits = _name(
         _text(fields, "given_name"), _text(fields, "family_name"), full_name, _text(fields, "suffix")
     )
-    company = _company(_text(fields, "company")) if fields.get("company") else ()
+    company = _company(company_name) if company_name else ()
     if name and full_name and not _has_parts(fields) and _is_company(full_name, company):
         company, given, family, name, generation, splits = company or _company(full_name), *_NAMELESS
     birth = _text(fields, "birth_date")
@@ -367,11 +381,11 @@ def unpack(text: str) -> Features | None:
     )
 
 
-def _work(company: tuple[str, ...], emails: set[str], roles: set[str], name: tuple[str, ...]) -> frozenset[str]:
+def _work(
+    company: tuple[str, ...], emails: Sequence[str], roles: Sequence[str], name: tuple[str, ...]
+) -> frozenset[str]:
     """A domain that is the person's own name says nothing of where somebody works."""
-    found = [label for address in emails if (label := _label(address.partition("@")[2]))]
-    if roles:
-        found += [label for address in roles if (label := _label(address.partition("@")[2]))]
+    found = [label for address in (*emails, *roles) if (label := _label(address.partition("@")[2]))]
     if found and name:
         found = [label for label in found if not _is_own(label.partition("#")[0], name)]
     if company and (label := _company_label(company)):

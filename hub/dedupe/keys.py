@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from hashlib import blake2b
-from struct import unpack
+from struct import Struct
 from typing import Final
 
 from hub.dedupe.features import ORGANISATION, Features
@@ -19,6 +19,7 @@ from hub.dedupe.words import SAME_NAME
 
 _DOUBLED: Final = re.compile(r"(.)\1+", re.DOTALL)
 MOST: Final = 14  # keys a record
+_NUMBERS: Final = [Struct(f">{count}Q").unpack for count in range(MOST + 1)]
 
 
 def blocking_keys(record: Features) -> tuple[int, ...]:
@@ -29,7 +30,7 @@ def blocking_keys(record: Features) -> tuple[int, ...]:
     """
     found = list(dict.fromkeys(_texts(record)))[:MOST]
     hashed = b"".join([blake2b(text.encode(), digest_size=8).digest() for text in found])
-    return tuple([number >> 1 for number in unpack(f">{len(found)}Q", hashed)])
+    return tuple([number >> 1 for number in _NUMBERS[len(found)](hashed)])
 
 
 def shared(a: Features, b: Features) -> tuple[str, ...]:
@@ -44,9 +45,11 @@ def texts(record: Features) -> Iterator[str]:
 
 
 def _texts(record: Features) -> list[str]:
-    found = [f"tax:{number}" for number in record.tax]
-    found += [f"email:{address}" for address in _ordered(record.emails)]
-    found += [f"phone:{number}" for number in _ordered(record.phones)]
+    found = [f"tax:{number}" for number in record.tax] if record.tax else []
+    if record.emails:
+        found += [f"email:{address}" for address in _ordered(record.emails)]
+    if record.phones:
+        found += [f"phone:{number}" for number in _ordered(record.phones)]
     if record.kind == ORGANISATION:
         found += _of_organisation(record)
     else:
@@ -90,8 +93,9 @@ def _add_person(record: Features, found: list[str]) -> None:
                 found.append(f"birth+postcode:{record.birth} {place.postcode}")
     if len(forms) > 1:
         _add_name_pairs(record, forms, found)
-    works = dict.fromkeys([label.partition("#")[0] for label in _ordered(record.work)])
-    found += [f"work+name:{label} {first}" for label in works for first in firsts]
+    if record.work:
+        works = dict.fromkeys([label.partition("#")[0] for label in _ordered(record.work)])
+        found += [f"work+name:{label} {first}" for label in works for first in firsts]
 
 
 def _add_name_pairs(record: Features, forms: list[str], found: list[str]) -> None:
