@@ -22,6 +22,7 @@ class Entry:
     """One entry. `fields`, or the `problem` it has; `end` is the offset and `last` the line it ends at.
 
     whole  ends with a line break: nobody is still writing it
+    gone   the file says that it is deleted
     """
 
     line: int
@@ -31,6 +32,7 @@ class Entry:
     problem: str | None = None
     original: str = ""
     whole: bool = True
+    gone: bool = False
 
 
 class Lines:

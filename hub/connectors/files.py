@@ -1,80 +1,43 @@
-"""Contacts in CSV, JSONL or fixed width files, named by a path or a glob. Read only.
+"""Contacts in files, named by a path, a pattern or an address: local, SFTP, S3, HTTP. Read only.
 
 snapshot  all files together are the complete listing; read twice, so that of entries with one key only the
           last becomes a record (the keys wait in a temporary database, not in memory)
 append    files only grow: each pull goes on where the last one ended; a file that was cut or replaced is
           read anew; a last line without its line break waits until it is whole
+drop      each file is a batch of changes: see `filing/drops.py`
+Elsewhere files from other machines are copied into a private folder for the time of reading. Their listing is
+          not read again while etag, or size and time, stay the same
 Quirks    CSV is strict: quotes are closed, every row has the fields of the header; values stay text
-          an encoding must be a superset of ASCII (UTF-16 is not): lines are cut before they are decoded
 
 Columns named like the canonical fields map without a mapping file.
 """
 
 from __future__ import annotations
 
-import glob
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from functools import cached_property
 from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO, ClassVar, Literal, Self
-from zoneinfo import ZoneInfo
+from typing import Any, ClassVar
 
 import orjson
-from pydantic import Field, field_validator, model_validator
 
-from hub.connectors.contract import PAGE_SIZE, Can, Connector, Report, Settings
-from hub.connectors.file_entries import Entry, Lines, csv_entries, csv_header, fixed_entries, jsonl_entries
+from hub.connectors.contract import PAGE_SIZE, Can, Connector, Report
+from hub.connectors.file_entries import Entry
 from hub.connectors.file_keys import KeyIndex
-from hub.connectors.rows import MAX_ID, MAX_ORIGINAL, Item, escaped, fingerprint, identity, moment, unfit
-from hub.connectors.settings import known_encoding, known_zone
+from hub.connectors.filing.drops import Drops
+from hub.connectors.filing.pieces import Piece, pieces_of, private_folder
+from hub.connectors.filing.places import FileProblem, Found, Place, open_place
+from hub.connectors.filing.settings import FileSettings
+from hub.connectors.filing.taking import Taker, named
+from hub.connectors.filing.waiting import ready
+from hub.connectors.rows import Item
 from hub.errors import AccountError, CursorExpired, TransientError
-from hub.model import Cursor, Page, Record, Unreadable
+from hub.model import Cursor, Page
 
 HEAD = 4096  # bytes at the beginning of a file that tell whether it is still the same
-SUFFIXES = {".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
-DEFAULT_KEYS = ("source_id", "id")
-
-
-class FileSettings(Settings):
-    """A file, or all files that a pattern names."""
-
-    path: str = Field(description="file or pattern such as inbox/partners-*.csv")
-    format: Literal["csv", "jsonl", "fixed"] | None = Field(None, description="csv and jsonl follow the suffix")
-    mode: Literal["snapshot", "append"] = Field(
-        "snapshot", description="snapshot: the files are the whole list. append: entries are only added"
-    )
-    encoding: str = "utf-8"
-    delimiter: str = Field(",", min_length=1, max_length=1)
-    key: str | None = Field(None, description="column that names an entry for ever; source_id or id")
-    changed: str = Field("updated_at", description="column with the time of change in ISO form, if there is one")
-    zone: str = Field("UTC", description="time zone of times that name none")
-    columns: dict[str, tuple[int, int]] | None = Field(
-        None, description="fixed width: name: [first character, counted from 1; length]"
-    )
-
-    _zone = field_validator("zone")(known_zone)
-
-    @field_validator("encoding")
-    @classmethod
-    def _cuts_into_lines(cls, name: str) -> str:
-        known_encoding(name)
-        if name.lower().replace("_", "-") == "utf-8-sig":
-            return "utf-8"  # a mark at the beginning is taken off anyway
-        if "\n,1".encode(name) != b"\n,1":
-            raise ValueError(f"{name!r} cannot be read line by line: save the file as UTF-8")
-        return name
-
-    @model_validator(mode="after")
-    def _hangs_together(self) -> Self:
-        if self.format is None and Path(self.path).suffix.lower() not in SUFFIXES:
-            raise ValueError(f"name the `format` of {self.path}: csv, jsonl or fixed")
-        if (self.columns is not None) != (self.format == "fixed"):
-            raise ValueError("`columns` belongs to `format: fixed`, and is needed there")
-        if any(start < 1 or length < 1 for start, length in (self.columns or {}).values()):
-            raise ValueError("`columns` count characters from 1, with a length of at least 1")
-        return self
+CHECKED = 20  # files that a check looks into
 
 
 class FileConnector(Connector):
@@ -87,213 +50,199 @@ class FileConnector(Connector):
 
     @property
     def can(self) -> Can:
-        appends = self.settings.mode == "append"
-        return Can(changes=appends, complete=not appends)
+        settings = self.settings
+        changes = settings.mode != "snapshot" or settings.scheme != "file"
+        marks = settings.deleted is not None or settings.kind == "dbase"
+        return Can(changes=changes, complete=settings.mode == "snapshot", tombstones=changes and marks)
 
     def check(self) -> Report:
-        files = self._files()
+        found = self._place.find()
+        if self.settings.mode != "drop" and not found:
+            raise self._nothing()
         lines, warnings = [], []
-        for path in files[:20]:
-            with self._open(path) as (file, names):
-                first = next(self._entries(file, names, 0, 0), None)
-                self._key(path, names, first.fields if first else None)
-            said = f", columns {', '.join(names)}" if names else ""
-            lines.append(f"{path.name}: {path.stat().st_size} bytes{said}")
-            if first is not None and first.problem:
-                warnings.append(f"{path.name} line {first.line} {first.problem}")
-        return Report(f"{self._format} files", (f"{len(files)} files", *lines), tuple(warnings))
+        for file in found[:CHECKED]:
+            try:
+                told, warning = self._look_into(file)
+            except FileProblem as problem:
+                told, warning = [], [f"{problem.name or file.name} {problem}"]
+                if self.settings.mode != "drop":
+                    raise self._unreadable(problem) from problem
+            lines += told
+            warnings += warning
+        return Report(f"{self.settings.kind} files", (f"{len(found)} files", *lines), tuple(warnings))
 
     def pull(self, since: Cursor | None) -> Iterator[Page]:
-        place = None if since is None else self._place(since)
-        if self.settings.mode == "append":
-            return self._append(place or {})
-        return self._snapshot(place)
+        place = None if since is None else self._resumed(since)
+        if self.settings.mode == "drop":
+            return Drops(self.settings, self.context, self._place, self._taker, self._cursor).pull(place or {}, since)
+        pages = self._append(place or {}) if self.settings.mode == "append" else self._snapshot(place)
+        return self._told(pages)
+
+    def _told(self, pages: Iterator[Page]) -> Iterator[Page]:
+        """A file that cannot be read as a whole pauses the connection: what is in it is not known."""
+        try:
+            yield from pages
+        except FileProblem as problem:
+            raise self._unreadable(problem) from problem
+
+    def _look_into(self, file: Found) -> tuple[list[str], list[str]]:
+        """What a check says of a file, and what is wrong with its first entry."""
+        lines, warnings = [], []
+        with private_folder() as folder:
+            with named(file.name):
+                pieces = pieces_of(file, self._place, self.settings, folder)
+            for piece in pieces:
+                names = self._taker.names(piece)
+                first = next(self._taker.keyed(piece, 0, 0), None)
+                said = f", columns {', '.join(names)}" if names else ""
+                lines.append(f"{piece.name}: {file.size} bytes{said}")
+                if first is not None and first[0].problem:
+                    warnings.append(f"{self._taker.where(piece, first[0].line)} {first[0].problem}")
+        return lines, warnings
 
     # --- snapshot ---------------------------------------------------------------------------------
 
     def _snapshot(self, place: Mapping[str, Any] | None) -> Iterator[Page]:
-        files = self._files()
-        state = self._state(files)
-        if place is not None and place.get("state") != state:
-            raise CursorExpired(f"{self.context.name}: the files have changed since; list them anew.")
-        with KeyIndex() as index:
-            for number, path in enumerate(files):
-                entries = self._keyed(path, 0, 0)
-                index.note((number, entry.line, key) for entry, key in entries)
-            yield from self._pages(files, state, index, place)
+        found = self._files()
+        state = self._state(found)
+        if place is not None:
+            if place.get("state") != state or not all(file.mark for file in found):
+                raise CursorExpired(f"{self.context.name}: the files have changed since; list them anew.")
+            if place.get("whole"):
+                yield Page((), self._cursor(state=state, whole=True))
+                return
+        with private_folder() as folder, KeyIndex() as index:
+            pieces = []
+            for file in found:
+                with named(file.name):
+                    pieces += pieces_of(file, self._place, self.settings, folder)
+            for number, piece in enumerate(pieces):
+                entries = self._taker.keyed(piece, 0, 0)
+                index.note((number, entry.line, key) for entry, key in entries if not entry.gone)
+            yield from self._pages(pieces, state, index, place)
 
-    def _pages(self, files: list[Path], state: str, index: KeyIndex, place: Mapping[str, Any] | None) -> Iterator[Page]:
+    def _pages(
+        self, pieces: Sequence[Piece], state: str, index: KeyIndex, place: Mapping[str, Any] | None
+    ) -> Iterator[Page]:
         first, offset, line = place["at"] if place else (0, 0, 0)
         held: Page | None = None
-        for number, path in enumerate(files[first:], start=first):
+        for number, piece in enumerate(pieces[first:], start=first):
             start = (offset, line) if number == first else (0, 0)
-            entries = self._keyed(path, *start)
+            entries = self._taker.keyed(piece, *start)
             while batch := list(islice(entries, PAGE_SIZE)):
                 if held is not None:
                     yield held
                 last = index.last([key for _, key in batch])
-                items = tuple(self._item(files, number, entry, key, last.get(key)) for entry, key in batch)
+                items = (self._item(pieces, number, entry, key, last.get(key)) for entry, key in batch)
                 end = batch[-1][0]
-                held = Page(items, self._cursor(state=state, at=[number, end.end, end.last]))
+                cursor = self._cursor(state=state, at=[number, end.end, end.last])
+                held = Page(tuple(item for item in items if item is not None), cursor)
         if self._state(self._files()) != state:
             raise TransientError(f"{self.context.name}: the files changed while they were read; nothing is certain.")
-        yield Page(() if held is None else held.items, None)
+        cursor_after = self._cursor(state=state, whole=True) if self.can.changes else None
+        yield Page(() if held is None else held.items, cursor_after)
 
-    def _item(self, files: list[Path], number: int, entry: Entry, key: str, last: tuple[int, int] | None) -> Item:
+    def _item(
+        self, pieces: Sequence[Piece], number: int, entry: Entry, key: str, last: tuple[int, int] | None
+    ) -> Item | None:
+        """None: a deleted entry whose key lives on in another one."""
+        piece = pieces[number]
+        if entry.gone and last is not None:
+            return None
         if key and last is not None and last != (number, entry.line):
-            where = f"{files[last[0]].name} line {last[1]}"
-            return self._unreadable(files[number], entry, f"has the key of {where}, which was taken", None)
-        return self._read(files[number], entry, key)
+            where = self._taker.where(pieces[last[0]], last[1])
+            return self._taker.unreadable(piece, entry, f"has the key of {where}, which was taken", None)
+        return self._taker.item(piece, entry, key)
 
     # --- append -----------------------------------------------------------------------------------
 
     def _append(self, place: Mapping[str, Any]) -> Iterator[Page]:
         """Only what was added, file after file; positions of files that are gone are forgotten."""
-        files = self._files()
-        there = {path.name for path in files}
+        found = self._files(strict=False)
+        there = {file.name for file in found}
         known = {name: at for name, at in place.get("files", {}).items() if name in there}
         held: Page | None = None
-        for path in files:
-            offset, line = self._resume(path, known.get(path.name))
-            entries = self._keyed(path, offset, line)
-            while batch := list(islice((pair for pair in entries if pair[0].whole), PAGE_SIZE)):
-                if held is not None:
-                    yield held
-                end = batch[-1][0]
-                known = {**known, path.name: [end.end, end.last, *_head(path, end.end)]}
-                items = tuple(self._read(path, entry, key) for entry, key in batch)
-                held = Page(items, self._cursor(files=known))
-        yield held or Page((), self._cursor(files=known))
-
-    def _resume(self, path: Path, at: Sequence[Any] | None) -> tuple[int, int]:
-        if at is None:
-            return 0, 0
-        offset, line, length, head = at
-        same = path.stat().st_size >= offset and _head(path, length) == (length, head)
-        return (int(offset), int(line)) if same else (0, 0)
-
-    # --- entries ----------------------------------------------------------------------------------
-
-    def _keyed(self, path: Path, offset: int, line: int) -> Iterator[tuple[Entry, str]]:
-        """Entries with their keys; the key is empty where there is none to be read."""
-        with self._open(path) as (file, names):
-            column: str | None = None
-            for entry in self._entries(file, names, offset, line):
-                if entry.fields is None:
-                    yield entry, ""
+        with private_folder() as folder:
+            for file in found:
+                if file.mark and known.get(file.name, [""])[-1] == file.mark:
                     continue
-                if column is None or self._format == "jsonl":
-                    column = self._key(path, names, entry.fields)
-                yield entry, identity(entry.fields.get(column)).strip()
+                piece = self._grown(file, folder)
+                offset, line = _resume(piece.path, known.get(file.name))
+                entries = self._taker.keyed(piece, offset, line)
+                while batch := list(islice((pair for pair in entries if pair[0].whole), PAGE_SIZE)):
+                    if held is not None:
+                        yield held
+                    end = batch[-1][0]
+                    known = {**known, file.name: [end.end, end.last, *_head(piece.path, end.end), ""]}
+                    items = tuple(self._taker.item(piece, entry, key) for entry, key in batch)
+                    held = Page(items, self._cursor(files=known))
+                if file.name in known:
+                    known = {**known, file.name: [*known[file.name][:-1], file.mark]}
+        yield Page(held.items if held else (), self._cursor(files=known))
 
-    def _entries(self, file: BinaryIO, names: list[str], offset: int, line: int) -> Iterator[Entry]:
-        settings = self.settings
-        lines = Lines(file, settings.encoding)
-        if self._format == "csv":
-            csv_header(lines, settings.delimiter)
-            if offset:
-                lines.go_to(offset, line)
-            return csv_entries(lines, names, settings.delimiter)
-        lines.go_to(offset, line)
-        if self._format == "jsonl":
-            return jsonl_entries(lines)
-        return fixed_entries(lines, settings.columns or {})
-
-    def _read(self, path: Path, entry: Entry, key: str) -> Item:
-        if entry.fields is None:
-            return self._unreadable(path, entry, str(entry.problem), None)
-        try:
-            data = orjson.dumps(entry.fields)
-        except TypeError:
-            problem = f"is not text in {self.settings.encoding}"
-            return self._unreadable(path, entry, problem, escaped(key)[:MAX_ID] or None)
-        reason = unfit(key, data)
-        if reason is not None:
-            return self._unreadable(path, entry, reason, key[:MAX_ID] or None)
-        at = moment(entry.fields.get(self.settings.changed), ZoneInfo(self.settings.zone))
-        return Record(key, entry.fields, fingerprint(data), at)
-
-    def _unreadable(self, path: Path, entry: Entry, problem: str, key: str | None) -> Unreadable:
-        original = entry.original
-        if entry.fields is not None:
-            shown = {name: escaped(v) if isinstance(v, str) else v for name, v in entry.fields.items()}
-            original = orjson.dumps(shown, default=str).decode()
-        text = escaped(original.rstrip("\r\n"))[:MAX_ORIGINAL]
-        return Unreadable(f"{path.name} line {entry.line}", f"the line {problem}", text, key)
+    def _grown(self, file: Found, folder: Path) -> Piece:
+        with named(file.name):
+            [piece] = pieces_of(file, self._place, self.settings, folder)
+        return piece
 
     # --- files ------------------------------------------------------------------------------------
 
-    @property
-    def _format(self) -> str:
-        return self.settings.format or SUFFIXES[Path(self.settings.path).suffix.lower()]
+    @cached_property
+    def _place(self) -> Place:
+        return open_place(self.settings, self.context)
 
-    def _files(self) -> list[Path]:
-        """The files by name; AccountError when there are none, since that is no empty listing."""
-        pattern = self.context.base / self.settings.path
-        found = [pattern] if pattern.is_file() else [Path(name) for name in glob.glob(str(pattern))]  # noqa: PTH207 (absolute)
-        files = sorted(path for path in found if path.is_file())
-        if not files:
+    @cached_property
+    def _taker(self) -> Taker:
+        return Taker(self.settings, self.context)
+
+    def _files(self, *, strict: bool = True) -> list[Found]:
+        """The files in order; AccountError when there are none, since that is no empty listing.
+
+        strict  TransientError when one of them is still being written
+        """
+        found = self._place.find()
+        if not found:
+            raise self._nothing()
+        settled = ready(found, self._place, self.settings, self.context.clock().timestamp())
+        if strict and len(settled) < len(found) and self.settings.marker is None:
+            raise TransientError(f"{self.context.name}: a file is still being written; it is left for the next run.")
+        if not settled:
+            raise TransientError(f"{self.context.name}: no file is ready yet; they are left for the next run.")
+        empty = [file.name for file in settled if file.size == 0 and file.mark and self.settings.mode == "snapshot"]
+        if empty:
             raise AccountError(
-                f"{self.context.name}: no file {self.settings.path}; nothing was read, and nothing counts as "
-                "deleted. Next: check `path`, or wait for the file."
+                f"{self.context.name}: {empty[0]} is empty, without a header or an entry; nothing was read, and "
+                "nothing counts as deleted."
             )
-        return files
+        return settled
 
-    @contextmanager
-    def _open(self, path: Path) -> Iterator[tuple[BinaryIO, list[str]]]:
-        """The open file, and the names of its columns where it has them."""
-        try:
-            file = path.open("rb")
-        except PermissionError as error:
-            raise AccountError(f"{self.context.name}: {path.name} may not be read; nothing was.") from error
-        except OSError as error:
-            raise TransientError(f"{self.context.name}: {path.name} cannot be opened; nothing was read.") from error
-        with file:
-            yield file, self._names(path, file)
-
-    def _names(self, path: Path, file: BinaryIO) -> list[str]:
-        name = f"{self.context.name}: {path.name}"
-        if self._format != "csv":
-            if self.settings.mode == "snapshot" and not file.read(1):
-                raise AccountError(f"{name} is empty; nothing was read, and nothing counts as deleted.")
-            return list(self.settings.columns or ())
-        try:
-            names = csv_header(Lines(file, self.settings.encoding), self.settings.delimiter)
-        except ValueError as error:
-            raise AccountError(f"{name}: {error}; nothing was read. Next: correct the file.") from error
-        if names is None:
-            raise AccountError(f"{name} is empty, without a header; nothing was read.")
-        self._key(path, names, None)
-        return names
-
-    def _key(self, path: Path, names: Sequence[str], fields: Mapping[str, Any] | None) -> str:
-        """The column that names an entry; JSONL shows it in each object, or not."""
-        if self._format == "jsonl":
-            there: Sequence[str] = list(fields or ())
-            return self.settings.key or next((name for name in DEFAULT_KEYS if name in there), "")
-        wanted = [self.settings.key] if self.settings.key else list(DEFAULT_KEYS)
-        for name in wanted:
-            if name in names:
-                return name
-        raise AccountError(
-            f"{self.context.name}: {path.name} has no column {' or '.join(wanted)}; nothing was read. "
-            f"It has: {', '.join(names)[:500]}. Next: set `key`, or `delimiter` if these are not its columns."
+    def _nothing(self) -> AccountError:
+        return AccountError(
+            f"{self.context.name}: no file {self.settings.path}; nothing was read, and nothing counts as "
+            "deleted. Next: check `path`, or wait for the file."
         )
 
-    def _state(self, files: Sequence[Path]) -> str:
+    def _unreadable(self, problem: FileProblem) -> AccountError:
+        return AccountError(
+            f"{self.context.name}: {problem.name} {problem}; nothing counts as deleted. Next: correct the file."
+        )
+
+    def _state(self, found: Sequence[Found]) -> str:
         """Changes when a file comes, goes, grows or is written to."""
-        seen = [(str(path), stat.st_size, stat.st_mtime_ns) for path in files for stat in [path.stat()]]
+        seen = [(file.path, file.mark) for file in found]
         return blake2b(orjson.dumps([self._mark(), seen]), digest_size=8).hexdigest()
 
     # --- cursors ----------------------------------------------------------------------------------
 
     def _mark(self) -> str:
-        return blake2b(self.settings.model_dump_json().encode(), digest_size=4).hexdigest()
+        """Of the settings that say what is read; a new password reads nothing anew."""
+        secret = {"user", "secret", "private_key", "known_hosts", "fingerprint", "timeout_seconds"}
+        return blake2b(self.settings.model_dump_json(exclude=secret).encode(), digest_size=4).hexdigest()
 
     def _cursor(self, **place: Any) -> Cursor:
         return orjson.dumps({"of": self._mark(), **place}).decode()
 
-    def _place(self, cursor: Cursor) -> dict[str, Any]:
+    def _resumed(self, cursor: Cursor) -> dict[str, Any]:
         try:
             place = orjson.loads(cursor)
         except ValueError:
@@ -301,6 +250,14 @@ class FileConnector(Connector):
         if not isinstance(place, dict) or place.get("of") != self._mark():
             raise CursorExpired(f"{self.context.name}: the settings have changed since; list all anew.")
         return place
+
+
+def _resume(path: Path, at: Sequence[Any] | None) -> tuple[int, int]:
+    if at is None:
+        return 0, 0
+    offset, line, length, head, _ = at
+    same = path.stat().st_size >= offset and _head(path, length) == (length, head)
+    return (int(offset), int(line)) if same else (0, 0)
 
 
 def _head(path: Path, size: int) -> tuple[int, str]:

@@ -1,0 +1,129 @@
+"""Entries with their keys, and what the hub takes each for: a record, a tombstone, or something to set aside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import orjson
+
+from hub.connectors.contract import Context
+from hub.connectors.file_entries import Entry
+from hub.connectors.filing.encodings import likely_encoding
+from hub.connectors.filing.formats import Format
+from hub.connectors.filing.pieces import Piece
+from hub.connectors.filing.places import FileProblem
+from hub.connectors.filing.settings import FileSettings
+from hub.connectors.rows import MAX_ID, MAX_ORIGINAL, Item, escaped, fingerprint, identity, moment, unfit
+from hub.model import Record, Tombstone, Unreadable
+
+DEFAULT_KEYS = ("source_id", "id")
+OWN_KEYS = {"ldif": ("entryuuid", "dn"), "vcard": ("uid",)}
+
+
+class Taker:
+    """Reads pieces by the settings of one connection."""
+
+    def __init__(self, settings: FileSettings, context: Context) -> None:
+        self._settings, self._context = settings, context
+        self._zone = ZoneInfo(settings.zone)
+        self._format = Format(settings, context)
+
+    def names(self, piece: Piece) -> list[str]:
+        """The columns of a piece, with the key among them; FileProblem says which there are when it is not."""
+        with named(piece.name):
+            names = self._format.names(piece)
+        if not self._format.names_vary:
+            self._key(piece, names, None)
+        return names
+
+    def keyed(self, piece: Piece, offset: int, line: int) -> Iterator[tuple[Entry, str]]:
+        """Entries with their keys; the key is empty where there is none to be read."""
+        names = self.names(piece)
+        column = None if self._format.names_vary else self._key(piece, names, None)
+        with named(piece.name):
+            for entry in self._format.entries(piece, offset, line):
+                if entry.fields is None:
+                    yield entry, ""
+                    continue
+                key = entry.fields.get(column or self._key(piece, names, entry.fields))
+                yield self._marked(entry) if self._settings.deleted else entry, identity(_single(key)).strip()
+
+    def item(self, piece: Piece, entry: Entry, key: str) -> Item:
+        if entry.fields is None:
+            return self.unreadable(piece, entry, str(entry.problem), None)
+        try:
+            data = orjson.dumps(entry.fields)
+        except TypeError:
+            problem = self._undecoded(entry.fields)
+            return self.unreadable(piece, entry, problem, escaped(key)[:MAX_ID] or None)
+        reason = unfit(key, data)
+        if reason is not None:
+            return self.unreadable(piece, entry, reason, key[:MAX_ID] or None)
+        at = moment(_single(entry.fields.get(self._settings.changed)), self._zone)
+        if entry.gone:
+            return Tombstone(key, at)
+        return Record(key, entry.fields, fingerprint(data), at)
+
+    def unreadable(self, piece: Piece, entry: Entry, problem: str, key: str | None) -> Unreadable:
+        original = entry.original
+        if entry.fields is not None:
+            shown = {name: escaped(v) if isinstance(v, str) else v for name, v in entry.fields.items()}
+            original = orjson.dumps(shown, default=str).decode()
+        text = escaped(original.rstrip("\r\n"))[:MAX_ORIGINAL]
+        unit = self._format.unit
+        return Unreadable(self.where(piece, entry.line), f"the {unit.split()[0]} {problem}", text, key)
+
+    def where(self, piece: Piece, line: int) -> str:
+        return f"{piece.name} {self._format.unit} {line}"
+
+    def _marked(self, entry: Entry) -> Entry:
+        """With the mark of deletion that the settings name."""
+        for column, values in (self._settings.deleted or {}).items():
+            value = _single((entry.fields or {}).get(column))
+            if value in values or (value is not None and str(value).strip() in map(str, values)):
+                return Entry(entry.line, entry.last, entry.end, entry.fields, whole=entry.whole, gone=True)
+        return entry
+
+    def _undecoded(self, fields: Mapping[str, Any]) -> str:
+        declared = self._settings.text_encoding
+        text = "".join(value for value in fields.values() if isinstance(value, str))
+        try:
+            guess = likely_encoding(text.encode(declared, "surrogateescape"))
+        except UnicodeEncodeError:
+            guess = None
+        hint = f"; it looks like {guess}: see `encoding`" if guess and guess != declared else ""
+        return f"is not text in {declared}{hint}"
+
+    def _key(self, piece: Piece, names: Sequence[str], fields: Mapping[str, Any] | None) -> str:
+        """The column that names an entry; where names vary each entry shows it, or not."""
+        own = OWN_KEYS.get(self._settings.kind, DEFAULT_KEYS)
+        if self._format.names_vary:
+            there: Sequence[str] = list(fields or ())
+            return self._settings.key or next((name for name in own if name in there), "")
+        wanted = [self._settings.key] if self._settings.key else list(own)
+        for name in wanted:
+            if name in names:
+                return name
+        raise FileProblem(
+            f"has no column {' or '.join(wanted)}; nothing was read. It has: {', '.join(names)[:500]}. "
+            "Set `key`, or `delimiter` if these are not its columns",
+            piece.name,
+        )
+
+
+@contextmanager
+def named(name: str) -> Iterator[None]:
+    """A problem of a file is told with its name."""
+    try:
+        yield
+    except FileProblem as problem:
+        problem.name = problem.name or name
+        raise
+
+
+def _single(value: Any) -> Any:
+    """The first of several values, where an attribute may have several."""
+    return (value[0] if value else None) if isinstance(value, list) else value
