@@ -9,7 +9,7 @@ import httpx
 
 from hub.config import HubConfig, connection_config, open_settings
 from hub.connectors.contract import Connector, Context, Inbox
-from hub.connectors.registry import connector_type
+from hub.connectors.registry import connector_type, connector_types
 
 
 @contextmanager
@@ -29,7 +29,7 @@ def open_connector(
     ConfigError when a secret is missing; no system is reached before a method is called.
     """
     connection = connection_config(config, name)
-    kind = connector_type(connection.type, types)
+    kind = connector_type(connection.type, types or connector_types(config.folder))
     settings = open_settings(config, name, types)
     with ExitStack() as closing:
         context = Context(

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from hub.config import ConnectionConfig, HubConfig, connection_mapping, store_url
 from hub.config.references import stand_in
 from hub.connectors.contract import Can, Connector, Context
-from hub.connectors.registry import connector_type
+from hub.connectors.registry import connector_type, connector_types
 from hub.dedupe.survive import Rules
 from hub.dedupe.weigh import DEFAULT, NO_MATCHING, Model
 from hub.errors import ConfigError, HubError, TransientError
@@ -129,7 +129,7 @@ def abilities(config: HubConfig, name: str) -> Can:
             return connector.can
     except ConfigError:
         connection = config.connections[name]
-        kind = connector_type(connection.type)
+        kind = connector_type(connection.type, connector_types(config.folder))
         try:
             settings = kind.Settings.model_validate(stand_in(dict(connection.settings)))
             context = Context(name=name, base=config.home, default_region=config.default_region)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from hub.cli.screen import Chosen, complain, print_json
-from hub.config.schema import hub_schema, mapping_schema, usable_types
+from hub.config.schema import hub_schema, mapping_schema, service_schema, usable_types
 
 app = typer.Typer(no_args_is_help=True, help="Show the configuration as it is understood, or its JSON Schema.")
 
@@ -15,6 +15,7 @@ app = typer.Typer(no_args_is_help=True, help="Show the configuration as it is un
 @app.command()
 def schema(
     mapping: Annotated[bool, typer.Option("--mapping", help="The schema of mapping files instead.")] = False,
+    service: Annotated[bool, typer.Option("--service", help="The schema of service files instead.")] = False,
 ) -> None:
     """Print the JSON Schema of hub.yaml, with the settings of every installed connector type.
 
@@ -23,6 +24,9 @@ def schema(
     """
     if mapping:
         print_json(mapping_schema())
+        return
+    if service:
+        print_json(service_schema())
         return
     types, reasons = usable_types()
     for reason in reasons:

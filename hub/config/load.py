@@ -40,7 +40,7 @@ def load_config(folder: Path, types: Types | None = None) -> HubConfig:
     data = document.data or {}
     mistakes = [
         *_mistakes_in_store(document, data),
-        *_mistakes_in_connections(document, data, types or connector_types(), folder),
+        *_mistakes_in_connections(document, data, types or connector_types(folder), folder),
         *_mistakes_in_rules(document, data),
     ]
     try:
@@ -64,7 +64,7 @@ def store_url(config: HubConfig) -> str:
 def open_settings(config: HubConfig, name: str, types: Types | None = None) -> Settings:
     """A connection's settings with secrets in them, to be handed to its connector and nobody else."""
     connection = connection_config(config, name)
-    settings_type = connector_type(connection.type, types).Settings
+    settings_type = connector_type(connection.type, types or connector_types(config.folder)).Settings
     secrets = secret_places(settings_type, dict(connection.settings))
     try:
         return settings_type.model_validate(fill_in(dict(connection.settings), secrets, config.folder))

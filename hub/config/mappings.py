@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from hub.config.load import connection_config
 from hub.config.models import HubConfig
 from hub.connectors.contract import Connector
-from hub.connectors.registry import connector_type
+from hub.connectors.registry import connector_type, connector_types
 from hub.document import Document, parse_document, read_document, say_mistakes
 from hub.errors import ConfigError
 from hub.mapping.apply import ContactMapping
@@ -21,7 +21,7 @@ def connection_mapping(
     connection = connection_config(config, name)
     if connection.mapping is not None:
         return _load(read_document(config.folder / connection.mapping), config)
-    text = connector_type(connection.type, types).mapping_text(connection.settings)
+    text = connector_type(connection.type, types or connector_types(config.folder)).mapping_text(connection.settings)
     if not text.strip():
         return flat_mapping(config.default_region)
     return _load(parse_document(text, f"default mapping of {connection.type}"), config)

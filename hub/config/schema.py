@@ -11,6 +11,7 @@ from pydantic_core import core_schema
 from hub.config.models import ConnectionConfig, HubConfig, LimitsConfig
 from hub.connectors.contract import Connector
 from hub.connectors.registry import connector_type, connector_types
+from hub.connectors.rest.spec import ServiceSpec
 from hub.errors import ConfigError
 from hub.mapping.table import MappingSpec
 
@@ -72,6 +73,15 @@ def mapping_schema() -> dict[str, Any]:
     """JSON Schema of a mapping file."""
     schema = MappingSpec.model_json_schema(schema_generator=Lenient)
     return {"$schema": DIALECT, **schema, "title": "mapping"}
+
+
+def service_schema() -> dict[str, Any]:
+    """JSON Schema of a service file."""
+    schema = ServiceSpec.model_json_schema(schema_generator=Lenient)
+    schema["properties"]["mapping"] = {"$ref": "#/$defs/mapping"}
+    own = mapping_schema()
+    inner = own.pop("$defs", {})
+    return {"$schema": DIALECT, **schema, "title": "service", "$defs": {**schema["$defs"], **inner, "mapping": own}}
 
 
 def _connection(name: str, common: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:

@@ -75,6 +75,7 @@ class _Call:
     headers: Mapping[str, str]
     idempotent: bool
     own: Collection[int]
+    cost: int
     until: float
 
 
@@ -159,6 +160,7 @@ class Api:
         content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         own: Collection[int] = (),
+        cost: int = 1,
     ) -> Response:
         """The answer to one request.
 
@@ -166,6 +168,7 @@ class Api:
         json        sent as JSON; `data` as a form; `content` as it is. At most one of them
         idempotent  the same request twice leaves what one leaves: it may be sent again
         own         statuses that raise HttpStatusError at once although they mean another error elsewhere
+        cost        how many of the requests of the rate limit it counts for
         """
         sent = dict(headers or {})
         if json is not None:
@@ -173,12 +176,16 @@ class Api:
             sent.setdefault("content-type", JSON)
         until = self._time.now() + self._deadline
         path = self._same_host(path)
-        call = _Call(method, path, params, content, data, sent, idempotent, frozenset(own), until)
+        call = _Call(method, path, params, content, data, sent, idempotent, frozenset(own), cost, until)
         retrying = self._retrying(until)
         try:
             return retrying(self._attempt, call)
         finally:
             retrying.iter_state.reset()  # it holds what holds it, and the collector seldom comes by
+
+    def pause(self, seconds: float) -> None:
+        """No call leaves before: the service has said that it takes none."""
+        self._limit.pause(seconds)
 
     # --- retry and limits -------------------------------------------------------------------------
 
@@ -229,7 +236,7 @@ class Api:
         return self._judge(response, raw, call)
 
     def _await_turn(self, call: _Call) -> None:
-        wait = self._limit.take(call.until)
+        wait = self._limit.take(call.until, call.cost)
         if wait is None:
             raise TransientError(
                 f"{self._name}: the service asked for a pause; nothing was sent.",

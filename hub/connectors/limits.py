@@ -49,15 +49,20 @@ class Limit:
         self._paused_until = 0.0
         self._lock = threading.Lock()
 
-    def take(self, until: float) -> float | None:
-        """Seconds to wait for our turn; None (and no turn taken) when that is not before `until`."""
+    def take(self, until: float, cost: int = 1) -> float | None:
+        """Seconds to wait for our turn; None (and no turn taken) when that is not before `until`.
+
+        cost  how many requests it counts for; more than the limit allows at once counts as all of it
+        """
         with self._lock:
             now = self._time.now()
-            full = self._taken.maxlen and len(self._taken) == self._taken.maxlen
-            turn = max(now, self._paused_until, self._taken[0] + self._span if full else now)
+            cost = min(cost, self._taken.maxlen or 1)
+            over = len(self._taken) + cost - (self._taken.maxlen or 0)
+            full = self._taken.maxlen and over > 0
+            turn = max(now, self._paused_until, self._taken[over - 1] + self._span if full else now)
             if turn > now and turn >= until:
                 return None
-            self._taken.append(turn)
+            self._taken.extend([turn] * cost)
             return turn - now
 
     def pause(self, seconds: float) -> None:

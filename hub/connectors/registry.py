@@ -1,31 +1,40 @@
-"""Connector types by name, from the entry points of every installed package.
+"""Connector types by name: entry points of every installed package, and service files.
 
-A type is imported only when a connection uses it, so a broken or heavy package costs nobody else.
+A type is loaded only when a connection uses it, so a broken or heavy package costs nobody else. Service files come
+with the hub, and a folder `services` beside a configuration adds its own; a file there with the name of one that
+comes with the hub takes its place.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import TypeAlias
 
 from hub.connectors.contract import Connector
+from hub.connectors.rest import service_type
+from hub.connectors.rest.files import SUFFIX, built_in_services, read_service, read_service_file
 from hub.errors import ConfigError
 
 GROUP = "contact_hub.connectors"
+SERVICES = "services"  # folder of service files beside a configuration
+
+Loading: TypeAlias = Callable[[], type[Connector]]
 
 
 class ConnectorTypes(Mapping[str, type[Connector]]):
-    """Name → class; the class is imported when it is first asked for."""
+    """Name → class; the class is loaded when it is first asked for."""
 
-    def __init__(self, found: Mapping[str, EntryPoint]) -> None:
+    def __init__(self, found: Mapping[str, Loading]) -> None:
         self._found = found
         self._loaded: dict[str, type[Connector]] = {}
 
     def __getitem__(self, name: str) -> type[Connector]:
         if name not in self._loaded:
-            self._loaded[name] = _load(self._found[name])
+            self._loaded[name] = self._found[name]()
         return self._loaded[name]
 
     def __contains__(self, name: object) -> bool:
@@ -39,9 +48,23 @@ class ConnectorTypes(Mapping[str, type[Connector]]):
 
 
 @cache
-def connector_types() -> ConnectorTypes:
-    """All installed types."""
-    return ConnectorTypes({point.name: point for point in entry_points(group=GROUP)})
+def connector_types(folder: Path | None = None) -> ConnectorTypes:
+    """All installed types, and those of the service files beside a configuration.
+
+    folder  of the configuration
+    """
+    found: dict[str, Loading] = {name: partial(_built_in, name) for name in built_in_services()}
+    found |= {point.name: partial(_load, point) for point in entry_points(group=GROUP)}
+    own = sorted((folder / SERVICES).glob(f"*{SUFFIX}")) if folder is not None else []
+    return ConnectorTypes(found | {path.stem: partial(_own, path) for path in own})
+
+
+def _built_in(name: str) -> type[Connector]:
+    return service_type(name, read_service(name))
+
+
+def _own(path: Path) -> type[Connector]:
+    return service_type(path.stem, read_service_file(path))
 
 
 def connector_type(name: str, types: Mapping[str, type[Connector]] | None = None) -> type[Connector]:

@@ -16,6 +16,12 @@ def test_mapping_files_have_a_schema_too(hub):
     assert {"fields", "consents", "kind"} <= set(schema["properties"])
 
 
+def test_service_files_have_a_schema_with_that_of_their_mapping(hub):
+    schema = json.loads(hub("config", "schema", "--service").out)
+    assert {"url", "auth", "record", "list", "mapping"} <= set(schema["required"])
+    assert "fields" in schema["$defs"]["mapping"]["properties"]
+
+
 def test_the_configuration_is_shown_with_defaults_and_without_secrets(hub, monkeypatch):
     monkeypatch.setenv("FORM_SECRET", "hunter2")
     Path("config").mkdir()

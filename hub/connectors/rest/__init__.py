@@ -1,0 +1,103 @@
+"""Any REST service that a service file describes: read and written without code of its own.
+
+The files that come with the hub are in hub/connectors/services/; docs/connectors/service-files.md is the reference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar
+
+from hub.connectors.contract import Can, Connector, Context, Promise, Report, Settings
+from hub.connectors.rest.exchange import Exchange, Said
+from hub.connectors.rest.files import mapping_text, settings_model, values_of
+from hub.connectors.rest.reading import Reading
+from hub.connectors.rest.spec import ServiceSpec
+from hub.connectors.rest.writing import Writer
+from hub.errors import AccountError
+from hub.model import Cursor, Outcome, Page, Record, Write
+
+__all__ = ["RestConnector", "service_type"]
+
+
+class RestConnector(Connector):
+    """One account on a described service. `service_type` makes the class of each service."""
+
+    spec: ClassVar[ServiceSpec]
+
+    def __init__(self, settings: Settings, context: Context) -> None:
+        super().__init__(settings, context)
+        self._exchange = Exchange(
+            self.spec,
+            values_of(self.spec, settings),
+            context,
+            share=settings.rate_share,  # type: ignore[attr-defined]  # the model is made at run time
+            token_file=getattr(settings, "token_file", None),
+            ca_file=settings.ca_file,  # type: ignore[attr-defined]
+        )
+        size: int = settings.page_size  # type: ignore[attr-defined]
+        self._reading = Reading(self.spec, self._exchange, context.name, size, context.clock)
+        self._writer = Writer(self.spec, self._exchange, self._reading)
+
+    @property
+    def can(self) -> Can:
+        spec = self.spec
+        kinds = [spec.create, spec.update, spec.archive, spec.delete]
+        return Can(
+            changes=spec.changes is not None,
+            tombstones=_tells_deletions(spec),
+            read=spec.read is not None,
+            create=spec.create is not None,
+            update=spec.update is not None,
+            archive=spec.archive is not None,
+            delete=spec.delete is not None,
+            stale=spec.stale,
+            batch=max([kind.size for kind in kinds if kind is not None], default=1),
+            promise=Promise(spec.promise),
+            settle_seconds=spec.settle,
+            opt_out_leaves=spec.opt_out_leaves,
+        )
+
+    def check(self) -> Report:
+        check = self.spec.check
+        try:
+            body = self._exchange.ask(check, {"size": 1}, idempotent=True).body
+        except Said as error:
+            raise AccountError(
+                f"{self.context.name}: {self.spec.service} refused the check: {error.words}. Nothing was done. Next: "
+                "check the settings and the rights of the account."
+            ) from error
+        count = check.count.of(body) if check.count is not None else None
+        account = check.account.of(body) if check.account is not None else None
+        known = int(count) if isinstance(count, int | str) and str(count).isdigit() else None
+        lines = [f"{known} records"] * (known is not None) + [f"account {account}"] * (account is not None)
+        return Report(self.spec.service, tuple(lines), (), known)
+
+    def pull(self, since: Cursor | None) -> Iterator[Page]:
+        return self._reading.pull(since)
+
+    def read(self, ids: Sequence[str]) -> dict[str, Record]:
+        assert self.spec.read is not None, "not declared in `can`"
+        return self._reading.read(ids)
+
+    def find(self, key: str) -> Record | None:
+        return self._reading.find(key)
+
+    def write(self, writes: Sequence[Write]) -> list[Outcome]:
+        return self._writer.write(writes) if writes else []
+
+
+def _tells_deletions(spec: ServiceSpec) -> bool:
+    return spec.deletions is not None or (spec.changes is not None and spec.record.gone is not None)
+
+
+def service_type(name: str, spec: ServiceSpec) -> type[RestConnector]:
+    """The connector class of one service."""
+    about: dict[str, Any] = {
+        "__doc__": f"{spec.service}: {spec.about}",
+        "__module__": __name__,
+        "spec": spec,
+        "Settings": settings_model(name, spec),
+        "default_mapping": mapping_text(spec),
+    }
+    return type(f"{name.title().replace('_', '')}Connector", (RestConnector,), about)

@@ -1,0 +1,340 @@
+"""The calls of a service file: what is sent, how pages follow, and how a record looks."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, WithJsonSchema, model_validator
+
+from hub.connectors.rest.moments import MOMENTS
+from hub.connectors.rest.words import Text, names_in, parse_text, parse_tree, parse_where
+from hub.connectors.settings import known_zone, seconds
+
+KNOWN = frozenset(
+    """id ids key fields version items since until token last page offset cursor size job access_token
+    client_id client_secret refresh_token assertion record""".split()
+)
+"""Names that the engine fills, beside the settings of the service."""
+
+_CALL = re.compile(r"(GET|POST|PUT|PATCH|DELETE) (\S.*)")
+
+
+def _known(tree: Any, info: ValidationInfo) -> None:
+    settings: frozenset[str] = (info.context or {}).get("settings", frozenset())
+    for name in names_in(tree):
+        within = name.partition(".")[0]
+        if name not in settings and (name if within not in {"fields", "record"} else within) not in KNOWN:
+            allowed = ", ".join(sorted(KNOWN | settings))
+            raise ValueError(f"{{{name}}} is neither a setting of this service nor known here; allowed: {allowed}")
+
+
+def _text(value: Any, info: ValidationInfo) -> Any:
+    if isinstance(value, Text):
+        return value
+    if not isinstance(value, str):
+        raise ValueError("a text is needed here")
+    text = parse_text(value)
+    _known(text, info)
+    return text
+
+
+def _tree(value: Any, info: ValidationInfo) -> Any:
+    tree = parse_tree(value)
+    _known(tree, info)
+    return tree
+
+
+def _where(value: Any) -> Any:
+    if not isinstance(value, str):
+        raise ValueError("a place in the answer is needed here, such as paging.next")
+    return parse_where(value)
+
+
+GapText: TypeAlias = Annotated[Any, BeforeValidator(_text), WithJsonSchema({"type": "string"})]
+Tree: TypeAlias = Annotated[Any, BeforeValidator(_tree), WithJsonSchema({})]
+Place: TypeAlias = Annotated[Any, BeforeValidator(_where), WithJsonSchema({"type": "string"})]
+Span: TypeAlias = Annotated[float, BeforeValidator(seconds), Field(ge=0)]
+Zone: TypeAlias = Annotated[str, BeforeValidator(known_zone)]
+Scalar: TypeAlias = bool | int | float | str | None
+
+
+class Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+
+class Test(Part):
+    """Does an answer say so? `at` alone: there, and neither empty nor false."""
+
+    __test__ = False
+
+    at: Place
+    is_: Scalar | list[Scalar] | None = Field(default=None, alias="is")
+    is_not: Scalar | None = None
+    has: str | None = None
+    exists: bool | None = None
+
+    def holds(self, body: Any) -> bool:
+        value = self.at.of(body)
+        if self.exists is not None:
+            return bool(self.at.has(body)) is self.exists
+        if self.has is not None:
+            return self.has.lower() in str(value).lower()
+        if "is_not" in self.model_fields_set:
+            return bool(value != self.is_not)
+        if "is_" in self.model_fields_set:
+            return value in self.is_ if isinstance(self.is_, list) else value == self.is_
+        return bool(value)
+
+
+def _short_test(value: Any) -> Any:
+    return {"at": value} if isinstance(value, str) else value
+
+
+ShortTest: TypeAlias = Annotated[Test, BeforeValidator(_short_test)]
+
+
+class Poll(Part):
+    """Work that the service does later: asked for until it is over.
+
+    job      place of the job's name in the first answer; it fills {job}
+    done     says that it ended well; `failed` that it did not
+    """
+
+    call: GapText
+    job: Place
+    done: ShortTest
+    failed: ShortTest | None = None
+    every: Span = 2
+    at_most: Span = 300
+
+
+class Request(Part):
+    """One call: `call: "GET /contacts"`, and what goes with it.
+
+    query    values that are lists or objects are sent as JSON; lists of one key several times by `repeat`
+    body     JSON; `form` the same as a form
+    cost     how much of the rate limit it takes
+    """
+
+    call: GapText
+    query: Tree = None
+    headers: dict[str, GapText] = {}
+    body: Tree = None
+    form: Tree = None
+    repeat: tuple[str, ...] = ()
+    cost: int = Field(default=1, ge=1)
+    poll: Poll | None = None
+
+    @model_validator(mode="after")
+    def _is_a_call(self) -> Request:
+        if _CALL.fullmatch(self.call.source) is None:
+            raise ValueError('call is a method and a path, such as "GET /contacts"')
+        if self.body is not None and self.form is not None:
+            raise ValueError("a call has either a body or a form")
+        return self
+
+    @property
+    def method(self) -> str:
+        return str(self.call.source).partition(" ")[0]
+
+    @property
+    def path(self) -> Text:
+        first, *rest = self.call.parts
+        return Text(self.call.source, (first.partition(" ")[2], *rest))
+
+
+class Paging(Part):
+    """How the next page is asked for; exactly one of the kinds. Without any there is one page.
+
+    page      {page} counts up from this number
+    offset    {offset} counts records from this number
+    cursor    place in the answer of what fills {cursor}; `cursor_header` the same in a header
+    next      place in the answer of the address of the next page
+    link      the address is in the Link header with rel="next"
+    last      {last} is the id of the last record, beginning with this
+    total     place of the number of records (`total_header`: header); what was read must agree with it. Beside
+              `last`: how many there are from here on
+    pages     place of the number of pages
+    more      says whether there is another page
+    """
+
+    page: int | None = None
+    offset: int | None = None
+    cursor: Place | None = None
+    cursor_header: str | None = None
+    next: Place | None = None
+    link: Literal[True] | None = None
+    last: str | None = None
+    total: Place | None = None
+    total_header: str | None = None
+    pages: Place | None = None
+    more: ShortTest | None = None
+
+    @property
+    def kinds(self) -> list[str]:
+        names = ("page", "offset", "cursor", "cursor_header", "next", "link", "last")
+        return [name for name in names if getattr(self, name) is not None]
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Paging:
+        if len(self.kinds) > 1:
+            raise ValueError(f"one kind of paging at a time; found {' and '.join(self.kinds)}")
+        return self
+
+
+class Listing(Request):
+    """Records a page at a time.
+
+    items      place of the list in the answer; empty: the answer is the list
+    keyed      that place is an object, record id → record
+    size       records a page, the most the service allows; fills {size}
+    token      place, on the last page, of the token or address that the next `changes` begin with
+    """
+
+    items: Place = Field(default_factory=lambda: parse_where(""))
+    keyed: bool = False
+    size: int = Field(default=100, ge=1, le=2000)
+    paging: Paging = Paging()
+    token: Place | None = None
+
+
+class Changes(Listing):
+    """What changed since the last time, by a time or by a token of the service.
+
+    since    form of {since} and {until} (times): one of the forms of times
+    overlap  how far back it asks again, for what the service shows late
+    settle   {until} stays this long behind, where searches show changes late
+    link     the token is the address to ask; `call` then serves nothing
+    zone     of times that name none
+    """
+
+    since: Literal[tuple(MOMENTS)] | None = None  # type: ignore[valid-type]
+    zone: Zone = "UTC"
+    overlap: Span = 300
+    settle: Span = 0
+    link: bool = False
+    call: GapText = Field(default_factory=lambda: parse_text("GET /"))
+
+    @model_validator(mode="after")
+    def _by_time_or_token(self) -> Changes:
+        if (self.since is None) == (self.token is None):
+            raise ValueError("changes go either by a time (since) or by a token")
+        return self
+
+
+class Deletions(Listing):
+    """Where the service lists what was deleted since {since}.
+
+    id, at    places of the record's id and of the time
+    merged    place of the id that took its place
+    """
+
+    id: Place
+    at: Place | None = None
+    merged: Place | None = None
+    since: Literal[tuple(MOMENTS)] = "iso"  # type: ignore[valid-type]
+    zone: Zone = "UTC"
+    overlap: Span = 300
+
+
+class Moment(Part):
+    at: Place
+    form: Literal[tuple(MOMENTS)] = "iso"  # type: ignore[valid-type]
+    zone: Zone = "UTC"
+
+
+def _short_moment(value: Any) -> Any:
+    return {"at": value} if isinstance(value, str) else value
+
+
+Shape: TypeAlias = Literal["date_parts", "odata_date", "epoch_ms", "epoch", "csv"]
+
+
+class RecordSpec(Part):
+    """How a record looks.
+
+    id        place of its id
+    fields    place of what the mapping sees; empty: the whole record
+    changed   place and form of the time of its last change
+    version   place of what a write names to be refused if the record moved on
+    archived  says that it is put away; `gone` that this entry is a tombstone
+    key       place of the hub's key
+    single    lists that hold one object: the mapping sees the object
+    shapes    values in a form of the service: place → form
+    """
+
+    id: Place
+    fields: Place = Field(default_factory=lambda: parse_where(""))
+    changed: Annotated[Moment, BeforeValidator(_short_moment)] | None = None
+    version: Place | None = None
+    archived: ShortTest | None = None
+    gone: ShortTest | None = None
+    merged: Place | None = None
+    key: Place | None = None
+    single: tuple[str, ...] = ()
+    shapes: dict[str, Shape] = {}
+
+
+class Read(Request):
+    """Records by id: {id} asks for one, {ids} for up to `size` at once.
+
+    item     what stands for each id in {items}
+    items    place of the records in the answer of a call for several
+    """
+
+    items: Place = Field(default_factory=lambda: parse_where(""))
+    item: Tree = None
+    size: int = Field(default=1, ge=1, le=2000)
+    keyed: bool = False
+
+
+class Find(Request):
+    """The record with the hub's {key}: the first of `items`, or the answer itself where that is empty."""
+
+    items: Place = Field(default_factory=lambda: parse_where(""))
+
+
+class Result(Part):
+    """How a call for several writes says what became of each.
+
+    items    place of the list of results; `errors` of the list of those that failed, where that is another
+    by       place of what names the write in a result; missing: results come in the order of the writes
+    error_by the same in `errors`, where that is another place
+    sent     the same in what was sent for it
+    ok       says that it was carried out
+    reason   place of the service's words
+    record   place of the record in a result; missing: it is read afterwards
+    id       place of its id
+    """
+
+    items: Place | None = None
+    errors: Place | None = None
+    by: Place | None = None
+    error_by: Place | None = None
+    sent: Place | None = None
+    ok: ShortTest | None = None
+    reason: Place | None = None
+    record: Place | None = None
+    id: Place | None = None
+
+
+class Writing(Request):
+    """One kind of write. With `item` it carries up to `size` at once, in {items}.
+
+    record      place of the record in the answer; missing: it is read afterwards
+    id          place of the new record's id, where the answer is not the record
+    whole       the service replaces the whole record: it is read first, and sent back changed
+    idempotent  the same call twice leaves what one leaves
+    values      more fields that it always sends
+    effects     what else happens there, such as a mail that is sent: shown in the documentation
+    """
+
+    item: Tree = None
+    size: int = Field(default=1, ge=1, le=2000)
+    result: Result = Result()
+    record: Place | None = None
+    id: Place | None = None
+    whole: bool = False
+    idempotent: bool = False
+    effects: str | None = None

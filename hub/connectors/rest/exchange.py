@@ -1,0 +1,271 @@
+"""One call of a service file, made and judged: what it means is said by the file, by HTTP where it is silent."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import orjson
+
+from hub.connectors.contract import Context
+from hub.connectors.http import TRANSIENT_STATUSES, Api, HttpStatusError, RateLimit, Response
+from hub.connectors.limits import retry_after
+from hub.connectors.rest.auth import auth_of, headers_of
+from hub.connectors.rest.calls import Poll, Request
+from hub.connectors.rest.spec import ErrorRule, ServiceSpec
+from hub.connectors.rest.words import Values, Where, fill
+from hub.errors import AccountError, TransientError
+
+_ADDRESS = re.compile(r"\S+@\S+|\+?\d[\d ().-]{6,}\d")
+NO_REASON = "it gave no reason"
+SHOWN = 200  # characters of a service's own words in a message
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A good answer. `at`: the service's clock, where it tells it."""
+
+    body: Any
+    headers: Mapping[str, str]
+    at: datetime | None
+
+
+class Said(Exception):
+    """The service said no, in a way that the file or HTTP explains.
+
+    means   one of the meanings of a rule; `refused` when no rule fits
+    words   for people, without addresses of anybody
+    """
+
+    def __init__(self, means: str, words: str, body: Any = None, rule: ErrorRule | None = None) -> None:
+        super().__init__(words)
+        self.means, self.words, self.body, self.rule = means, words, body, rule
+
+
+class Exchange:
+    """The calls of one connection.
+
+    values  what fills the gaps that name settings
+    """
+
+    def __init__(
+        self, spec: ServiceSpec, values: Values, context: Context, *, share: float = 1.0, **files: Path | None
+    ) -> None:
+        self._spec, self._values, self._context = spec, dict(values), context
+        self._plain = frozenset(values)
+        self._own = tuple({status for rule in spec.errors for status in rule.status if status >= 400})
+        self._inside = [rule for rule in spec.errors if not rule.status or 200 in rule.status]
+        base = str(fill(spec.url, values))
+        self._base = httpx.URL(base)
+        rate = spec.rate
+        self._api = Api(
+            base,
+            context,
+            headers={**headers_of(spec.auth, values), **self._headers(spec.headers, {})},
+            auth=auth_of(spec.auth, values, context, base, files.get("token_file")),
+            accept=spec.accept,
+            rate=RateLimit(max(1, int(rate.requests * share)), rate.per) if rate else None,
+            timeout_seconds=spec.timeout,
+            deadline_seconds=spec.timeout * 4,
+            ca_file=files.get("ca_file"),
+        )
+
+    @property
+    def settings(self) -> Values:
+        return self._values
+
+    def ask(
+        self, request: Request, values: Values, *, idempotent: bool | None = None, address: str | None = None
+    ) -> Answer:
+        """The answer to one call, after whatever it starts is over.
+
+        address  asked instead of the path and query: an address that the service itself gave
+        Said when the service says no; TransientError, AccountError as `Api` raises them.
+        """
+        repeatable = request.method in {"GET", "PUT", "DELETE"} if idempotent is None else idempotent
+        answer = self._sent(request, values, repeatable, address)
+        if request.poll is not None:
+            return self._awaited(request.poll, answer, values)
+        return answer
+
+    # --- sending ----------------------------------------------------------------------------------
+
+    def _sent(self, request: Request, values: Values, idempotent: bool, address: str | None) -> Answer:
+        known = {**self._values, **values}
+        query = None if address is not None else self._query(request, known)
+        form = fill(request.form, known)
+        try:
+            response = self._api.request(
+                request.method,
+                request.path.path(known, self._plain) if address is None else str(self._base.join(address)),
+                idempotent=idempotent,
+                params=query,
+                json=fill(request.body, known),
+                data=None if form is None else {name: _plain(value) for name, value in form.items()},
+                headers=self._headers(request.headers, values),
+                own=self._own,
+                cost=request.cost,
+            )
+        except HttpStatusError as error:
+            raise self._judged(error, request) from error
+        self._heed(response.headers)
+        for rule in self._inside:
+            if rule.test is not None and rule.test.holds(response.body):
+                raise self._by(rule, response.body, response.headers)
+        return Answer(response.body, response.headers, _server_time(response))
+
+    def _query(self, request: Request, known: Values) -> dict[str, Any]:
+        found = fill(request.query, known) or {}
+        return {
+            name: value if name in request.repeat and isinstance(value, list) else _plain(value)
+            for name, value in found.items()
+        }
+
+    def _headers(self, headers: Mapping[str, Any], values: Values) -> dict[str, str]:
+        filled = {name: fill(text, {**self._values, **values}) for name, text in headers.items()}
+        return {name: str(value) for name, value in filled.items() if value is not None}
+
+    def _awaited(self, poll: Poll, answer: Answer, values: Values) -> Answer:
+        """Asks until the work is over. TransientError, with `maybe_done`, when it takes too long."""
+        job = poll.job.of(answer.body)
+        asked = Request(call=poll.call)
+        left = poll.at_most
+        while True:
+            found = self._sent(asked, {**values, "job": job}, True, None)
+            if poll.failed is not None and poll.failed.holds(found.body):
+                raise Said("refused", "The service says that this work failed.", found.body)
+            if poll.done.holds(found.body):
+                return found
+            if left <= 0:
+                raise TransientError(
+                    f"{self._context.name}: the service has not ended this work after {poll.at_most:g} seconds; it is "
+                    "not known whether it was carried out.",
+                    maybe_done=True,
+                )
+            self._context.sleep(poll.every)
+            left -= poll.every
+
+    def _heed(self, headers: Mapping[str, str]) -> None:
+        """Waits before the next call when the service says that none is left."""
+        rate = self._spec.rate
+        if rate is None or rate.remaining is None or rate.reset is None:
+            return
+        left, reset = headers.get(rate.remaining), headers.get(rate.reset)
+        if left is None or reset is None or _number(left) != 0:
+            return
+        seconds = _number(reset)
+        if seconds is None:
+            return
+        if rate.reset_form == "milliseconds":
+            seconds /= 1000
+        elif rate.reset_form == "epoch":
+            seconds -= self._context.clock().timestamp()
+        self._api.pause(min(max(seconds, 0.0), 3600.0))
+
+    def said_in(self, entry: Any, reason: Where | None) -> Said:
+        """What the service says of one of several writes."""
+        for rule in self._spec.errors:
+            if rule.test is not None and rule.test.holds(entry) and rule.means not in {"wait", "account"}:
+                return Said(rule.means, _words(rule, entry), entry, rule)
+        return Said("refused", said(reason.of(entry) if reason else None) or _own_words(entry) or NO_REASON, entry)
+
+    # --- judging ----------------------------------------------------------------------------------
+
+    def _judged(self, error: HttpStatusError, request: Request) -> Exception:
+        for rule in self._spec.errors:
+            if (not rule.status or error.status in rule.status) and (rule.test is None or rule.test.holds(error.body)):
+                return self._by(rule, error.body, error.headers)
+        return self._as_http(error, request)
+
+    def _by(self, rule: ErrorRule, body: Any, headers: Mapping[str, str]) -> Exception:
+        words = _words(rule, body)
+        if rule.means == "account":
+            return AccountError(
+                f"{self._context.name}: {self._spec.service} says: {words} Nothing was done. Next: see to the account "
+                "there, then run `hub check`."
+            )
+        if rule.means == "wait":
+            wait = retry_after(headers, self._context.clock())
+            if wait is not None:
+                self._api.pause(wait)
+            return TransientError(f"{self._context.name}: {self._spec.service} says: {words}", retry_after=wait)
+        return Said(rule.means, words, body, rule)
+
+    def _as_http(self, error: HttpStatusError, request: Request) -> Exception:
+        status = error.status
+        if status in {401, 403, 407}:
+            return AccountError(
+                f"{self._context.name}: the service answered {status}; nothing was done. Next: check the secret and "
+                "the rights of its account, then run `hub check`."
+            )
+        if status >= 500 or status in TRANSIENT_STATUSES:
+            wait = retry_after(error.headers, self._context.clock())
+            done = request.method not in {"GET"} and status != 429
+            return TransientError(f"{error} Try again later.", retry_after=wait, maybe_done=done)
+        means = {404: "missing", 410: "missing", 409: "exists", 412: "stale"}.get(status, "refused")
+        return Said(means, _own_words(error.body) or f"it answered {status}", error.body)
+
+
+_EMPTY_CALL: dict[str, Any] = {
+    "query": None,
+    "headers": {},
+    "body": None,
+    "form": None,
+    "repeat": (),
+    "cost": 1,
+    "poll": None,
+}
+
+
+def _words(rule: ErrorRule, body: Any) -> str:
+    return rule.say or said(rule.reason.of(body) if rule.reason else None) or _own_words(body) or NO_REASON
+
+
+def said(value: Any) -> str | None:
+    """A service's words, short, and without addresses and numbers of anybody."""
+    if value is None or value == "":
+        return None
+    text = value if isinstance(value, str) else orjson.dumps(value).decode()
+    return _ADDRESS.sub("…", text)[:SHOWN]
+
+
+def _own_words(body: Any) -> str | None:
+    if not isinstance(body, Mapping):
+        return None
+    for name in ("detail", "message", "error_description", "description", "error", "title"):
+        value = body.get(name)
+        if isinstance(value, Mapping):
+            value = value.get("message")
+        if isinstance(value, str) and value:
+            return said(value)
+    return None
+
+
+def _plain(value: Any) -> Any:
+    """As a form or a query carries it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list | dict):
+        return orjson.dumps(value).decode()
+    return value
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _server_time(response: Response) -> datetime | None:
+    try:
+        at = parsedate_to_datetime(response.headers.get("date", ""))
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)

@@ -1,0 +1,122 @@
+"""Service files: read, checked, and made into the settings of a connection."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, create_model
+
+from hub.connectors.contract import Settings
+from hub.connectors.rest.calls import KNOWN
+from hub.connectors.rest.spec import ServiceSpec, Setting
+from hub.document import Document, parse_document, read_document, say_mistakes
+from hub.errors import ConfigError
+from hub.mistakes import explain
+
+BUILT_IN = files("hub.connectors") / "services"
+SUFFIX = ".yaml"
+
+
+def built_in_services() -> list[str]:
+    return sorted(each.name.removesuffix(SUFFIX) for each in BUILT_IN.iterdir() if each.name.endswith(SUFFIX))
+
+
+def read_service(name: str) -> ServiceSpec:
+    """A service that comes with the hub."""
+    path = BUILT_IN / f"{name}{SUFFIX}"
+    return check_service(parse_document(path.read_text(encoding="utf-8"), f"{name}{SUFFIX}"))
+
+
+def read_service_file(path: Path) -> ServiceSpec:
+    """ConfigError names every mistake with file, line and key."""
+    return check_service(read_document(path))
+
+
+def check_service(document: Document) -> ServiceSpec:
+    data = document.data
+    if not isinstance(data, dict):
+        raise ConfigError(say_mistakes([f"{document.name}:1: allowed at the top: keys such as service and url"]))
+    declared = data.get("settings")
+    names = frozenset(declared if isinstance(declared, dict) else ()) | {"page_size"}
+    mistakes = [document.mistake(("settings", name), "this name is the engine's own") for name in sorted(names & KNOWN)]
+    try:
+        spec = ServiceSpec.model_validate(data, context={"settings": names})
+    except ValidationError as err:
+        mistakes += explain(document, err, ServiceSpec)
+    if mistakes:
+        raise ConfigError(say_mistakes(mistake.text for mistake in sorted(mistakes)))
+    return spec
+
+
+def mapping_text(spec: ServiceSpec) -> str:
+    """The default mapping of the service, as a mapping file."""
+    text: str = yaml.safe_dump(spec.mapping, allow_unicode=True, sort_keys=False)
+    return text
+
+
+# --- settings ---------------------------------------------------------------------------------------
+
+_COMMON = {
+    "page_size": "records read in one call",
+    "rate_share": "part of the rate limit that the hub may use, since others use it too",
+    "ca_file": "certificate authority of a private network",
+    "token_file": "where a refresh token that the service replaces at each use is kept",
+}
+
+
+def settings_model(name: str, spec: ServiceSpec) -> type[Settings]:
+    """The settings of a connection: those that the file declares, and those that all services have."""
+    fields: dict[str, Any] = {key: _field(each) for key, each in spec.settings.items()}
+    common: dict[str, Any] = {
+        "page_size": (Annotated[int, Field(ge=1, le=spec.list.size)], spec.list.size),
+        "rate_share": (Annotated[float, Field(gt=0, le=1)], 1.0),
+        "ca_file": (Path | None, None),
+    }
+    if spec.auth.oauth is not None and spec.auth.oauth.grant == "refresh_token":
+        common["token_file"] = (Path | None, None)
+    model = create_model(f"{name.title().replace('_', '')}Settings", __base__=Settings, **fields, **common)
+    helps = {key: each.help for key, each in spec.settings.items()} | {key: _COMMON[key] for key in common}
+    model.__doc__ = "\n".join([f"{spec.service}.", "", *(f"{key:<14} {text}" for key, text in helps.items())])
+    return model
+
+
+def _field(setting: Setting) -> Any:
+    kind: Any = str
+    if setting.secret:
+        kind = SecretStr
+    elif setting.many:
+        kind = tuple[str, ...]
+    elif setting.choices:
+        kind = Literal[setting.choices]
+    elif setting.number:
+        kind = int
+    elif isinstance(setting.default, bool):
+        kind = bool
+    elif setting.pattern:
+        kind = Annotated[str, Field(pattern=setting.pattern)]
+    if kind is str:
+        kind = Annotated[str, BeforeValidator(_plain)]
+    help_text = Field(description=setting.help)
+    if setting.required:
+        return (Annotated[kind, help_text], ...)
+    default = tuple(setting.default) if isinstance(setting.default, list) else setting.default
+    return (Annotated[kind if default is not None else kind | None, help_text], default)
+
+
+def _plain(value: Any) -> Any:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def values_of(spec: ServiceSpec, settings: Settings) -> Mapping[str, Any]:
+    """What fills the gaps that name settings, secrets in the clear."""
+    found: dict[str, Any] = {"page_size": getattr(settings, "page_size")}  # noqa: B009 - the model is made at run time
+    for name in spec.settings:
+        value = getattr(settings, name)
+        found[name] = value.get_secret_value() if isinstance(value, SecretStr) else value
+        if isinstance(value, tuple):
+            found[name] = list(value)
+    return found

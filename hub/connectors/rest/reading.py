@@ -1,0 +1,239 @@
+"""Reading a service: everything, what changed, what was deleted, some by id, one by the hub's key."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import Any
+
+from hub.connectors.rest.calls import Changes, Deletions, Listing, Read
+from hub.connectors.rest.exchange import Answer, Exchange, Said
+from hub.connectors.rest.moments import read_moment, write_moment
+from hub.connectors.rest.paging import State, items_of, walk
+from hub.connectors.rest.records import read_item, read_record
+from hub.connectors.rest.related import Relations
+from hub.connectors.rest.spec import ServiceSpec
+from hub.connectors.rest.words import fill
+from hub.errors import AccountError, CursorExpired, TransientError
+from hub.model import Cursor, Page, Record, Tombstone, Unreadable
+
+Item = Record | Tombstone | Unreadable
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """Where a pull goes on.
+
+    kind   "list": everything; "changes": what changed; "done": the next pull begins to read changes
+    part   which of the listings one after another
+    state  of its paging
+    since  changes from here on (less the overlap); until: up to here, from where the next pull goes on
+    token  of the service, in place of times; `following` is the one that the next pull takes
+    """
+
+    kind: str
+    part: int = 0
+    state: State | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    token: str | None = None
+    following: str | None = None
+
+    def text(self) -> Cursor:
+        times = {name: at.isoformat() for name in ("since", "until") if (at := getattr(self, name)) is not None}
+        rest = {"part": self.part or None, "state": self.state, "token": self.token, "following": self.following}
+        return json.dumps(
+            {"kind": self.kind, **times, **{name: each for name, each in rest.items() if each is not None}}
+        )
+
+
+def read_spot(cursor: Cursor) -> Spot:
+    """CursorExpired for anything that is not one of ours."""
+    try:
+        found = json.loads(cursor)
+        since, until = _moment(found.pop("since", None)), _moment(found.pop("until", None))
+        spot = replace(Spot(**found), since=since, until=until)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise _expired() from error
+    if spot.kind not in {"list", "changes", "done"} or not isinstance(spot.state, dict | None):
+        raise _expired()
+    return spot
+
+
+def _iso(at: datetime | None) -> str | None:
+    return None if at is None else at.isoformat()
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
+
+
+def _expired() -> CursorExpired:
+    return CursorExpired("The cursor is not one of this service's: everything is listed again.")
+
+
+class Reading:
+    """values: what fills gaps beside the settings; here the page size"""
+
+    def __init__(
+        self, spec: ServiceSpec, exchange: Exchange, name: str, page_size: int, clock: Callable[[], datetime]
+    ) -> None:
+        self._spec, self._exchange, self._name, self._clock = spec, exchange, name, clock
+        self._size = page_size
+        self._relations = Relations(spec, exchange)
+
+    # --- pulling ----------------------------------------------------------------------------------
+
+    def pull(self, since: Cursor | None) -> Iterator[Page]:
+        spot = Spot("list") if since is None else self._resumed(read_spot(since))
+        resumed = spot.state is not None
+        parts = self._parts(spot.kind)
+        if spot.part >= len(parts):
+            raise _expired()
+        try:
+            for number in range(spot.part, len(parts)):
+                for spot, items in self._part(parts[number], spot, last=number == len(parts) - 1):  # noqa: B020
+                    resumed = False
+                    yield Page(items, self._cursor(spot))
+        except Said as error:
+            raise self._unlisted(error, resumed) from error
+
+    def _parts(self, kind: str) -> list[Listing]:
+        spec = self._spec
+        if kind == "list":
+            return [spec.list, *spec.also]
+        changes: list[Listing] = [] if spec.changes is None else [spec.changes, *spec.also_changes]
+        return changes if spec.deletions is None else [*changes, spec.deletions]
+
+    def _resumed(self, spot: Spot) -> Spot:
+        if spot.kind != "done":
+            return spot
+        if self._spec.changes is None or (spot.token is None) == (self._spec.changes.token is not None):
+            raise _expired()
+        return Spot("changes", since=spot.until, until=self._now(None), token=spot.token)
+
+    def _part(self, listing: Listing, spot: Spot, *, last: bool) -> Iterator[tuple[Spot, tuple[Item, ...]]]:
+        """Pages of one listing, each with the spot after it."""
+        for batch in walk(
+            self._exchange, listing, self._values(listing, spot), self._state(listing, spot), self._spec.record.id
+        ):
+            spot = self._marked(spot, batch.answer)
+            if listing.token is not None and (token := listing.token.of(batch.answer.body)):
+                spot = replace(spot, following=str(token))
+            items = self._items(listing, batch.items)
+            if batch.next is not None:
+                spot = replace(spot, state=batch.next)
+            elif not last:
+                spot = replace(spot, state=None, part=spot.part + 1)
+            else:
+                spot = Spot("done", until=spot.until, token=spot.following)
+            yield spot, items
+
+    def _state(self, listing: Listing, spot: Spot) -> State | None:
+        """A token that is an address is where the first page is asked for."""
+        if spot.state is None and isinstance(listing, Changes) and listing.link:
+            return {"address": spot.token}
+        return spot.state
+
+    def _values(self, listing: Listing, spot: Spot) -> dict[str, Any]:
+        found: dict[str, Any] = {"size": min(self._size, listing.size), "token": spot.token}
+        if isinstance(listing, Changes | Deletions) and listing.since is not None and spot.since is not None:
+            begun = spot.since - timedelta(seconds=listing.overlap)
+            found["since"] = write_moment(begun, listing.since, listing.zone)
+            found["until"] = write_moment(spot.until or self._clock(), listing.since, listing.zone)
+        return found
+
+    def _marked(self, spot: Spot, answer: Answer) -> Spot:
+        """With the time from which the next pull reads changes: known when the first page came, not later."""
+        if spot.kind == "list" and spot.until is None:
+            return replace(spot, until=self._now(answer.at))
+        if spot.kind == "changes" and spot.until is not None and spot.state is None and spot.part == 0:
+            return replace(spot, until=min(spot.until, self._now(answer.at)))
+        return spot
+
+    def _now(self, theirs: datetime | None) -> datetime:
+        settle = self._spec.changes.settle if self._spec.changes else 0
+        ours = self._clock().astimezone(UTC)
+        return min(ours, theirs or ours) - timedelta(seconds=settle)
+
+    def _cursor(self, spot: Spot) -> Cursor | None:
+        """None where the next pull has to begin anew."""
+        changes = self._spec.changes
+        if spot.kind == "done" and (changes is None or (changes.token is not None and spot.token is None)):
+            return None
+        return spot.text()
+
+    def _items(self, listing: Listing, raws: Sequence[Any]) -> tuple[Item, ...]:
+        if isinstance(listing, Deletions):
+            return tuple(_tombstone(listing, raw) for raw in raws)
+        return tuple(self._relations.joined(raws, [read_item(self._spec.record, raw) for raw in raws]))
+
+    def _unlisted(self, error: Said, resumed: bool) -> Exception:
+        if error.means == "expired" or (resumed and error.means in {"refused", "missing"}):
+            return CursorExpired(f"{self._name}: the service no longer knows the cursor: everything is listed again.")
+        return AccountError(
+            f"{self._name}: {self._spec.service} refused to list: {error.words}. Nothing was read. Next: check the "
+            "settings and the rights of the account, then run `hub check`."
+        )
+
+    # --- some records -----------------------------------------------------------------------------
+
+    def read(self, ids: Sequence[str]) -> dict[str, Record]:
+        assert self._spec.read is not None, "not declared in `can`"
+        raws = list(read_raws(self._exchange, self._spec.read, ids))
+        found = self._relations.joined(raws, [read_item(self._spec.record, raw) for raw in raws])
+        wanted = set(ids)
+        return {each.id: each for each in found if isinstance(each, Record) and each.id in wanted}
+
+    def raw(self, record_id: str) -> Any:
+        """A record as the service gives it; None when it is not there."""
+        assert self._spec.read is not None
+        raws = read_raws(self._exchange, self._spec.read, [record_id])
+        return next((raw for raw in raws if str(self._spec.record.id.of(raw)) == record_id), None)
+
+    def find(self, key: str) -> Record | None:
+        find = self._spec.find
+        assert find is not None or self._spec.promise == "K", "not declared in `can`"
+        if find is None:
+            return None  # the key is the service's own: a create is repeated instead
+        try:
+            answer = self._exchange.ask(find, {"key": key}, idempotent=True)
+        except Said as error:
+            if error.means in {"missing", "empty"}:
+                return None
+            raise self._unlisted(error, False) from error
+        found = find.items.of(answer.body)
+        raws = found if isinstance(found, list) else [found]
+        return next((record for raw in raws if raw and (record := read_record(self._spec.record, raw))), None)
+
+
+def read_raws(exchange: Exchange, read: Read, ids: Sequence[str]) -> Iterator[Any]:
+    """Records as the service gives them; one that is missing is left out."""
+    rest = iter(dict.fromkeys(ids))
+    while some := list(islice(rest, read.size)):
+        items = None if read.item is None else [fill(read.item, {"id": each}) for each in some]
+        try:
+            answer = exchange.ask(
+                read, {"id": some[0], "ids": some, "items": items, "size": len(some)}, idempotent=True
+            )
+        except Said as error:
+            if error.means in {"missing", "empty"}:
+                continue
+            raise TransientError(f"A record could not be read: {error.words}.") from error
+        if read.size == 1:
+            found = read.items.of(answer.body)
+            yield from found if isinstance(found, list) else [found] * (found is not None)
+        else:
+            yield from items_of(read, answer.body)
+
+
+def _tombstone(listing: Deletions, raw: Mapping[str, Any]) -> Tombstone | Unreadable:
+    name = listing.id.of(raw)
+    if name is None or name == "":
+        return Unreadable("an entry of the deleted", "it has no id where one belongs", str(raw)[:200])
+    merged = listing.merged.of(raw) if listing.merged else None
+    at = read_moment(listing.at.of(raw), "iso", listing.zone) if listing.at else None
+    return Tombstone(str(name), at, None if merged is None else str(merged))

@@ -1,0 +1,238 @@
+"""What a service file may say: one REST service, read and written.
+
+Everything is declared; nothing is evaluated. Unknown keys are errors. docs/connectors/service-files.md explains
+each key with an example.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, TypeAlias
+
+from pydantic import Field, model_validator
+
+from hub.connectors.rest.calls import (
+    Changes,
+    Deletions,
+    Find,
+    GapText,
+    Listing,
+    Part,
+    Place,
+    Read,
+    RecordSpec,
+    Request,
+    Scalar,
+    ShortTest,
+    Span,
+    Tree,
+    Writing,
+)
+
+
+class Setting(Part):
+    """A setting of a connection to this service, beside those that all have.
+
+    secret   given by reference only, never shown
+    pattern  what a text must look like
+    many     several texts
+    """
+
+    help: str
+    default: Scalar | list[str] = None
+    required: bool = False
+    secret: bool = False
+    many: bool = False
+    number: bool = False
+    choices: tuple[str, ...] = ()
+    pattern: str | None = None
+
+
+class Consent(Part):
+    """A consent that the service changes by a call of its own.
+
+    field   of the write; it is taken out of what else is sent
+    calls   value of the field → the call; null where there is nothing to do
+    """
+
+    field: str
+    calls: dict[str, Request | None]
+
+
+Meaning: TypeAlias = Literal["refused", "missing", "stale", "exists", "wait", "account", "expired", "empty", "ignore"]
+
+
+class ErrorRule(Part):
+    """What an answer means that HTTP does not say. The first that fits counts.
+
+    status  one or several; 200 for errors inside a good answer
+    test    what the body says
+    means   refused   this write is not taken, and would not be next time
+            missing   there is no such record      stale    it moved on since it was read
+            exists    a create found it there      wait     later, nothing was done
+            account   only the owner of the account can help
+            expired   the token of `changes` is no longer known: everything is listed again
+            empty     nothing is there             ignore   as good as done
+    say     words for people, instead of the service's own
+    reason  place of the service's own words
+    """
+
+    status: tuple[int, ...] = ()
+    test: ShortTest | None = None
+    means: Meaning
+    say: str | None = None
+    reason: Place | None = None
+    id: Place | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_status(cls, data: Any) -> Any:
+        if isinstance(data, Mapping) and isinstance(data.get("status"), int):
+            return {**data, "status": [data["status"]]}
+        return data
+
+
+class OAuth(Part):
+    """A token for a while: by client credentials, by a refresh token, or by a signed statement (JWT).
+
+    token_url      where it is had; may be another host
+    grant          client_credentials, refresh_token or jwt
+    prefix         before the token in the Authorization header
+    in_header      client id and secret go by basic authentication, not in the body
+    more           further fields of the body
+    claims         of the statement; `iat` and `exp` are added. The key signs it by `algorithm`
+    """
+
+    token_url: GapText
+    grant: Literal["client_credentials", "refresh_token", "jwt"] = "client_credentials"
+    client_id: GapText | None = None
+    client_secret: GapText | None = None
+    refresh_token: GapText | None = None
+    scope: GapText | None = None
+    prefix: str = "Bearer"
+    in_header: bool = False
+    more: Tree = None
+    claims: Tree = None
+    key: GapText | None = None
+    algorithm: Literal["RS256", "ES256", "HS256"] = "RS256"
+
+
+class Basic(Part):
+    user: GapText
+    password: GapText
+
+
+class Csrf(Part):
+    """A token that writes have to bring back: fetched by `call`, kept with its cookies."""
+
+    call: GapText
+    header: str = "x-csrf-token"
+
+
+class Auth(Part):
+    """How the hub says who it is; exactly one of header, bearer, basic, query and oauth."""
+
+    header: dict[str, GapText] | None = None
+    bearer: GapText | None = None
+    basic: Basic | None = None
+    query: dict[str, GapText] | None = None
+    oauth: OAuth | None = None
+    csrf: Csrf | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Auth:
+        names = [name for name in ("header", "bearer", "basic", "query", "oauth") if getattr(self, name) is not None]
+        if len(names) != 1:
+            raise ValueError(f"one way of authentication is needed; found {' and '.join(names) or 'none'}")
+        return self
+
+
+class Rate(Part):
+    """How often the service may be asked: `requests` in `per`, of which settings take a share.
+
+    concurrent  requests at once; the hub makes one at a time for a connection
+    remaining, reset  headers that tell how many are left and when there are more (seconds, or epoch)
+    """
+
+    requests: int = Field(ge=1)
+    per: Span
+    concurrent: int | None = None
+    remaining: str | None = None
+    reset: str | None = None
+    reset_form: Literal["seconds", "epoch", "milliseconds"] = "seconds"
+
+
+class Related(Part):
+    """Records of another kind that records name by id, read in batches: the company of a contact.
+
+    ids    place in a record of the id, or of a list of ids
+    into   field of the record under which the mapping finds it (of several, the first)
+    """
+
+    ids: Place
+    item: Place | None = None
+    read: Read
+    id: Place
+    into: str
+
+
+class Check(Request):
+    """The call of `hub check`: proves key and rights; `count` and `account` are places to show."""
+
+    count: Place | None = None
+    account: Place | None = None
+
+
+class ServiceSpec(Part):
+    """One service."""
+
+    service: str
+    about: str
+    docs: str | None = None
+    url: GapText
+    settings: dict[str, Setting] = Field(default_factory=dict)
+    auth: Auth
+    headers: dict[str, GapText] = Field(default_factory=dict)
+    accept: tuple[str, ...] = ("application/json",)
+    rate: Rate | None = None
+    timeout: Span = 30
+    check: Check
+    record: RecordSpec
+    list: Listing
+    also: tuple[Listing, ...] = ()
+    changes: Changes | None = None
+    also_changes: tuple[Changes, ...] = ()
+    deletions: Deletions | None = None
+    read: Read | None = None
+    find: Find | None = None
+    create: Writing | None = None
+    update: Writing | None = None
+    archive: Writing | None = None
+    delete: Writing | None = None
+    consents: tuple[Consent, ...] = ()
+    related: tuple[Related, ...] = ()
+    empty: Scalar = None
+    read_only: tuple[str, ...] = ()
+    promise: Literal["K", "R", "E", "W"] = "W"
+    settle: Span = 0
+    stale: bool = False
+    opt_out_leaves: bool = False
+    errors: tuple[ErrorRule, ...] = ()
+    gaps: tuple[str, ...] = ()
+    unconfirmed: tuple[str, ...] = ()
+    mapping: dict[str, Any]
+
+    @model_validator(mode="after")
+    def _hangs_together(self) -> ServiceSpec:
+        if self.promise in "RE" and self.create and not self.find:
+            raise ValueError("promise R and E look for a record by the hub's key: `find` is missing")
+        if self.promise == "E" and not self.settle:
+            raise ValueError("promise E needs `settle`: how long until a new record can be found")
+        writes = [write for write in (self.create, self.update, self.archive, self.delete) if write]
+        if any(write.whole for write in writes) and not self.read:
+            raise ValueError("a write with `whole` reads the record first: `read` is missing")
+        if self.stale and self.record.version is None:
+            raise ValueError("`stale` needs record.version")
+        if writes and self.read is None and any(w.record is None for w in (self.create, self.update) if w):
+            raise ValueError("a create or update whose answer is not the record needs `read`")
+        return self

@@ -1,0 +1,288 @@
+"""Writing to a service: one by one or several at a time, each with an outcome of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from hub.connectors.rest.calls import Request, Result, Writing
+from hub.connectors.rest.exchange import Exchange, Said
+from hub.connectors.rest.reading import Reading
+from hub.connectors.rest.records import outward, read_record
+from hub.connectors.rest.spec import Consent, ServiceSpec
+from hub.connectors.rest.words import Where, fill
+from hub.errors import AccountError, TransientError
+from hub.model import Done, Missing, NotSent, Op, Outcome, Record, Refused, Stale, Unknown, Write
+
+SENT_TWICE = "The service says nothing of this write: it is not known whether it was carried out."
+
+
+class Writer:
+    def __init__(self, spec: ServiceSpec, exchange: Exchange, reading: Reading) -> None:
+        self._spec, self._exchange, self._reading = spec, exchange, reading
+
+    def write(self, writes: Sequence[Write]) -> list[Outcome]:
+        """One outcome each, in order. An error of the account is raised only while nothing was sent."""
+        outcomes: dict[int, Outcome] = {}
+        for numbers in self._groups(writes):
+            some = [writes[number] for number in numbers]
+            try:
+                found = self._carried_out(some)
+            except AccountError as error:
+                if not outcomes:
+                    raise
+                found = [NotSent(str(error))] * len(some)
+            outcomes.update(zip(numbers, found, strict=True))
+        return [outcomes[number] for number in range(len(writes))]
+
+    def _groups(self, writes: Sequence[Write]) -> list[list[int]]:
+        """Numbers of writes that leave in one call: of one kind, and never two of one record."""
+        groups: list[list[int]] = []
+        for number, write in enumerate(writes):
+            size = self._kind(write).size
+            last = groups[-1] if groups else []
+            same = last and writes[last[0]].op is write.op and len(last) < size
+            if same and (write.id is None or all(writes[each].id != write.id for each in last)):
+                last.append(number)
+            else:
+                groups.append([number])
+        return groups
+
+    def _kind(self, write: Write) -> Writing:
+        spec = self._spec
+        kinds = {Op.CREATE: spec.create, Op.UPDATE: spec.update, Op.ARCHIVE: spec.archive, Op.DELETE: spec.delete}
+        kind = kinds[write.op]
+        assert kind is not None, "not declared in `can`"
+        return kind
+
+    # --- carrying out -----------------------------------------------------------------------------
+
+    def _carried_out(self, writes: Sequence[Write]) -> list[Outcome]:
+        try:
+            if self._kind(writes[0]).item is None:
+                return [self._single(write) for write in writes]
+            return self._together(writes)
+        except TransientError as error:
+            return [_in_doubt(error)] * len(writes)
+
+    def _single(self, write: Write) -> Outcome:
+        kind = self._kind(write)
+        try:
+            fields, consents = self._split(write)
+            if write.op is Op.UPDATE:
+                self._consent(write.id, consents)
+                if not fields and consents:
+                    return self._as_it_is(write)
+            values = self._values(kind, write, fields)
+            if values is None:
+                return Missing()
+            answer = self._exchange.ask(kind, values, idempotent=kind.idempotent or None).body
+            return self._after(kind, write, answer, consents)
+        except Said as error:
+            return self._refused(write, error)
+
+    def _after(self, kind: Writing, write: Write, answer: Any, consents: Sequence[Request]) -> Outcome:
+        if write.op is Op.DELETE:
+            return Done(None)
+        record = None if kind.record is None else read_record(self._spec.record, kind.record.of(answer))
+        name = write.id or (record.id if record else None)
+        if name is None and kind.id is not None and (found := kind.id.of(answer)) not in (None, ""):
+            name = str(found)
+        if name is None:
+            return self._by_key(write)
+        if write.op is Op.CREATE:
+            self._consent(name, consents)
+        if record is None or consents:
+            return self._as_it_is(replace(write, id=name))
+        return Done(record)
+
+    def _by_key(self, write: Write) -> Outcome:
+        """A new record whose id the answer does not tell."""
+        found = self._reading.find(write.key) if self._spec.find else None
+        return Unknown(SENT_TWICE) if found is None else Done(found)
+
+    def _as_it_is(self, write: Write) -> Outcome:
+        """Carried out: what the service holds now, so that a write it ignored is seen."""
+        assert write.id is not None
+        try:
+            found = self._reading.read([write.id]).get(write.id)
+        except (TransientError, AccountError) as error:
+            return Unknown(f"It was written, and could not be read again. {error}")
+        if found is not None:
+            return Done(found)
+        return Unknown(SENT_TWICE) if write.op is Op.CREATE else Missing()
+
+    # --- several at a time ------------------------------------------------------------------------
+
+    def _together(self, writes: Sequence[Write]) -> list[Outcome]:
+        kind = self._kind(writes[0])
+        split = [self._split(write) for write in writes]
+        if kind.whole or any(consents for _, consents in split):
+            return [self._each(write) for write in writes]
+        values = [self._values(kind, write, fields) or {} for write, (fields, _) in zip(writes, split, strict=True)]
+        items = [fill(kind.item, {**each, **self._exchange.settings}) for each in values]
+        try:
+            together = {"items": items, "size": len(items), "ids": [write.id for write in writes]}
+            answer = self._exchange.ask(kind, {**values[0], **together}, idempotent=kind.idempotent or None).body
+        except Said as error:
+            if len(writes) == 1:
+                return [self._refused(writes[0], error)]
+            half = len(writes) // 2
+            return self._carried_out(writes[:half]) + self._carried_out(writes[half:])
+        return self._results(kind, writes, items, answer)
+
+    def _each(self, write: Write) -> Outcome:
+        """One of a call for several that needs a call of its own beside it."""
+        kind = self._kind(write)
+        try:
+            fields, consents = self._split(write)
+            if write.op is Op.UPDATE:
+                self._consent(write.id, consents)
+            done: Outcome = self._as_it_is(write) if write.id and not fields else self._alone(kind, write, fields)
+            if write.op is Op.CREATE and consents and isinstance(done, Done) and done.record is not None:
+                self._consent(done.record.id, consents)
+                return self._as_it_is(replace(write, id=done.record.id))
+            return done
+        except Said as error:
+            return self._refused(write, error)
+        except TransientError as error:
+            return _in_doubt(error)
+
+    def _alone(self, kind: Writing, write: Write, fields: Mapping[str, Any]) -> Outcome:
+        values = self._values(kind, write, fields)
+        if values is None:
+            return Missing()
+        items = [fill(kind.item, {**values, **self._exchange.settings})]
+        answer = self._exchange.ask(kind, {**values, "items": items, "size": 1}, idempotent=kind.idempotent or None)
+        return self._results(kind, [write], items, answer.body)[0]
+
+    def _results(self, kind: Writing, writes: Sequence[Write], items: Sequence[Any], answer: Any) -> list[Outcome]:
+        result = kind.result
+        found = _matched(result, items, answer)
+        outcomes: list[Outcome | str] = []
+        for write, entry in zip(writes, found, strict=True):
+            outcomes.append(self._result(result, write, entry))
+        return self._reread(writes, outcomes)
+
+    def _result(self, result: Result, write: Write, entry: tuple[bool, Any]) -> Outcome | str:
+        """The outcome, or the id of a record that is to be read."""
+        well, body = entry
+        if not well:
+            return self._refused(write, self._exchange.said_in(body, result.reason))
+        if write.op is Op.DELETE:
+            return Done(None)
+        if result.record is not None and (record := read_record(self._spec.record, result.record.of(body))):
+            return Done(record)
+        if write.id is not None:
+            return write.id
+        name = result.id.of(body) if result.id is not None else None
+        return self._by_key(write) if name in (None, "") else str(name)
+
+    def _reread(self, writes: Sequence[Write], outcomes: Sequence[Outcome | str]) -> list[Outcome]:
+        names = [each for each in outcomes if isinstance(each, str)]
+        try:
+            there = self._reading.read(names) if names else {}
+        except (TransientError, AccountError) as error:
+            lost = Unknown(f"It was written, and could not be read again. {error}")
+            return [lost if isinstance(each, str) else each for each in outcomes]
+        return [_seen(write, each, there) for write, each in zip(writes, outcomes, strict=True)]
+
+    # --- what is sent -----------------------------------------------------------------------------
+
+    def _split(self, write: Write) -> tuple[dict[str, Any], list[Request]]:
+        """Fields for the write itself, and the calls for consents beside it."""
+        spec = self._spec
+        fields = {name: value for name, value in write.fields.items() if name not in spec.read_only}
+        calls = [_call(consent, fields.pop(consent.field)) for consent in spec.consents if consent.field in fields]
+        return outward(spec.record, fields, spec.empty), [call for call in calls if call is not None]
+
+    def _values(self, kind: Writing, write: Write, fields: Mapping[str, Any]) -> dict[str, Any] | None:
+        """What fills the gaps; None when a record that is to be sent back whole is not there."""
+        values = {"id": write.id, "key": write.key, "fields": fields, "version": write.version}
+        if not kind.whole:
+            return values
+        assert write.id is not None
+        raw = self._reading.raw(write.id)
+        if raw is None:
+            return None
+        before = self._spec.record.fields.of(raw)
+        kept = {name: value for name, value in before.items() if name not in self._spec.read_only}
+        return {**values, "fields": {**kept, **fields}, "record": raw}
+
+    def _consent(self, name: str | None, calls: Sequence[Request]) -> None:
+        for call in calls:
+            self._exchange.ask(call, {"id": name}, idempotent=True)
+
+    # --- what was said ----------------------------------------------------------------------------
+
+    def _refused(self, write: Write, error: Said) -> Outcome:
+        if error.means == "missing":
+            return Missing() if write.op is not Op.CREATE else Refused(error.words)
+        if error.means == "stale":
+            return Stale()
+        if error.means == "ignore":
+            return Done(None) if write.op is Op.DELETE else self._as_it_is(write) if write.id else Unknown(SENT_TWICE)
+        if error.means == "exists" and write.op is Op.CREATE:
+            return self._existing(write, error)
+        return Refused(f"{self._spec.service} refused it: {error.words}")
+
+    def _existing(self, write: Write, error: Said) -> Outcome:
+        """A create that found the record there: ours of an earlier try, or the one that the answer names."""
+        name = error.rule.id.of(error.body) if error.rule and error.rule.id else None
+        record = self._reading.find(write.key) if self._spec.find else None
+        if record is None and name not in (None, "") and self._spec.read:
+            record = self._reading.read([str(name)]).get(str(name))
+        if record is None:
+            return Refused(f"{self._spec.service} says it is there already: {error.words}")
+        return Done(record, existed=True)
+
+
+# --- pure -------------------------------------------------------------------------------------------
+
+
+def _in_doubt(error: TransientError) -> Outcome:
+    return Unknown(str(error)) if error.maybe_done else NotSent(str(error), error.retry_after)
+
+
+def _seen(write: Write, outcome: Outcome | str, there: Mapping[str, Record]) -> Outcome:
+    if not isinstance(outcome, str):
+        return outcome
+    if outcome in there:
+        return Done(there[outcome])
+    return Unknown(SENT_TWICE) if write.op is Op.CREATE else Missing()
+
+
+def _call(consent: Consent, value: Any) -> Request | None:
+    name = str(value).lower() if isinstance(value, bool) else str(value)
+    if value is not None and name not in consent.calls:
+        raise Said("refused", f"there is no call that sets {consent.field} to this value")
+    return consent.calls.get(name)
+
+
+def _matched(result: Result, items: Sequence[Any], answer: Any) -> list[tuple[bool, Any]]:
+    """For each item: was it carried out, and what the service says of it."""
+    bad = result.errors.of(answer) if result.errors is not None else None
+    good = result.items.of(answer) if result.items is not None else None
+    if result.by is None or result.sent is None:
+        return _in_order(result, items, good)
+    failed = _by(result.error_by or result.by, bad if isinstance(bad, list) else [])
+    carried = _by(result.by, good if isinstance(good, list) else [])
+    found = []
+    for item in items:
+        name = str(result.sent.of(item)).lower()
+        entry = failed.get(name, carried.get(name))
+        well = name not in failed and (result.ok is None or (entry is not None and result.ok.holds(entry)))
+        found.append((well, entry))
+    return found
+
+
+def _in_order(result: Result, items: Sequence[Any], good: Any) -> list[tuple[bool, Any]]:
+    entries = good if isinstance(good, list) else [None] * len(items)
+    if len(entries) != len(items):
+        raise TransientError(SENT_TWICE, maybe_done=True)
+    return [(result.ok is None or (entry is not None and result.ok.holds(entry)), entry) for entry in entries]
+
+
+def _by(place: Where, entries: Sequence[Any]) -> dict[str, Any]:
+    return {str(place.of(entry)).lower(): entry for entry in entries}
