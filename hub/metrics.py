@@ -66,6 +66,9 @@ class Metrics:
             ["connection", "field", "rule"],
             registry=registry,
         )
+        self._interactions = Counter(
+            "hub_interactions", "Calls, messages, forms … taken in", ["connection", "channel"], registry=registry
+        )
         self._runs = Counter("hub_runs", "Runs by how they ended", ["connection", "status"], registry=registry)
         self._seconds = Histogram(
             "hub_run_seconds",
@@ -83,6 +86,10 @@ class Metrics:
     def conflict(self, connection: str, field: str, rule: str) -> None:
         """One more conflict; of a flat key such as `emails/…` only the base field is kept."""
         self._conflicts.labels(connection, field_label(field), word(rule)).inc()
+
+    def interactions(self, connection: str, channel: str, n: int) -> None:
+        """`n` more interactions taken in, of one channel."""
+        self._interactions.labels(connection, word(channel)).inc(n)
 
     def phase(self, connection: str, phase: str, seconds: float) -> None:
         """What part of a run took: pull, plan, push …"""

@@ -92,6 +92,66 @@ class Unreadable:
     id: str | None = None
 
 
+CHANNELS = frozenset("call sms email chat web social visit post other".split())
+"""How an interaction came about."""
+
+ROOTS = frozenset("call sms mail form chat web social visit letter order note task complaint".split())
+"""What the kind of an interaction begins with; what follows a dot is the connector's own."""
+
+DIRECTIONS = frozenset({"in", "out", ""})
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What an interaction says about consent, for each of its contact points of that channel.
+
+    channel  of the consent: email, sms, phone, whatsapp
+    status   granted, pending or denied
+    basis    "explicit" for the person's own act, anything else for hearsay
+    """
+
+    channel: str
+    purpose: str
+    status: str
+    basis: str = "explicit"
+    wording: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Interaction:
+    """Something that happened with somebody: a call, a message, a form, an order.
+
+    id         the source's own: the same id again is the same interaction
+    at         when it happened, aware UTC
+    channel    one of `CHANNELS`
+    kind       a root of `ROOTS`, and more behind a dot: call.missed, mail.bounced.hard
+    direction  "in" from the contact, "out" to the contact, "" neither
+    phones     E.164; emails: addresses. Of the other side, never of ours
+    record     id of the record in the same connection it belongs to: then contact points are not looked at
+    summary    a short text for people, may be empty
+    details    small JSON object
+    reference  what another system knows it by: an order number, a ticket
+    says       consents that follow from it
+    """
+
+    id: str
+    at: datetime
+    channel: str
+    kind: str
+    direction: str = ""
+    phones: tuple[str, ...] = ()
+    emails: tuple[str, ...] = ()
+    record: str | None = None
+    summary: str = ""
+    details: Mapping[str, Any] = field(default_factory=dict)
+    reference: str | None = None
+    says: tuple[Statement, ...] = ()
+
+
+Item: TypeAlias = Record | Tombstone | Unreadable | Interaction
+"""What a page may hold."""
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """One unit of reading: at most 2,000 items, saved with its cursor in one transaction.
@@ -99,7 +159,7 @@ class Page:
     cursor  where to go on after this page; None: the next pull begins anew
     """
 
-    items: tuple[Record | Tombstone | Unreadable, ...]
+    items: tuple[Item, ...]
     cursor: Cursor | None
 
 

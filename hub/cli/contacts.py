@@ -21,6 +21,7 @@ from hub.sync.link import HOLDING
 if TYPE_CHECKING:
     from hub.store.contacts import ChangeRow, Found
     from hub.sync.engine import Hub
+    from hub.sync.history import Event
     from hub.sync.story import Claim, KeyStory, Story, Telling
 
 app = typer.Typer(
@@ -134,6 +135,11 @@ def _print_story(out: Console, story: Story, part: Part) -> None:
     out.print(_records(story))
     show.heading(out, "Systems")
     out.print(_systems(story))
+    if story.timeline.rows:
+        show.heading(out, "Last interactions")
+        out.print(_events(story.timeline))
+        if story.timeline.more:
+            show.say(out, f"… and {story.timeline.more:,} more: hub contacts timeline {head.id}")
     show.heading(out, "History")
     show.rows(out, story.history, part, "No change yet.", _history(story.history))
 
@@ -216,6 +222,20 @@ def _still(story: Story, name: str) -> Text:
     return cell("; ".join([*sent, *queued]), "yellow")
 
 
+def _events(listed: Listed[Event]) -> Table:
+    table = show.table("at", "what", "", "with", "summary", "from")
+    for event in listed.rows:
+        table.add_row(
+            when(event.at),
+            cell(event.kind),
+            cell(event.direction),
+            cell("; ".join(event.points) + (" (shared)" if event.shared else "")),
+            cell(_short(event.summary) if event.summary else ""),
+            cell(f"{event.connection}:{event.id}"),
+        )
+    return table
+
+
 def _history(listed: Listed[ChangeRow]) -> Table:
     table = show.table("at", "what", "by", "change")
     for row in listed.rows:
@@ -243,6 +263,30 @@ def _short(value: Any) -> str:
         return "nothing"
     text = plain_text(value)
     return "is there" if value == {} else text if len(text) <= 60 else text[:59] + "…"
+
+
+# --- timeline ---------------------------------------------------------------------------------------
+
+
+@app.command()
+def timeline(ctx: typer.Context, golden_id: GoldenId, limit: Limit = 50, skip: Skip = 0, as_json: Json = False) -> None:
+    """What happened with a contact: calls, messages, forms, visits, the latest first.
+
+    "shared": somebody else has the same address or number, so it may have been them.
+    Exit: 0 there is something, 1 nothing.
+    """
+    from hub.sync import history
+
+    part = Part(limit, skip)
+    with show.opened(ctx) as store, store.read() as tx:
+        listed = history.timeline(tx, golden_id, part)
+    if listed is None:
+        raise _unknown(golden_id)
+    if as_json:
+        show.put_list(listed)
+    else:
+        show.rows(show.out(), listed, part, "Nothing is known to have happened.", _events(listed))
+    raise typer.Exit(DONE if listed.rows else SET_ASIDE)
 
 
 # --- explain ----------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""`hub export`: the crosswalk or the golden records as CSV, streamed, for a spreadsheet or another program.
+"""`hub export`: the crosswalk, the golden records or the interactions as CSV, streamed, for a spreadsheet or another program.
 
 A cell that a spreadsheet would take for a formula (it begins with = + - @, a tab or a line break) gets an
 apostrophe in front, which makes it a text; `as_written` takes it away again, and nothing else. Phone
@@ -27,12 +27,17 @@ from hub.model import KIND, element
 
 if TYPE_CHECKING:
     from hub.store.contacts import GoldenHead
+    from hub.store.db import Tx
 
-app = typer.Typer(no_args_is_help=True, help="The crosswalk or the golden records as a CSV file.")
+app = typer.Typer(no_args_is_help=True, help="The crosswalk, the golden records or the interactions as a CSV file.")
 
 Out = Annotated[Path, typer.Option("--out", metavar="FILE", help="Replaced when complete; only you can read it.")]
 
 CROSSWALK = ("connection", "external_id", "golden_id")
+INTERACTIONS = (
+    *("at", "connection", "id", "channel", "kind", "direction", "golden_ids", "contact_points", "record"),
+    *("summary", "reference"),
+)
 SINGLES = (
     "given_name",
     "family_name",
@@ -114,6 +119,38 @@ def contacts(ctx: typer.Context, out: Out, as_json: Json = False) -> None:
         rows = (flat(head, records, custom) for head, records in exports.goldens_with_records(tx))
         written = write_csv(out, columns(custom), rows, total, quiet=as_json)
     _say(out, written, "golden record", as_json)
+
+
+@app.command()
+def interactions(ctx: typer.Context, out: Out, as_json: Json = False) -> None:
+    """One row an interaction, with the golden ids it belongs to today, separated by ; and none where nobody holds its
+    address or number yet.
+
+    A cell that a spreadsheet would take for a formula gets an apostrophe in front; take it away to read it back.
+    """
+    from hub.store import interactions as db
+
+    with show.opened(ctx) as store, store.read() as tx:
+        written = write_csv(out, INTERACTIONS, _interactions(tx), db.count(tx), quiet=as_json)
+    _say(out, written, "interaction", as_json)
+
+
+def _interactions(tx: Tx) -> Iterator[list[str]]:
+    from hub.store import interactions as db
+    from hub.sync import history
+
+    memo: dict[str, set[str]] = {}
+    for rows in db.everything(tx, 2_000):
+        homes = history.homes(tx, rows, memo)
+        for row in rows:
+            yield [
+                *(show.moment(row.at), row.connection, row.id, row.channel, row.kind, row.direction),
+                SEPARATOR.join(homes[row.number]),
+                SEPARATOR.join(map(element, row.points)),
+                _text(row.record),
+                row.summary,
+                _text(row.reference),
+            ]
 
 
 def _say(out: Path, written: int, what: str, as_json: bool) -> None:

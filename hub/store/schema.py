@@ -292,3 +292,62 @@ inbox = Table(
     UniqueConstraint("connection", "delivery_id"),
     sqlite_autoincrement=True,
 )
+
+interaction = Table(
+    "interaction",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),  # from `counter`
+    Column("connection", Text, nullable=False),
+    Column("external_id", Text, nullable=False),
+    Column("at", Float, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("direction", Text, nullable=False),
+    Column("record_ref", Text),  # external id of a record of this connection: then no points are looked at
+    Column("points", Text, nullable=False),  # canonical keys such as phones/+351912345678, JSON
+    Column("summary", Text, nullable=False),
+    Column("details", Text, nullable=False),
+    Column("reference", Text),
+    Column("mark", LargeBinary, nullable=False),  # changes with the content
+    Column("run_id", Text),
+    UniqueConstraint("connection", "external_id"),
+)
+Index(
+    "interaction_by_record",
+    interaction.c.connection,
+    interaction.c.record_ref,
+    sqlite_where=interaction.c.record_ref.is_not(None),
+    postgresql_where=interaction.c.record_ref.is_not(None),
+)
+
+interaction_point = Table(  # who has this point has this interaction: see hub.sync.history
+    "interaction_point",
+    metadata,
+    Column("point", Text, nullable=False),
+    Column("at", Float, nullable=False),
+    Column("interaction_id", BigInteger, nullable=False),
+    PrimaryKeyConstraint("point", "at", "interaction_id"),
+    sqlite_with_rowid=False,
+)
+
+interaction_kept = Table(  # of a record that had the point once
+    "interaction_kept",
+    metadata,
+    Column("record_id", BigInteger, nullable=False),
+    Column("at", Float, nullable=False),
+    Column("interaction_id", BigInteger, nullable=False),
+    PrimaryKeyConstraint("record_id", "at", "interaction_id"),
+    sqlite_with_rowid=False,
+)
+
+statement = Table(  # what interactions said about consent, by contact point
+    "statement",
+    metadata,
+    Column("point", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("purpose", Text, nullable=False),
+    Column("connection", Text, nullable=False),
+    Column("value", Text, nullable=False),
+    PrimaryKeyConstraint("point", "channel", "purpose", "connection"),
+    sqlite_with_rowid=False,
+)

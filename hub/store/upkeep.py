@@ -9,12 +9,13 @@ from typing import Any
 from hub.dedupe.survive import Rules, survive
 from hub.store import links as db
 from hub.store.db import Store, Tx
+from hub.store.interactions import points_of, read_statements, sources_of
 from hub.store.upgrade import DAMAGED, REVISIONS, revision
 
 BATCH = 500  # golden records computed anew together
 EXAMPLES = 5
 
-COUNTED = ("record", "golden", "queue", "intent", "conflict", "ask", "parked", "hold", "inbox", "change")
+COUNTED = ("record", "golden", "queue", "intent", "conflict", "ask", "parked", "hold", "inbox", "change", "interaction")
 BROKEN: Mapping[str, str] = {
     "records belong to no golden record": (
         "SELECT r.id FROM record r LEFT JOIN golden g ON g.id = r.golden_id WHERE g.id IS NULL"
@@ -42,6 +43,11 @@ BROKEN: Mapping[str, str] = {
     ),
     "pinned values have no golden record": (
         "SELECT p.golden_id FROM pin p LEFT JOIN golden g ON g.id = p.golden_id WHERE g.id IS NULL"
+    ),
+    "contact points lead to no interaction": (
+        "SELECT p.interaction_id FROM (SELECT interaction_id FROM interaction_point UNION ALL"
+        " SELECT interaction_id FROM interaction_kept) p LEFT JOIN interaction i ON i.id = p.interaction_id"
+        " WHERE i.id IS NULL"
     ),
     "possible duplicates name a record that is not there": (
         "SELECT a.id FROM ask a LEFT JOIN record r ON r.id = a.record_a"
@@ -115,8 +121,10 @@ def _strays(tx: Tx, rules: Rules) -> Iterator[str]:
         ids = [row[0] for row in rows]
         after = ids[-1]
         goldens, members, pins = db.goldens(tx, ids), db.members(tx, ids), db.pins(tx, ids)
+        points = {g: points_of(members[g], pins.get(g, {})) for g in ids}
+        said = read_statements(tx, {point for some in points.values() for point in some})
         for golden_id in ids:
-            opinions = [m.opinion() for m in members[golden_id]]
+            opinions = [*(m.opinion() for m in members[golden_id]), *sources_of(said, points[golden_id])]
             made: Mapping[str, Any] = survive(opinions, rules, pins.get(golden_id, {})).fields if opinions else {}
             if opinions and made != goldens[golden_id].fields:
                 yield golden_id

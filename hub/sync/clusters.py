@@ -12,10 +12,12 @@ from typing import Any
 
 from hub.dedupe import consent
 from hub.dedupe.survive import survive
-from hub.model import Fields, base_field
+from hub.model import Fields, Source, base_field
+from hub.store import interactions as spoken
 from hub.store import links as db
 from hub.store import work
 from hub.store.db import Row, Tx, dumps
+from hub.store.interactions import points_of, sources_of
 from hub.store.links import GoldenRow
 from hub.sync.engine import Hub, golden_key
 from hub.sync.link import HOLDING, Link
@@ -118,13 +120,15 @@ class Clusters:
         """Compute, save, log and queue every touched golden record."""
         self._save_merges()
         touched = [c for c in self if c.touched]
+        said = self._said(touched)
         done = Settled()
         created: list[GoldenRow] = []
         updated: list[GoldenRow] = []
         log: list[work.Change] = []
         for cluster in touched:
             before = cluster.golden.fields
-            after = survive([m.opinion() for m in cluster.members], self.hub.rules, cluster.pins).fields
+            claims = [*(m.opinion() for m in cluster.members), *said.get(cluster.id, ())]
+            after = survive(claims, self.hub.rules, cluster.pins).fields
             changed = _changed(before, after)
             cluster.golden.fields = after
             if cluster.created:
@@ -144,6 +148,14 @@ class Clusters:
         work.log_changes(self.tx, log, self.run_id)
         self._queue(done)
         return done
+
+    def _said(self, touched: Sequence[Cluster]) -> dict[str, list[Source]]:
+        """Golden id → what interactions said of its contact points: asked once for all."""
+        if not touched or not spoken.is_said(self.tx):
+            return {}
+        points = {c.id: points_of(c.members, c.pins) for c in touched}
+        found = spoken.read_statements(self.tx, {point for some in points.values() for point in some})
+        return {golden_id: sources_of(found, some) for golden_id, some in points.items()} if found else {}
 
     def _log(self, cluster: Cluster, changed: Mapping[str, Any]) -> work.Change:
         # a creation is told by the claims themselves; only later changes need their old values kept

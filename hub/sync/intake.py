@@ -7,6 +7,7 @@ systems that should know.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,12 +21,14 @@ from hub.dedupe.features import features, pack
 from hub.dedupe.frequency import NameCounts
 from hub.dedupe.keys import blocking_keys
 from hub.errors import RecordError
-from hub.model import Fields, LinkState, Mapped, Record, Tombstone, Unreadable, base_field
+from hub.model import Fields, Interaction, Item, LinkState, Mapped, Record, Tombstone, Unreadable, base_field
 from hub.store import keys as index
 from hub.store import links as db
 from hub.store import work
 from hub.store.db import Tx, dumps
+from hub.store.interactions import points_of
 from hub.store.names import add_names
+from hub.sync import history
 from hub.sync.clusters import Cluster, Clusters
 from hub.sync.conflicts import Fight, log_fights
 from hub.sync.engine import Held, Hub, Run, golden_of
@@ -75,6 +78,7 @@ class Reading:
     touched  unchanged records that were in another state: (record id, state now)
     newcomers  of `fresh`, in a page of few: those that the hub does not know yet and whose key is not ours
     settles  intents whose outcome this reading tells
+    happened interactions that are new or have changed
     nameless items that could not be read, key included
     """
 
@@ -88,9 +92,10 @@ class Reading:
     gone: dict[str, Tombstone] = field(default_factory=dict)
     parked: list[work.Parked] = field(default_factory=list)
     settles: list[int] = field(default_factory=list)
+    happened: list[Interaction] = field(default_factory=list)
 
     def is_quiet(self) -> bool:
-        return not (self.fresh or self.gone or self.parked or self.touched or self.settles)
+        return not (self.fresh or self.gone or self.parked or self.touched or self.settles or self.happened)
 
 
 def fingerprint(record: Record, digest: bytes) -> bytes:
@@ -102,9 +107,13 @@ def fingerprint(record: Record, digest: bytes) -> bytes:
 # --- before the transaction -------------------------------------------------------------------------
 
 
-def read_page(hub: Hub, run: Run, items: Collection[Record | Tombstone | Unreadable]) -> Reading:
+def read_page(hub: Hub, run: Run, items: Collection[Item]) -> Reading:
     """Sort a page into unchanged, changed, gone and not to be taken. Writes nothing."""
     reading = Reading()
+    happened = {i.id: i for i in items if isinstance(i, Interaction)}
+    if happened:
+        reading.happened = _happened(hub, run, happened, reading)
+        items = [i for i in items if not isinstance(i, Interaction)]
     records = _collect(items, reading)
     unread = [i.id for i in items if isinstance(i, Unreadable) and i.id]
     known: dict[str, tuple[int, bytes | None, str]] = {}
@@ -137,7 +146,20 @@ def _newcomer(run: Run, fresh: Fresh) -> Newcomer:
     return Newcomer(Link(run.name, fresh.record.id, state=_state(fresh.record)), fresh.fields)
 
 
-def _collect(items: Iterable[Record | Tombstone | Unreadable], reading: Reading) -> dict[str, Record]:
+def _happened(hub: Hub, run: Run, items: Mapping[str, Interaction], reading: Reading) -> list[Interaction]:
+    """Interactions that are new or have changed; those that cannot be taken are parked."""
+    sound = {}
+    for item in items.values():
+        reason = history.fault(item)
+        if reason is None:
+            sound[item.id] = item
+        else:
+            reading.parked.append(work.Parked(item.id, "read", f"An interaction: {reason}", history.as_text(item)))
+    with hub.store.glance() as tx:
+        return history.unknown(tx, run.name, sound)
+
+
+def _collect(items: Iterable[Item], reading: Reading) -> dict[str, Record]:
     records: dict[str, Record] = {}
     for item in items:
         reading.total += 1
@@ -149,7 +171,7 @@ def _collect(items: Iterable[Record | Tombstone | Unreadable], reading: Reading)
         elif isinstance(item, Tombstone):
             reading.gone[item.id] = item
             records.pop(item.id, None)
-        else:
+        elif isinstance(item, Unreadable):
             reading.nameless += item.id is None
             reading.parked.append(work.Parked(item.id or item.where, "read", item.reason, item.original))
     return records
@@ -201,7 +223,7 @@ def save_page(hub: Hub, run: Run, reading: Reading, save_cursor: Sequence[str | 
     """
     counts = dict(run.counts)
     if not reading.is_quiet() or save_cursor:
-        with hub.store.write(run.fence, few=reading.total <= FEW) as tx:
+        with hub.store.write(run.fence, few=reading.total + len(reading.happened) <= FEW) as tx:
             _take_in(hub, tx, run, reading, counts)
             for cursor in save_cursor:
                 work.advance(tx, run.name, cursor, hub.clock() + run.lease_seconds)
@@ -214,6 +236,8 @@ def save_page(hub: Hub, run: Run, reading: Reading, save_cursor: Sequence[str | 
         if n:
             counts[outcome] = counts.get(outcome, 0) + n
     run.counts = counts
+    for channel, n in Counter(item.channel for item in reading.happened).items():
+        hub.meter.interactions(run.name, channel, n)
 
 
 def _take_in(hub: Hub, tx: Tx, run: Run, reading: Reading, counts: dict[str, int]) -> None:
@@ -225,6 +249,8 @@ def _take_in(hub: Hub, tx: Tx, run: Run, reading: Reading, counts: dict[str, int
         doom(tx, run.name, reading.gone.values(), now, run.id)
     if reading.fresh:
         _absorb(hub, tx, run, reading, clusters, counts)
+    if reading.happened:
+        _note(hub, tx, run, reading, counts)
     if reading.parked:
         work.park(tx, run.name, reading.parked, now, run.id)
     if reading.settles:
@@ -232,6 +258,15 @@ def _take_in(hub: Hub, tx: Tx, run: Run, reading: Reading, counts: dict[str, int
     reason = held(run.route.limits, counts, run.population, run.allowed)
     if reason is not None:
         raise Held("intake", {k: counts.get(k, 0) for k in ("creates", "updates", "consents")}, reason)
+
+
+def _note(hub: Hub, tx: Tx, run: Run, reading: Reading, counts: dict[str, int]) -> None:
+    """After the records of the page, so that what they state finds them too."""
+    noted = history.note(hub, tx, run, reading.happened)
+    work.unpark(tx, run.name, [item.id for item in reading.happened], ["read"])
+    for outcome, n in (("interactions", noted.new), ("consents", noted.consents)):
+        if n:
+            counts[outcome] = counts.get(outcome, 0) + n
 
 
 def _touch(tx: Tx, run: Run, reading: Reading, now: float) -> None:
@@ -273,6 +308,7 @@ class Taken:
     moved: list[Newcomer] = field(default_factory=list)  # what matching looks at has changed
     dropped: list[tuple[int, int]] = field(default_factory=list)  # blocking keys of theirs: set anew
     fights: list[Fight] = field(default_factory=list)
+    given_up: list[tuple[int, str]] = field(default_factory=list)  # contact points that they have no more
     updates: int = 0
 
 
@@ -299,6 +335,7 @@ def _absorb(hub: Hub, tx: Tx, run: Run, reading: Reading, clusters: Clusters, co
     settled = clusters.settle()
     run.remember(x.golden_id for x in (*taken.changed, *(n.link for n in newcomers), *(x for x, _ in adoptees)))
     _save_links(tx, run, taken, newcomers, [link for link, _ in adoptees])
+    history.give_up(tx, taken.given_up)
     if run.route.writes:
         # an edit that did not win (a pin, a rule, an emptied value) is put right again where it was made
         lacking = {x.golden_id for x in taken.changed if lacks(run.route, clusters[x.golden_id].golden.fields, x)}
@@ -335,6 +372,7 @@ def _take_known(
     for external_id, link in _links(run, clusters, homes).items():
         fresh, cluster = reading.fresh[external_id], clusters[link.golden_id]
         before = _matching_keys(link, fresh.fields)
+        held = points_of([link]) if before is not None else set()
         edits, fights = _edit(hub, run, cluster, link, fresh, _sent_to(link, pending.get(cluster.id, ())))
         if edits and (cluster.golden.state != "live" or cluster.id in doomed) and "edit_beats_delete" not in hub.off:
             _revive(cluster)
@@ -346,6 +384,7 @@ def _take_known(
             newcomer = Newcomer(link, link.opinion().fields)
             taken.dropped.extend((k, link.id) for k in {*before, *newcomer.keys})
             taken.moved.append(newcomer)
+            taken.given_up.extend((link.id, point) for point in sorted(held - points_of([link])))
     return taken
 
 

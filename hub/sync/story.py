@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from hub.dedupe.survive import Rules, survive
-from hub.model import Golden, base_field
+from hub.model import Golden, Source, base_field
 from hub.store import contacts as db
 from hub.store import lists
 from hub.store.contacts import ChangeRow, GoldenHead, PinRow, WaitingRow
 from hub.store.db import Tx
 from hub.store.links import members, resolve_golden
 from hub.store.lists import FIRST, ConflictRow, Listed, Part
+from hub.sync import history
 from hub.sync.conflicts import rule_name
+from hub.sync.history import Event
 from hub.sync.link import HOLDING, Link
 
 MOST_CONFLICTS = Part(limit=20)
+LAST = Part(limit=5)  # interactions that a story ends with
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,7 @@ class Story:
     waiting: tuple[WaitingRow, ...]
     unanswered: tuple[tuple[str, str, float], ...]
     history: Listed[ChangeRow]
+    timeline: Listed[Event]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,18 +118,21 @@ def tell(tx: Tx, golden_id: str, rules: Rules, part: Part = FIRST) -> Story | No
         return None
     links = members(tx, [head.id])[head.id]
     pins = db.pin_rows(tx, head.id)
+    fixed = {p.field: p.value for p in pins}
+    said = history.statement_sources(tx, links, fixed)
     former = db.former_ids(tx, head.id)
     return Story(
         asked=golden_id,
         head=head,
         former=tuple(former),
-        values=tuple(_values(head, _golden(links, rules, pins), pins)),
+        values=tuple(_values(head, _golden(links, rules, pins, said), pins)),
         records=tuple(map(_record, links)),
         pins=tuple(pins),
         tellings=tuple(_tellings(db.tellings(tx, [head.id, *former]))),
         waiting=tuple(db.waiting(tx, head.id)),
         unanswered=tuple(db.unanswered(tx, head.id)),
         history=db.history(tx, [head.id, *former], part),
+        timeline=history.of_members(tx, head.id, links, fixed, LAST),
     )
 
 
@@ -137,23 +145,32 @@ def explain_field(tx: Tx, golden_id: str, field: str, rules: Rules) -> list[KeyS
     links = members(tx, [head.id])[head.id]
     pins = db.pin_rows(tx, head.id)
     told = _tellings(db.tellings(tx, [head.id, *db.former_ids(tx, head.id)]))
-    golden = _golden(links, rules, pins)
+    said = history.statement_sources(tx, links, {p.field: p.value for p in pins})
+    golden = _golden(links, rules, pins, said)
     return [
         KeyStory(
             key=key,
             value=head.fields.get(key),
             rule="the stricter" if base_field(key) == "consents" else rule_name(rules, key),
             pin=next((p for p in pins if p.field == key), None),
-            claims=tuple(_claims(links, key, golden)),
+            claims=tuple(_claims(links, said, key, golden)),
             told=tuple(t for t in told if key in t.fields),
             conflicts=lists.conflicts(tx, MOST_CONFLICTS, state=None, field=key, golden_id=head.id).rows,
         )
-        for key in _keys(field, [head.fields, *(x.fields for x in links), *(x.own for x in links)], pins)
+        for key in _keys(field, [head.fields, *_said_by(links, said)], pins)
     ]
 
 
-def _golden(links: Sequence[Link], rules: Rules, pins: Iterable[PinRow]) -> Golden:
-    return survive([x.opinion() for x in links], rules, {p.field: p.value for p in pins})
+def _golden(links: Sequence[Link], rules: Rules, pins: Iterable[PinRow], said: Sequence[Source]) -> Golden:
+    return survive([*(x.opinion() for x in links), *said], rules, {p.field: p.value for p in pins})
+
+
+def _said_by(links: Iterable[Link], said: Iterable[Source]) -> Iterable[Mapping[str, Any]]:
+    for link in links:
+        yield link.fields
+        yield link.own
+    for source in said:
+        yield source.fields
 
 
 def _keys(field: str, held: Iterable[Mapping[str, Any]], pins: Iterable[PinRow]) -> list[str]:
@@ -181,9 +198,14 @@ def _tellings(rows: Iterable[ChangeRow]) -> list[Telling]:
     return [Telling(r.at, r.connection or "", r.kind.removeprefix("told: "), r.detail or {}) for r in rows]
 
 
-def _claims(links: Iterable[Link], key: str, golden: Golden) -> Iterable[Claim]:
+def _claims(links: Iterable[Link], said: Iterable[Source], key: str, golden: Golden) -> Iterable[Claim]:
     """The winner first, then the latest."""
     found = [claim for link in links for claim in _claims_of(link, key, golden.origin.get(key))]
+    for one in said:
+        if key in one.fields:
+            value = one.fields[key]
+            since = datetime.fromisoformat(value["at"]).timestamp()
+            found.append(Claim(*one.ref, value, since, "own", golden.origin.get(key) == one.ref, held=True))
     return sorted(found, key=lambda c: (not c.wins, c.kind == "echo", -c.since, c.connection, c.external_id))
 
 

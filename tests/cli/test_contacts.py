@@ -2,6 +2,7 @@
 
 import pytest
 
+from hub.store.interactions import InteractionRow
 from tests.cli.desk import HARMFUL, Desk
 
 
@@ -252,3 +253,67 @@ def test_a_name_cannot_speak_to_the_terminal(desk):
         for answer in (desk("contacts", *words), desk("contacts", *words, "--json")):
             assert not {"\x1b", "\x9b", "\u202e", "\x07"} & set(answer.out)
             assert "[red]Eve" in answer.out
+
+
+# --- timeline ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def called(desk):
+    """João has called twice, from the number he has in the CRM."""
+    from hub.store import interactions as db
+    from hub.store.upgrade import opened
+
+    rows = [
+        InteractionRow(
+            *(0, "pbx", f"call-{n}", 1_780_000_000.0 + n, "call", "call.missed", "in", None),
+            *(("phones/+351912345678",), HARMFUL, {"seconds": n}, None, bytes(16)),
+        )
+        for n in range(2)
+    ]
+    store = opened("sqlite:///data/hub.db")
+    with store.write() as tx:
+        db.save(tx, rows, "r1")
+    store.close()
+    return desk
+
+
+def test_the_timeline_shows_what_happened_the_latest_first(called):
+    joao = called.golden("joao muller")
+
+    rows = called.json("contacts", "timeline", joao, "--limit", "1")
+    assert ([row["id"] for row in rows["rows"]], rows["more"]) == (["call-1"], 1)
+    assert rows["rows"][0]["points"] == ["+351912345678"]
+    answer = called("contacts", "timeline", joao)
+    assert answer.code == 0
+    assert "call.missed" in answer.out
+    assert "\x1b[31m" not in answer.out
+
+
+def test_the_last_interactions_are_shown_with_the_contact(called):
+    assert "Last interactions" in called("contacts", "show", called.golden("joao muller")).out
+    assert "Last interactions" not in called("contacts", "show", called.golden("ana silva")).out
+
+
+def test_nothing_happened_is_code_1(called):
+    answer = called("contacts", "timeline", called.golden("ana silva"))
+
+    assert (answer.code, answer.out) == (1, "Nothing is known to have happened.\n")
+
+
+def test_the_timeline_of_nobody_is_an_error(called):
+    assert called("contacts", "timeline", "g-none").code == 2
+
+
+def test_interactions_are_exported_with_whose_they_are_today(called):
+    import csv
+    from pathlib import Path
+
+    assert called("export", "interactions", "--out", "x.csv").code == 0
+    with Path("x.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+
+    joao = called.golden("joao muller")
+    assert [(row["id"], row["golden_ids"], row["contact_points"]) for row in rows] == [
+        (f"call-{n}", joao, "+351912345678") for n in range(2)
+    ]

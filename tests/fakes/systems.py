@@ -12,6 +12,7 @@ from hub.connectors.contract import Can, Connector, Context, Promise, Report, Se
 from hub.errors import CursorExpired, TransientError
 from hub.model import (
     Done,
+    Item,
     Missing,
     NotSent,
     Op,
@@ -22,7 +23,6 @@ from hub.model import (
     Stale,
     Tombstone,
     Unknown,
-    Unreadable,
     Write,
 )
 
@@ -80,7 +80,7 @@ class FakeSystem:
         self.name, self.can, self.clock, self.page = name, abilities, clock, page
         self.rows: dict[str, Row] = {}
         self.removed: list[tuple[int, str]] = []
-        self.extra: list[Record | Unreadable] = []
+        self.extra: list[Item] = []
         self.writes: list[Write] = []
         self.calls: list[str] = []
         self.keep: Callable[[dict[str, Any]], dict[str, Any]] = dict
@@ -200,7 +200,7 @@ class FakeConnector(Connector):
             self._call("pull")
             left = sorted(i for i in system.rows if i > last and i not in system.hidden)
             part = left[: system.page]
-            items: list[Record | Unreadable] = [system.record(i) for i in part]
+            items: list[Item] = [system.record(i) for i in part]
             if len(left) <= system.page:
                 end = first if self.can.changes else None
                 yield Page((*items, *system.extra), end)
@@ -213,7 +213,7 @@ class FakeConnector(Connector):
         system = self.system
         changed = sorted((r.order, i) for i, r in system.rows.items() if r.order > since and i not in system.hidden)
         gone = [i for order, i in system.removed if order > since and i not in system.rows and self.can.tombstones]
-        items: list[Record | Tombstone | Unreadable] = [system.record(i) for _, i in changed]
+        items: list[Item] = [system.record(i) for _, i in changed]
         yield Page((*items, *map(Tombstone, gone), *system.extra), str(system.order))
 
     def read(self, ids: Sequence[str]) -> dict[str, Record]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection
 from typing import Any
 
 from hub.dedupe import consent
 from hub.model import Op, Write
 from hub.store.db import Store, loads
+from hub.store.lists import Part
+from hub.sync import history
 from hub.sync.intake import fingerprint
 from hub.sync.link import differs
 from hub.sync.push import intent_hash
@@ -168,6 +171,33 @@ class Checks:
         for system in self.systems.values():
             self._record(person, system, fields)
         self._edits(person, fields)
+
+    def timeline(self, person: Person) -> None:
+        """H1: what happened with somebody is in the timeline, each once, and nothing of anybody else."""
+        golden = self.golden_of(person)
+        if golden is None:
+            return
+        with self.store.read() as tx:
+            listed = history.timeline(tx, golden[0], Part(10_000))
+            known = set(tx.all("SELECT connection, external_id FROM record"))
+        assert listed is not None, "a golden record that is there"
+        found = Counter((event.connection, event.id) for event in listed.rows)
+        wanted = Counter(
+            (system.name, one.id)
+            for system in self.systems.values()
+            for mail, one in system.happened
+            if mail == person.mail and (one.record is None or (system.name, one.record) in known)
+        )
+        if found != wanted:
+            raise Violation(f"H1: person {person.number}: lost {wanted - found}, too much {found - wanted}")
+
+    def happened(self) -> None:
+        """H2: every interaction that a system has told is in the store, once."""
+        with self.store.read() as tx:
+            found = Counter(tx.all("SELECT connection, external_id FROM interaction"))
+        wanted = Counter((s.name, one.id) for s in self.systems.values() for _, one in s.happened)
+        if found != wanted:
+            raise Violation(f"H2: lost {wanted - found}, too much {found - wanted}")
 
     def _record(self, person: Person, system: System, fields: dict[str, Any]) -> None:
         who, rows = f"person {person.number}", _rows(person, system)

@@ -360,5 +360,7 @@ class History:
         if sum(s.writes for s in self.systems.values()) != writes:
             raise Violation("L4: it still writes when nothing changes")
         self.checks.safety()
+        self.checks.happened()
         for person in self.people.everybody:
             self.checks.person(person)
+            self.checks.timeline(person)

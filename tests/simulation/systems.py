@@ -14,7 +14,21 @@ from hub.connectors.contract import Can, Connector, Context, Promise, Report, Se
 from hub.errors import CursorExpired, TransientError
 from hub.mapping.apply import ContactMapping
 from hub.mapping.spec import load_mapping
-from hub.model import Done, Missing, NotSent, Op, Outcome, Page, Record, Stale, Tombstone, Unknown, Write
+from hub.model import (
+    Done,
+    Interaction,
+    Item,
+    Missing,
+    NotSent,
+    Op,
+    Outcome,
+    Page,
+    Record,
+    Stale,
+    Tombstone,
+    Unknown,
+    Write,
+)
 from tests.simulation.world import World
 
 PAGE = 3
@@ -28,6 +42,7 @@ class Kind:
     cut     field → longest value it keeps
     mute    its feed of changes leaves out what the hub itself has done: only a whole listing shows that
     stays   a create with a key that is there already is answered with the record as it is, and changes nothing
+    logs    it tells what happened with people: one interaction for everything that somebody types
     """
 
     name: str
@@ -37,6 +52,7 @@ class Kind:
     upper: tuple[str, ...] = ()
     mute: bool = False
     stays: bool = False
+    logs: bool = False
 
 
 NAMES = {
@@ -57,6 +73,7 @@ KINDS = {
         Can(changes=True, read=True, create=True, update=True, delete=True, promise=Promise.READBACK, batch=1),
         "offset",
         cut={"job": 8},
+        logs=True,
     ),
     "E": Kind(
         "E",
@@ -87,6 +104,7 @@ KINDS = {
         ),
         "key",
         upper=("dept",),
+        logs=True,
     ),
     "L": Kind("L", Can(), "offset"),
     "W": Kind(
@@ -153,6 +171,7 @@ class System:
         self.rows: dict[str, Row] = {}
         self.removed: list[tuple[float, str]] = []
         self.left_out: set[str] = set()  # rows that a listing has left out
+        self.happened: list[tuple[str, Interaction]] = []  # with the address of whom it was
         self.next_id = 1
         self.creates: list[tuple[str | None, str]] = []
         self.deletions = 0
@@ -179,10 +198,30 @@ class System:
     # what people do ----------------------------------------------------------------------------
 
     def person_creates(self, fields: Mapping[str, Any]) -> str:
-        return self._insert(fields, None, "person")
+        row_id = self._insert(fields, None, "person")
+        self._log(row_id)
+        return row_id
 
     def person_edits(self, row_id: str, fields: Mapping[str, Any]) -> None:
         self._update(row_id, fields, "person")
+        self._log(row_id)
+
+    def _log(self, row_id: str) -> None:
+        """A call from the person's number, a mail from the address, or a visit noted at the record."""
+        if not self.kind.logs:
+            return
+        row, number = self.rows[row_id].fields, len(self.happened)
+        party: dict[str, Any] = {"channel": "visit", "kind": "visit", "record": row_id}
+        if number % 3 == 0 and row["tel"]:
+            phones = ("+351" + row["tel"].replace(" ", ""),)
+            party = {"channel": "call", "kind": "call.answered", "phones": phones}
+        elif number % 3 == 1:
+            party = {"channel": "email", "kind": "mail.reply", "emails": (row["mail"],)}
+        at = datetime.fromtimestamp(self.clock(), UTC)
+        self.happened.append((row["mail"], Interaction(f"{self.name}-{number}", at, direction="in", **party)))
+
+    def interactions(self, since: float = 0.0) -> tuple[Interaction, ...]:
+        return tuple(one for _, one in self.happened if one.at.timestamp() >= since)
 
     def person_deletes(self, row_id: str) -> None:
         self._delete(row_id)
@@ -297,7 +336,7 @@ class SimConnector(Connector):
             records = tuple(self.system.record(i) for i in part)
             self.world.boundary("call after")
             if not more:
-                yield Page(records, self._after_listing(place))
+                yield Page((*records, *self.system.interactions()), self._after_listing(place))
                 return
             yield Page(records, _cursor({**place, "list": position}))
 
@@ -321,13 +360,14 @@ class SimConnector(Connector):
         system = self.system
         changed = system.changed(mark - 5)
         gone = [(at, i) for at, i in system.removed if at >= mark - 5] if self.can.tombstones else []
-        items: list[Record | Tombstone] = [system.record(i) for _, i in changed]
+        items: list[Item] = [system.record(i) for _, i in changed]
         items += [Tombstone(i) for _, i in gone if i not in system.rows]
         latest = max([mark, *(at for at, _ in changed), *(at for at, _ in gone)])
+        happened = system.interactions(mark - 5)
         self.world.boundary("call after")
         for start in range(0, len(items), PAGE):
-            part = tuple(items[start : start + PAGE])
             last = start + PAGE >= len(items)
+            part = (*items[start : start + PAGE], *(happened if last else ()))
             yield Page(part, _cursor({"mark": latest if last else mark}))
 
     def read(self, ids: Sequence[str]) -> dict[str, Record]:
