@@ -1,0 +1,286 @@
+"""Writes: one by one, several at once, sent back whole, with consents of their own, and every answer judged."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+
+from hub.errors import AccountError
+from hub.model import Done, Missing, NotSent, Op, Outcome, Record, Refused, Stale, Unknown, Write
+from tests.connectors.rest.table import Told, connect
+
+TOGETHER = {
+    "call": "POST /batch",
+    "body": {"rows": "{items}"},
+    "item": {"id": "{id}", "set": "{fields}"},
+    "size": 4,
+    "result": {"items": "results", "ok": {"at": "ok", "is": True}, "reason": "why", "record": "row"},
+}
+
+
+def update(name: str, **fields: Any) -> Write:
+    return Write(Op.UPDATE, f"hub:{name}", name, fields or {"first": "Ana"}, version="v1")
+
+
+def create(name: str, **fields: Any) -> Write:
+    return Write(Op.CREATE, f"hub:{name}", None, fields or {"first": "Ana"})
+
+
+def one(outcomes: list[Outcome]) -> Outcome:
+    [outcome] = outcomes
+    return outcome
+
+
+def test_an_answer_that_is_no_record_is_followed_by_a_read_so_that_an_ignored_write_is_seen() -> None:
+    service = Told(lambda method, path, sent: {"id": 5, "first": "as before"} if method == "GET" else {"ok": True})
+    connector = connect(service, update={"call": "PATCH /contacts/{id}", "body": "{fields}"})
+
+    outcome = one(connector.write([update("5", first="Ana")]))
+
+    assert isinstance(outcome, Done)
+    assert outcome.record is not None
+    assert outcome.record.fields["first"] == "as before"
+
+
+def test_a_record_that_moved_on_is_stale() -> None:
+    service = Told(lambda method, path, sent: (412, {"message": "changed"}))
+    write = {"call": "PATCH /contacts/{id}", "body": "{fields}", "headers": {"if-match": "{version}"}, "record": ""}
+    connector = connect(service, update=write, stale=True)
+    assert one(connector.write([update("5")])) == Stale()
+
+
+def test_a_record_that_is_replaced_whole_keeps_what_is_not_written() -> None:
+    there = {"id": 5, "first": "Eva", "lists": [1, 2], "changed": "x"}
+    service = Told(lambda method, path, sent: there if method == "GET" else sent)
+    write = {"call": "PUT /contacts/{id}", "body": "{fields}", "record": "", "whole": True}
+    connector = connect(service, update=write, read_only=["changed"])
+
+    connector.write([update("5", first="Ana")])
+
+    assert service.bodies[-1] == {"id": 5, "first": "Ana", "lists": [1, 2]}
+
+
+def test_a_record_to_be_replaced_whole_that_is_not_there_is_missing() -> None:
+    service = Told(lambda method, path, sent: (404, {}))
+    write = {"call": "PUT /contacts/{id}", "body": "{fields}", "record": "", "whole": True}
+    assert one(connect(service, update=write).write([update("5")])) == Missing()
+
+
+def test_what_is_emptied_is_sent_as_the_service_wants_it() -> None:
+    service = Told(lambda method, path, sent: {"id": 5})
+    connect(service, empty="").write([update("5", first=None, more={"a": None, "b": 1})])
+    assert service.bodies[0] == {"first": "", "more": {"a": "", "b": 1}}
+
+
+def test_several_go_in_calls_as_large_as_the_service_takes() -> None:
+    service = Told(lambda method, path, sent: {"results": [{"ok": True, "row": {"id": r["id"]}} for r in sent["rows"]]})
+    connector = connect(service, update=TOGETHER)
+
+    outcomes = connector.write([update(str(n)) for n in range(10)])
+
+    assert all(isinstance(outcome, Done) for outcome in outcomes)
+    assert [len(body["rows"]) for body in service.bodies] == [4, 4, 2]
+
+
+def test_each_of_several_has_its_own_outcome_in_order() -> None:
+    def answer(method: str, path: str, sent: Any) -> Any:
+        rows = [{"ok": r["id"] != "1", "why": "bad ann@example.org", "row": {"id": r["id"]}} for r in sent["rows"]]
+        return {"results": rows}
+
+    outcomes = connect(Told(answer), update=TOGETHER).write([update(str(n)) for n in range(3)])
+
+    assert [type(outcome) for outcome in outcomes] == [Done, Refused, Done]
+    assert "ann@" not in str(outcomes[1])
+    assert outcomes[2] == Done(Record("2", {"id": "2"}))
+
+
+def test_results_are_found_by_name_where_they_come_in_another_order() -> None:
+    def answer(method: str, path: str, sent: Any) -> Any:
+        good = [{"mail": r["mail"].upper(), "row": {"id": r["mail"]}} for r in reversed(sent["rows"][1:])]
+        return {"new": good, "errors": [{"address": sent["rows"][0]["mail"], "why": "no"}]}
+
+    result = {"items": "new", "errors": "errors", "by": "mail", "error_by": "address", "sent": "mail", "record": "row"}
+    together = {**TOGETHER, "item": {"mail": "{fields.mail}"}, "result": {**result, "reason": "why"}}
+    connector = connect(Told(answer), create=together)
+
+    outcomes = connector.write([create(name, mail=f"{name}@example.org") for name in "abc"])
+
+    assert outcomes[0] == Refused("Acorn refused it: no")
+    assert [outcome.record.id for outcome in outcomes[1:] if isinstance(outcome, Done) and outcome.record] == [
+        "b@example.org",
+        "c@example.org",
+    ]
+
+
+def test_a_call_that_is_refused_as_a_whole_is_halved_until_the_fault_is_known() -> None:
+    def answer(method: str, path: str, sent: Any) -> Any:
+        if any(row["id"] == "2" for row in sent["rows"]):
+            return 400, {"message": "a row is wrong"}
+        return {"results": [{"ok": True, "row": {"id": row["id"]}} for row in sent["rows"]]}
+
+    outcomes = connect(Told(answer), update=TOGETHER).write([update(str(n)) for n in range(4)])
+
+    assert [type(outcome) for outcome in outcomes] == [Done, Done, Refused, Done]
+
+
+def test_two_writes_of_one_record_never_leave_together() -> None:
+    service = Told(lambda method, path, sent: {"results": [{"ok": True, "row": {"id": r["id"]}} for r in sent["rows"]]})
+    connect(service, update=TOGETHER).write([update("1"), update("1"), update("2")])
+    assert [[row["id"] for row in body["rows"]] for body in service.bodies] == [["1"], ["1", "2"]]
+
+
+def test_fewer_results_than_writes_leave_all_of_them_unknown() -> None:
+    service = Told(lambda method, path, sent: {"results": []})
+    outcomes = connect(service, update=TOGETHER).write([update("1"), update("2")])
+    assert [type(outcome) for outcome in outcomes] == [Unknown, Unknown]
+
+
+def test_a_lost_answer_leaves_a_write_unknown_and_no_connection_leaves_it_unsent() -> None:
+    def lost(method: str, path: str, sent: Any) -> Any:
+        raise httpx.ReadTimeout("late")
+
+    def unreached(method: str, path: str, sent: Any) -> Any:
+        raise httpx.ConnectError("nobody")
+
+    assert isinstance(one(connect(Told(lost)).write([update("1")])), Unknown)
+    assert isinstance(one(connect(Told(unreached)).write([update("1")])), NotSent)
+
+
+def test_an_account_that_loses_its_right_in_between_leaves_the_rest_unsent() -> None:
+    def answer(method: str, path: str, sent: Any) -> Any:
+        return {"id": 1} if path.endswith("/1") else (403, {})
+
+    outcomes = connect(Told(answer)).write([update("1"), update("2"), update("3")])
+    assert [type(outcome) for outcome in outcomes] == [Done, NotSent, NotSent]
+    with pytest.raises(AccountError):
+        connect(Told(lambda method, path, sent: (403, {}))).write([update("2")])
+
+
+CONSENT = {
+    "field": "news",
+    "calls": {
+        "no": {"call": "POST /contacts/{id}/out"},
+        "yes": {"call": "POST /contacts/{id}/in"},
+        "pending": None,
+    },
+}
+
+
+def test_an_opt_out_is_sent_before_anything_else() -> None:
+    service = Told(lambda method, path, sent: {"id": 5})
+    connector = connect(service, consents=[CONSENT])
+
+    assert isinstance(one(connector.write([update("5", first="Ana", news="no")])), Done)
+
+    assert service.asked == [("POST", "/contacts/5/out"), ("PATCH", "/contacts/5"), ("GET", "/contacts/5")]
+    assert service.bodies[1] == {"first": "Ana"}
+
+
+def test_a_consent_that_the_service_refuses_refuses_the_write() -> None:
+    def answer(method: str, path: str, sent: Any) -> Any:
+        return (400, {"message": "opted out by himself"}) if path.endswith("/in") else {"id": 5}
+
+    outcome = one(connect(Told(answer), consents=[CONSENT]).write([update("5", news="yes")]))
+    assert outcome == Refused("Acorn refused it: opted out by himself")
+
+
+def test_a_consent_without_a_call_is_refused_and_one_with_nothing_to_do_is_carried_out() -> None:
+    connector = connect(Told(lambda method, path, sent: {"id": 5}), consents=[CONSENT])
+    assert isinstance(one(connector.write([update("5", news="maybe")])), Refused)
+    assert isinstance(one(connector.write([update("5", first="x", news="pending")])), Done)
+
+
+def test_a_create_that_finds_the_record_there_says_so() -> None:
+    def answer(method: str, path: str, sent: Any) -> Any:
+        return {"id": 7, "first": "Eva"} if method == "GET" else (409, {"code": "taken", "of": 7})
+
+    rules = [{"status": 409, "test": {"at": "code", "is": "taken"}, "means": "exists", "id": "of"}]
+    connector = connect(Told(answer), create={"call": "POST /contacts", "body": "{fields}", "id": "id"}, errors=rules)
+    outcome = one(connector.write([create("5")]))
+    assert outcome == Done(Record("7", {"id": 7, "first": "Eva"}), existed=True)
+
+
+def test_an_error_inside_a_good_answer_is_an_error() -> None:
+    service = Told(lambda method, path, sent: {"status": "error", "text": "no such field"})
+    rules = [{"status": 200, "test": {"at": "status", "is": "error"}, "means": "refused", "reason": "text"}]
+    outcome = one(connect(service, errors=rules).write([update("5")]))
+    assert outcome == Refused("Acorn refused it: no such field")
+
+
+def test_a_quota_that_is_used_up_waits() -> None:
+    service = Told(lambda method, path, sent: (403, {"code": "LIMIT"}, {"retry-after": "30"}))
+    rules = [{"status": 403, "test": {"at": "code", "is": "LIMIT"}, "means": "wait"}]
+    outcome = one(connect(service, errors=rules).write([update("5")]))
+    assert isinstance(outcome, NotSent)
+    assert outcome.retry_after == 30
+
+
+POLLED = {
+    "call": "POST /jobs",
+    "body": "{fields}",
+    "id": "contact",
+    "poll": {"call": "GET /jobs/{job}", "job": "job", "done": {"at": "state", "is": "done"}, "failed": "error"},
+}
+
+
+def test_work_that_is_done_later_is_waited_for() -> None:
+    states = iter(["waiting", "waiting", "done"])
+
+    def answer(method: str, path: str, sent: Any) -> Any:
+        if path == "/jobs/j1":
+            return {"state": next(states), "contact": 9}
+        return {"job": "j1"} if method == "POST" else {"id": 9, "first": "Ana"}
+
+    service = Told(answer)
+    outcome = one(connect(service, create=POLLED).write([create("5")]))
+
+    assert outcome == Done(Record("9", {"id": 9, "first": "Ana"}))
+    assert service.asked.count(("GET", "/jobs/j1")) == 3
+
+
+def test_work_that_fails_or_never_ends_is_told_apart() -> None:
+    failed = Told(lambda method, path, sent: {"job": "j1", "error": "bad row"})
+    assert isinstance(one(connect(failed, create=POLLED).write([create("5")])), Refused)
+
+    endless = Told(lambda method, path, sent: {"job": "j1", "state": "waiting"})
+    assert isinstance(one(connect(endless, create=POLLED).write([create("5")])), Unknown)
+
+
+def test_a_record_that_is_deleted_twice_is_missing_the_second_time() -> None:
+    service = Told(lambda method, path, sent: (404, {}))
+    connector = connect(service, delete={"call": "DELETE /contacts/{id}"})
+    assert one(connector.write([Write(Op.DELETE, "hub:5", "5", {})])) == Missing()
+
+
+def test_the_rate_limit_is_used_and_never_exceeded() -> None:
+    service = Told(lambda method, path, sent: {"id": 5})
+    connector = connect(service, rate={"requests": 10, "per": 1})
+    begun = service.clock()
+
+    for number in range(200):
+        connector.write([update(str(number))])
+
+    seconds = [(at - begun).total_seconds() for at in service.at]
+    assert max(sum(1 for at in seconds if start <= at < start + 1) for start in seconds) == 10
+    assert len(seconds) / (seconds[-1] + 1) >= 0.95 * 10
+
+
+def test_a_call_that_costs_more_takes_more_of_the_limit() -> None:
+    service = Told(lambda method, path, sent: {"id": 5})
+    costly = {"call": "PATCH /contacts/{id}", "body": "{fields}", "record": "", "cost": 5}
+    connector = connect(service, rate={"requests": 10, "per": 1}, update=costly)
+    for number in range(6):
+        connector.write([update(str(number))])
+    begun = service.at[0]
+    assert [int((at - begun).total_seconds()) for at in service.at] == [0, 0, 1, 1, 2, 2]
+
+
+def test_a_service_that_says_none_is_left_is_not_asked_before_there_are_more() -> None:
+    service = Told(lambda method, path, sent: (200, {"id": 5}, {"x-left": "0", "x-reset": "20"}))
+    rate = {"requests": 100, "per": 1, "remaining": "x-left", "reset": "x-reset"}
+    connector = connect(service, rate=rate)
+    connector.write([update("1")])
+    connector.write([update("2")])
+    assert (service.at[1] - service.at[0]).total_seconds() >= 20
