@@ -59,6 +59,20 @@ Zone: TypeAlias = Annotated[str, BeforeValidator(known_zone)]
 Scalar: TypeAlias = bool | int | float | str | None
 
 
+def _count(value: Any, info: ValidationInfo) -> Any:
+    """A number, or a gap that names a setting with one."""
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
+        return parse_text(str(value))
+    if not isinstance(value, str):
+        raise ValueError("a number from 1 on is needed here, or a setting such as {requests}")
+    return _text(value, info)
+
+
+Count: TypeAlias = Annotated[
+    Any, BeforeValidator(_count), WithJsonSchema({"type": ["integer", "string"], "minimum": 1})
+]
+
+
 class Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 

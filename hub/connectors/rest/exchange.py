@@ -70,7 +70,7 @@ class Exchange:
             headers={**headers_of(spec.auth, values), **self._headers(spec.headers, {})},
             auth=auth_of(spec.auth, values, context, base, files.get("token_file")),
             accept=spec.accept,
-            rate=RateLimit(max(1, int(rate.requests * share)), rate.per) if rate else None,
+            rate=RateLimit(max(1, int(int(fill(rate.requests, values)) * share)), rate.per) if rate else None,
             timeout_seconds=spec.timeout,
             deadline_seconds=spec.timeout * 4,
             ca_file=files.get("ca_file"),

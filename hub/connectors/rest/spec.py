@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 
 from hub.connectors.rest.calls import (
     Changes,
+    Count,
     Deletions,
     Find,
     GapText,
@@ -148,15 +149,13 @@ class Auth(Part):
 
 
 class Rate(Part):
-    """How often the service may be asked: `requests` in `per`, of which settings take a share.
+    """How often the service may be asked: `requests` (a number, or a setting) in `per`, of which the hub takes a share.
 
-    concurrent  requests at once; the hub makes one at a time for a connection
     remaining, reset  headers that tell how many are left and when there are more (seconds, or epoch)
     """
 
-    requests: int = Field(ge=1)
+    requests: Count
     per: Span
-    concurrent: int | None = None
     remaining: str | None = None
     reset: str | None = None
     reset_form: Literal["seconds", "epoch", "milliseconds"] = "seconds"
