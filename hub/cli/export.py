@@ -1,4 +1,4 @@
-"""`hub export`: the crosswalk, the golden records or the interactions as CSV, streamed, for a spreadsheet or another program.
+"""`hub export`: crosswalk, golden records or interactions as CSV, streamed, for a spreadsheet or another program.
 
 A cell that a spreadsheet would take for a formula (it begins with = + - @, a tab or a line break) gets an
 apostrophe in front, which makes it a text; `as_written` takes it away again, and nothing else. Phone

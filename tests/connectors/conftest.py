@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 
 import pytest
 
-from tests.connectors.servers import Server, ServerMissing, mariadb, postgres
+from tests.connectors.servers import Server, ServerMissing, dovecot, mariadb, postgres
 
 
 def started(make: AbstractContextManager[Server]) -> Iterator[Server]:
@@ -30,3 +30,8 @@ def postgres_server() -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def mariadb_server() -> Iterator[Server]:
     yield from started(mariadb())
+
+
+@pytest.fixture(scope="session")
+def dovecot_server() -> Iterator[Server]:
+    yield from started(dovecot())

@@ -131,6 +131,53 @@ def mariadb() -> Iterator[Server]:
 
 
 @contextmanager
+def dovecot() -> Iterator[Server]:
+    """Dovecot with IMAP on loopback without TLS; any user name with the password hubpass has a mailbox."""
+    binary = find_program("dovecot")
+    user = "mail" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
+    with own_folder(user) as (folder, _):
+        port = free_port()
+        ours = "" if os.geteuid() == 0 else f"default_internal_user = {user}\ndefault_login_user = {user}\n"
+        (folder / "dovecot.conf").write_text(f"""
+base_dir = {folder}/run
+state_dir = {folder}/run
+log_path = {folder}/log
+protocols = imap
+listen = 127.0.0.1
+ssl = no
+disable_plaintext_auth = no
+mail_location = maildir:{folder}/mail/%u
+mail_uid = {user}
+mail_gid = {user}
+first_valid_uid = 1
+{ours}
+service imap-login {{
+  chroot =
+  inet_listener imap {{
+    port = {port}
+  }}
+  inet_listener imaps {{
+    port = 0
+  }}
+}}
+service anvil {{
+  chroot =
+}}
+passdb {{
+  driver = static
+  args = password={PASSWORD}
+}}
+userdb {{
+  driver = static
+  args = uid={user} gid={user} home={folder}/mail/%u
+}}
+""")
+        command = [binary, "-F", "-c", str(folder / "dovecot.conf")]
+        with running(Server("Dovecot", port, folder, command, "root", signal.SIGTERM)) as server:
+            yield server
+
+
+@contextmanager
 def running(server: Server) -> Iterator[Server]:
     with ExitStack() as stack:
         stack.callback(server.stop)
