@@ -45,6 +45,11 @@ class FileConnector(Connector):
 
     Settings: ClassVar[type[FileSettings]] = FileSettings
     default_mapping: ClassVar[str] = ""  # flat: columns named like the canonical fields
+    example: ClassVar[str] = """\
+type: file
+path: inbox/partners-*.csv
+key: source_id
+"""
 
     settings: FileSettings
 

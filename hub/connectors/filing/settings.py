@@ -86,7 +86,7 @@ class FileSettings(PlaceSettings):
         "drop: each file is a batch of changes, moved away once it is taken in",
     )
     encoding: str | None = Field(None, description="utf-8; dBase: what the file says")
-    delimiter: str = Field(",", min_length=1, max_length=1)
+    delimiter: str = Field(",", min_length=1, max_length=1, description="between the values of CSV")
     key: str | None = Field(None, description="column that names an entry for ever; source_id or id")
     changed: str = Field("updated_at", description="column with the time of change in ISO form, if there is one")
     zone: str = Field("UTC", description="time zone of times that name none")
