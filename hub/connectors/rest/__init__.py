@@ -5,7 +5,7 @@ The files that come with the hub are in hub/connectors/services/; docs/connector
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from hub.connectors.contract import Can, Connector, Context, Promise, Report, Settings
@@ -38,6 +38,10 @@ class RestConnector(Connector):
         size: int = settings.page_size  # type: ignore[attr-defined]
         self._reading = Reading(self.spec, self._exchange, context.name, size, context.clock)
         self._writer = Writer(self.spec, self._exchange, self._reading)
+
+    @classmethod
+    def mapping_text(cls, settings: Mapping[str, Any]) -> str:
+        return mapping_text(cls.spec, settings)
 
     @property
     def can(self) -> Can:

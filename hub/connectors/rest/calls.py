@@ -153,6 +153,12 @@ class Request(Part):
         return str(self.call.source).partition(" ")[0]
 
     @property
+    def names(self) -> frozenset[str]:
+        """What its gaps name, without what follows a dot."""
+        trees = (self.call, self.query, self.body, self.form, *self.headers.values())
+        return frozenset(name.partition(".")[0] for tree in trees for name in names_in(tree))
+
+    @property
     def path(self) -> Text:
         first, *rest = self.call.parts
         return Text(self.call.source, (first.partition(" ")[2], *rest))
@@ -201,12 +207,14 @@ class Listing(Request):
     """Records a page at a time.
 
     items      place of the list in the answer; empty: the answer is the list
+    optional   the service leaves the list out when there is nothing in it; else that is an answer of another kind
     keyed      that place is an object, record id → record
     size       records a page, the most the service allows; fills {size}
     token      place, on the last page, of the token or address that the next `changes` begin with
     """
 
     items: Place = Field(default_factory=lambda: parse_where(""))
+    optional: bool = False
     keyed: bool = False
     size: int = Field(default=100, ge=1, le=2000)
     paging: Paging = Paging()
@@ -294,10 +302,11 @@ class Read(Request):
     """Records by id: {id} asks for one, {ids} for up to `size` at once.
 
     item     what stands for each id in {items}
-    items    place of the records in the answer of a call for several
+    items    place of the records in the answer of a call for several; `optional` as in a listing
     """
 
     items: Place = Field(default_factory=lambda: parse_where(""))
+    optional: bool = False
     item: Tree = None
     size: int = Field(default=1, ge=1, le=2000)
     keyed: bool = False
@@ -307,6 +316,7 @@ class Find(Request):
     """The record with the hub's {key}: the first of `items`, or the answer itself where that is empty."""
 
     items: Place = Field(default_factory=lambda: parse_where(""))
+    optional: bool = False
 
 
 class Result(Part):
@@ -339,6 +349,8 @@ class Writing(Request):
     record      place of the record in the answer; missing: it is read afterwards
     id          place of the new record's id, where the answer is not the record
     whole       the service replaces the whole record: it is read first, and sent back changed
+    look        the service does not say that a record is not there: the hub looks first
+    by          what the record is read by after a create whose answer says nothing: an address, an own key
     idempotent  the same call twice leaves what one leaves
     values      more fields that it always sends
     effects     what else happens there, such as a mail that is sent: shown in the documentation
@@ -350,5 +362,7 @@ class Writing(Request):
     record: Place | None = None
     id: Place | None = None
     whole: bool = False
+    look: bool = False
+    by: GapText | None = None
     idempotent: bool = False
     effects: str | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -52,10 +53,28 @@ def check_service(document: Document) -> ServiceSpec:
     return spec
 
 
-def mapping_text(spec: ServiceSpec) -> str:
-    """The default mapping of the service, as a mapping file."""
-    text: str = yaml.safe_dump(spec.mapping, allow_unicode=True, sort_keys=False)
+def mapping_text(spec: ServiceSpec, given: Mapping[str, Any] | None = None) -> str:
+    """The default mapping of the service, as a mapping file.
+
+    given  settings as written; a gap in the mapping that names one (no secret) is filled, or with its default
+    """
+    known = {name: each.default for name, each in spec.settings.items() if not each.secret}
+    known |= {name: value for name, value in (given or {}).items() if name in known}
+    tree = _with_settings(spec.mapping, {name: value for name, value in known.items() if value is not None})
+    text: str = yaml.safe_dump(tree, allow_unicode=True, sort_keys=False)
     return text
+
+
+_SETTING = re.compile(r"\{([a-z_]\w*)\}")
+
+
+def _with_settings(tree: Any, known: Mapping[str, Any]) -> Any:
+    """Braces that name no setting are the mapping's own, as in a pattern."""
+    if isinstance(tree, str):
+        return _SETTING.sub(lambda found: str(known.get(found[1], found[0])), tree)
+    if isinstance(tree, dict):
+        return {_with_settings(name, known): _with_settings(value, known) for name, value in tree.items()}
+    return [_with_settings(each, known) for each in tree] if isinstance(tree, list) else tree
 
 
 # --- settings ---------------------------------------------------------------------------------------

@@ -76,9 +76,9 @@ def _page(exchange: Exchange, listing: Listing, values: Values, state: State) ->
 
 
 def items_of(listing: Any, body: Any) -> list[Any]:
-    """The list in an answer. TransientError when something else stands there."""
+    """The list in an answer. TransientError when something else stands there, or no such place."""
     found = listing.items.of(body)
-    if found is None or found == "":
+    if (found is None or found == "") and (listing.optional or (body is not None and listing.items.has(body))):
         return []
     if listing.keyed and isinstance(found, Mapping):
         return list(found.values())

@@ -9,11 +9,11 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 
-from hub.connectors.rest.calls import Changes, Deletions, Listing, Read
+from hub.connectors.rest.calls import Changes, Deletions, Find, Listing, Read
 from hub.connectors.rest.exchange import Answer, Exchange, Said
 from hub.connectors.rest.moments import read_moment, write_moment
 from hub.connectors.rest.paging import State, items_of, walk
-from hub.connectors.rest.records import read_item, read_record
+from hub.connectors.rest.records import read_item
 from hub.connectors.rest.related import Relations
 from hub.connectors.rest.spec import ServiceSpec
 from hub.connectors.rest.words import fill
@@ -123,6 +123,11 @@ class Reading:
             spot = self._marked(spot, batch.answer)
             if listing.token is not None and (token := listing.token.of(batch.answer.body)):
                 spot = replace(spot, following=str(token))
+            if listing.optional and listing.token is not None and batch.next is None and spot.following is None:
+                raise TransientError(
+                    f"{self._name}: the listing ended without the token that belongs there; nothing is concluded from "
+                    "who is missing."
+                )
             items = self._items(listing, batch.items)
             if batch.next is not None:
                 spot = replace(spot, state=batch.next)
@@ -184,15 +189,28 @@ class Reading:
     def read(self, ids: Sequence[str]) -> dict[str, Record]:
         assert self._spec.read is not None, "not declared in `can`"
         raws = list(read_raws(self._exchange, self._spec.read, ids))
-        found = self._relations.joined(raws, [read_item(self._spec.record, raw) for raw in raws])
+        found = self._relations.joined(raws, [self._readable(raw) for raw in raws])
         wanted = set(ids)
         return {each.id: each for each in found if isinstance(each, Record) and each.id in wanted}
+
+    def _readable(self, raw: Any) -> Record | Tombstone:
+        """TransientError for an answer of another kind: the record is not gone because of it."""
+        found = read_item(self._spec.record, raw)
+        if isinstance(found, Unreadable):
+            raise TransientError(f"{self._name}: a record was asked for, and {found.reason}; nothing is concluded.")
+        return found
 
     def raw(self, record_id: str) -> Any:
         """A record as the service gives it; None when it is not there."""
         assert self._spec.read is not None
         raws = read_raws(self._exchange, self._spec.read, [record_id])
         return next((raw for raw in raws if str(self._spec.record.id.of(raw)) == record_id), None)
+
+    def by(self, name: str) -> Record | None:
+        """The record that the service finds by another name than its id, such as its address."""
+        assert self._spec.read is not None
+        found = [self._readable(raw) for raw in read_raws(self._exchange, self._spec.read, [name])]
+        return next((each for each in found if isinstance(each, Record)), None)
 
     def find(self, key: str) -> Record | None:
         find = self._spec.find
@@ -205,9 +223,9 @@ class Reading:
             if error.means in {"missing", "empty"}:
                 return None
             raise self._unlisted(error, False) from error
-        found = find.items.of(answer.body)
-        raws = found if isinstance(found, list) else [found]
-        return next((record for raw in raws if raw and (record := read_record(self._spec.record, raw))), None)
+        raws = [raw for raw in _held(find, answer.body) if raw]
+        found = [self._readable(raw) for raw in raws]
+        return next((each for each in found if isinstance(each, Record)), None)
 
 
 def read_raws(exchange: Exchange, read: Read, ids: Sequence[str]) -> Iterator[Any]:
@@ -223,11 +241,15 @@ def read_raws(exchange: Exchange, read: Read, ids: Sequence[str]) -> Iterator[An
             if error.means in {"missing", "empty"}:
                 continue
             raise TransientError(f"A record could not be read: {error.words}.") from error
-        if read.size == 1:
-            found = read.items.of(answer.body)
-            yield from found if isinstance(found, list) else [found] * (found is not None)
-        else:
-            yield from items_of(read, answer.body)
+        yield from _held(read, answer.body) if read.size == 1 else items_of(read, answer.body)
+
+
+def _held(call: Read | Find, body: Any) -> list[Any]:
+    """The record, or those of a list, in an answer. TransientError when there is no such place in it."""
+    found = call.items.of(body)
+    if found is None and not (call.optional or call.items.has(body)):
+        raise TransientError("The answer holds no record where one belongs; nothing is concluded from it.")
+    return found if isinstance(found, list) else [found] * (found is not None)
 
 
 def _tombstone(listing: Deletions, raw: Mapping[str, Any]) -> Tombstone | Unreadable:

@@ -52,6 +52,7 @@ FORMS: Mapping[str, Callable[[Any], Any]] = {
     "quoted": lambda value: _as_text(value).replace("'", "''"),  # within single quotes, as OData and SQL want it
     "escaped": lambda value: _as_text(value).replace("\\", "\\\\").replace("'", "\\'"),  # the same in SOQL
     "base64": _base64,
+    "number": lambda value: int(value) if str(value).isascii() and str(value).isdigit() else value,
     "after_dash": lambda value: _as_text(value).rpartition("-")[2],
 }
 """What a gap may make of its value. `md5` is of the small letters, as mailing services name their members."""

@@ -12,7 +12,7 @@ from hub.connectors.rest.reading import Reading
 from hub.connectors.rest.records import outward, read_record
 from hub.connectors.rest.spec import Consent, ServiceSpec
 from hub.connectors.rest.words import Where, fill
-from hub.errors import AccountError, TransientError
+from hub.errors import AccountError, RecordError, TransientError
 from hub.model import Done, Missing, NotSent, Op, Outcome, Record, Refused, Stale, Unknown, Write
 
 SENT_TWICE = "The service says nothing of this write: it is not known whether it was carried out."
@@ -70,8 +70,10 @@ class Writer:
         kind = self._kind(write)
         try:
             fields, consents = self._split(write)
+            if kind.look and self._gone([write]):
+                return Missing()
             if write.op is Op.UPDATE:
-                self._consent(write.id, consents)
+                self._consent(write.id, consents, fields)
                 if not fields and consents:
                     return self._as_it_is(write)
             values = self._values(kind, write, fields)
@@ -81,6 +83,8 @@ class Writer:
             return self._after(kind, write, answer, consents)
         except Said as error:
             return self._refused(write, error)
+        except RecordError as error:
+            return Refused(str(error))
 
     def _after(self, kind: Writing, write: Write, answer: Any, consents: Sequence[Request]) -> Outcome:
         if write.op is Op.DELETE:
@@ -92,15 +96,32 @@ class Writer:
         if name is None:
             return self._by_key(write)
         if write.op is Op.CREATE:
-            self._consent(name, consents)
+            self._consent(name, consents, write.fields)
         if record is None or consents:
             return self._as_it_is(replace(write, id=name))
         return Done(record)
 
     def _by_key(self, write: Write) -> Outcome:
         """A new record whose id the answer does not tell."""
-        found = self._reading.find(write.key) if self._spec.find else None
+        try:
+            found = self._otherwise(write)
+        except (TransientError, AccountError) as error:
+            return Unknown(f"It was written, and could not be read again. {error}")
         return Unknown(SENT_TWICE) if found is None else Done(found)
+
+    def _otherwise(self, write: Write) -> Record | None:
+        """The record of a create, by the hub's key or by what the file says it is read by."""
+        found = self._reading.find(write.key) if self._spec.find else None
+        by = self._kind(write).by
+        if found is None and by is not None:
+            name = fill(by, {"key": write.key, "fields": write.fields, **self._exchange.settings})
+            found = None if name is None else self._reading.by(str(name))
+        return found
+
+    def _gone(self, writes: Sequence[Write]) -> set[str]:
+        """Which of these are not there."""
+        names = {write.id for write in writes if write.id is not None}
+        return names - set(self._reading.read(sorted(names)))
 
     def _as_it_is(self, write: Write) -> Outcome:
         """Carried out: what the service holds now, so that a write it ignored is seen."""
@@ -117,7 +138,19 @@ class Writer:
 
     def _together(self, writes: Sequence[Write]) -> list[Outcome]:
         kind = self._kind(writes[0])
-        split = [self._split(write) for write in writes]
+        if kind.look and (gone := self._gone(writes)):
+            rest = iter(self._together_there([write for write in writes if write.id not in gone]))
+            return [Missing() if write.id in gone else next(rest) for write in writes]
+        return self._together_there(writes)
+
+    def _together_there(self, writes: Sequence[Write]) -> list[Outcome]:
+        if not writes:
+            return []
+        kind = self._kind(writes[0])
+        try:
+            split = [self._split(write) for write in writes]
+        except Said:
+            return [self._each(write) for write in writes]
         if kind.whole or any(consents for _, consents in split):
             return [self._each(write) for write in writes]
         values = [self._values(kind, write, fields) or {} for write, (fields, _) in zip(writes, split, strict=True)]
@@ -125,9 +158,9 @@ class Writer:
         try:
             together = {"items": items, "size": len(items), "ids": [write.id for write in writes]}
             answer = self._exchange.ask(kind, {**values[0], **together}, idempotent=kind.idempotent or None).body
-        except Said as error:
+        except (Said, RecordError) as error:
             if len(writes) == 1:
-                return [self._refused(writes[0], error)]
+                return [Refused(str(error)) if isinstance(error, RecordError) else self._refused(writes[0], error)]
             half = len(writes) // 2
             return self._carried_out(writes[:half]) + self._carried_out(writes[half:])
         return self._results(kind, writes, items, answer)
@@ -138,14 +171,16 @@ class Writer:
         try:
             fields, consents = self._split(write)
             if write.op is Op.UPDATE:
-                self._consent(write.id, consents)
+                self._consent(write.id, consents, fields)
             done: Outcome = self._as_it_is(write) if write.id and not fields else self._alone(kind, write, fields)
             if write.op is Op.CREATE and consents and isinstance(done, Done) and done.record is not None:
-                self._consent(done.record.id, consents)
+                self._consent(done.record.id, consents, write.fields)
                 return self._as_it_is(replace(write, id=done.record.id))
             return done
         except Said as error:
             return self._refused(write, error)
+        except RecordError as error:
+            return Refused(str(error))
         except TransientError as error:
             return _in_doubt(error)
 
@@ -193,6 +228,8 @@ class Writer:
     def _split(self, write: Write) -> tuple[dict[str, Any], list[Request]]:
         """Fields for the write itself, and the calls for consents beside it."""
         spec = self._spec
+        if _holds_nul(write.fields):
+            raise Said("refused", "a text holds a NUL character, which no service keeps")
         fields = {name: value for name, value in write.fields.items() if name not in spec.read_only}
         calls = [_call(consent, fields.pop(consent.field)) for consent in spec.consents if consent.field in fields]
         return outward(spec.record, fields, spec.empty), [call for call in calls if call is not None]
@@ -210,9 +247,15 @@ class Writer:
         kept = {name: value for name, value in before.items() if name not in self._spec.read_only}
         return {**values, "fields": {**kept, **fields}, "record": raw}
 
-    def _consent(self, name: str | None, calls: Sequence[Request]) -> None:
+    def _consent(self, name: str | None, calls: Sequence[Request], fields: Mapping[str, Any]) -> None:
         for call in calls:
-            self._exchange.ask(call, {"id": name}, idempotent=True)
+            values: dict[str, Any] = {"id": name, "fields": fields}
+            if "record" in call.names:
+                assert name is not None
+                values["record"] = self._reading.raw(name)
+                if values["record"] is None:
+                    raise Said("missing", "it is not there any more")
+            self._exchange.ask(call, values, idempotent=True)
 
     # --- what was said ----------------------------------------------------------------------------
 
@@ -230,7 +273,7 @@ class Writer:
     def _existing(self, write: Write, error: Said) -> Outcome:
         """A create that found the record there: ours of an earlier try, or the one that the answer names."""
         name = error.rule.id.of(error.body) if error.rule and error.rule.id else None
-        record = self._reading.find(write.key) if self._spec.find else None
+        record = self._otherwise(write)
         if record is None and name not in (None, "") and self._spec.read:
             record = self._reading.read([str(name)]).get(str(name))
         if record is None:
@@ -239,6 +282,14 @@ class Writer:
 
 
 # --- pure -------------------------------------------------------------------------------------------
+
+
+def _holds_nul(value: Any) -> bool:
+    if isinstance(value, str):
+        return "\x00" in value
+    if isinstance(value, Mapping):
+        return any(_holds_nul(each) for each in value.values())
+    return isinstance(value, list) and any(_holds_nul(each) for each in value)
 
 
 def _in_doubt(error: TransientError) -> Outcome:
