@@ -161,9 +161,7 @@ class ImapConnector(Connector):
                 items = items[MOST_ITEMS:]
             yield Page(tuple(items), _cursor(places))
 
-    def _fetched(
-        self, client: IMAPClient, folder: str, uids: Sequence[int]
-    ) -> dict[int, list[Said]]:
+    def _fetched(self, client: IMAPClient, folder: str, uids: Sequence[int]) -> dict[int, list[Said]]:
         """UID → what its mail says. One that the library cannot read is set aside alone."""
         try:
             mails = self._mails(client, folder, uids)
