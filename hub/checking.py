@@ -126,11 +126,15 @@ def _with_sample(
     finding = replace(finding, warnings=(*finding.warnings, *_lacking(mapping, records), *placeless(record)))
     try:
         mapping.inward(record)
-        rows = tuple(_row(*line) for line in mapping.explain(record))
+        rows = sample_rows(mapping, record)
     except RecordError as err:
         return replace(finding, problems=(*unreadable, f"the first record would be set aside: {err}"))
     lost = tuple(f"{row.path} → {row.key}: {row.problem}" for row in rows if row.problem)
     return replace(finding, problems=(*unreadable, *lost), sample=rows, unmapped=tuple(mapping.unmapped(record)))
+
+
+def sample_rows(mapping: ContactMapping, record: Record) -> tuple[SampleRow, ...]:
+    return tuple(_row(*line) for line in mapping.explain(record))
 
 
 def _lacking(mapping: ContactMapping, records: Sequence[Record]) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 
 import httpx
@@ -19,12 +19,14 @@ def open_connector(
     inbox: Inbox | None = None,
     *,
     transport: httpx.BaseTransport | None = None,
+    through: Callable[[httpx.BaseTransport], httpx.BaseTransport] = lambda transport: transport,
     types: Mapping[str, type[Connector]] | None = None,
 ) -> Iterator[Connector]:
     """The connector of one connection, with its secrets looked up now.
 
     inbox      deliveries of forms; None where no store is open
     transport  instead of the network
+    through    what every HTTP request passes on its way
     types      connector types by name; None: those installed
     ConfigError when a secret is missing; no system is reached before a method is called.
     """
@@ -37,6 +39,7 @@ def open_connector(
             base=config.home,
             default_region=config.default_region,
             transport=transport,
+            through=through,
             inbox=inbox,
             by_name=connection.mapping is None,
             closing=closing,

@@ -115,7 +115,7 @@ def _print_all(
         return
     out.print(_overview(findings))
     for finding in findings:
-        _print_details(out, finding, show_values)
+        print_finding(out, finding, show_values)
 
 
 def _overview(findings: list[Finding]) -> Table:
@@ -139,7 +139,7 @@ def _abilities(can: Can | None) -> list[str]:
     return [word for name, word in ABILITIES.items() if can is not None and getattr(can, name)]
 
 
-def _print_details(out: Console, finding: Finding, show_values: bool) -> None:
+def print_finding(out: Console, finding: Finding, show_values: bool) -> None:
     out.print()
     out.print(f"[bold]{escape(finding.name)}[/]")
     if finding.error:
@@ -151,12 +151,12 @@ def _print_details(out: Console, finding: Finding, show_values: bool) -> None:
     for line in finding.problems:
         out.print(f"  [yellow]![/] {escape(redact(line))}")
     if finding.sample:
-        out.print(_sample(finding.sample, show_values))
+        out.print(sample_table(finding.sample, show_values))
     if finding.unmapped:
         out.print(f"  [dim]not mapped: {escape(', '.join(finding.unmapped))}[/]")
 
 
-def _sample(rows: tuple[SampleRow, ...], show_values: bool) -> Table:
+def sample_table(rows: tuple[SampleRow, ...], show_values: bool) -> Table:
     table = Table(box=None, header_style="dim", padding=(0, 2))
     for column in ("one record: its field", "holds", "canonical field", "becomes"):
         table.add_column(column, overflow="fold")

@@ -88,6 +88,7 @@ class Context:
     name       of the connection, for messages
     base       folder that relative paths of the settings start from
     transport  None: the network
+    through    what every HTTP request passes on its way: the transport → the one that is used
     by_name    no mapping is configured: fields go by their names, those without a place there are left out
     closing    call-backs run when the connection is closed
     """
@@ -98,6 +99,7 @@ class Context:
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     sleep: Callable[[float], None] = sleep
     transport: httpx.BaseTransport | None = None
+    through: Callable[[httpx.BaseTransport], httpx.BaseTransport] = lambda transport: transport
     inbox: Inbox | None = None
     by_name: bool = False
     closing: ExitStack = field(default_factory=ExitStack)
@@ -114,6 +116,7 @@ class Connector(ABC):
 
     Settings: ClassVar[type[Settings]]
     default_mapping: ClassVar[str]  # text of a mapping file (YAML) that fits this type
+    example: ClassVar[str] = ""  # keys of one connection (YAML, with `type`), as the documentation shows it
 
     def __init__(self, settings: Any, context: Context) -> None:
         self.settings = settings

@@ -120,7 +120,7 @@ class Api:
             base_url=self._base,
             headers=_headers({"accept": ", ".join(self._accept), **(headers or {})}, context.name),
             auth=auth,
-            transport=context.transport or DeadlineTransport(self._base, trust),
+            transport=context.through(context.transport or DeadlineTransport(self._base, trust)),
             follow_redirects=False,
             trust_env=False,
         )

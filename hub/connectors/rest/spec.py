@@ -52,11 +52,11 @@ class Setting(Part):
 class Consent(Part):
     """A consent that the service changes by a call of its own.
 
-    field   of the write; it is taken out of what else is sent
+    field   of the write; it is taken out of what else is sent. A gap in its name stands for a setting
     calls   value of the field → the call; null where there is nothing to do
     """
 
-    field: str
+    field: GapText
     calls: dict[str, Request | None]
 
 

@@ -21,6 +21,7 @@ SENT_TWICE = "The service says nothing of this write: it is not known whether it
 class Writer:
     def __init__(self, spec: ServiceSpec, exchange: Exchange, reading: Reading) -> None:
         self._spec, self._exchange, self._reading = spec, exchange, reading
+        self._consents = {str(fill(each.field, exchange.settings)): each for each in spec.consents}
 
     def write(self, writes: Sequence[Write]) -> list[Outcome]:
         """One outcome each, in order. An error of the account is raised only while nothing was sent."""
@@ -231,7 +232,7 @@ class Writer:
         if _holds_nul(write.fields):
             raise Said("refused", "a text holds a NUL character, which no service keeps")
         fields = {name: value for name, value in write.fields.items() if name not in spec.read_only}
-        calls = [_call(consent, fields.pop(consent.field)) for consent in spec.consents if consent.field in fields]
+        calls = [_call(name, each, fields.pop(name)) for name, each in self._consents.items() if name in fields]
         return outward(spec.record, fields, spec.empty), [call for call in calls if call is not None]
 
     def _values(self, kind: Writing, write: Write, fields: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -255,7 +256,11 @@ class Writer:
                 values["record"] = self._reading.raw(name)
                 if values["record"] is None:
                     raise Said("missing", "it is not there any more")
-            self._exchange.ask(call, values, idempotent=True)
+            try:
+                self._exchange.ask(call, values, idempotent=True)
+            except Said as error:
+                if error.means != "ignore":
+                    raise
 
     # --- what was said ----------------------------------------------------------------------------
 
@@ -304,10 +309,10 @@ def _seen(write: Write, outcome: Outcome | str, there: Mapping[str, Record]) -> 
     return Unknown(SENT_TWICE) if write.op is Op.CREATE else Missing()
 
 
-def _call(consent: Consent, value: Any) -> Request | None:
+def _call(field: str, consent: Consent, value: Any) -> Request | None:
     name = str(value).lower() if isinstance(value, bool) else str(value)
     if value is not None and name not in consent.calls:
-        raise Said("refused", f"there is no call that sets {consent.field} to this value")
+        raise Said("refused", f"there is no call that sets {field} to this value")
     return consent.calls.get(name)
 
 
