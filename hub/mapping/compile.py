@@ -202,7 +202,7 @@ def _consents(spec: MappingSpec) -> Iterator[ConsentField]:
         if not row.values:
             raise Wrong(f"{key}.values", "say which value means granted and which denied")
         table = lookup(row.values)
-        read = text_reader((table.read,), frozenset())
+        read = text_reader((table.read,), frozenset(as_text(each) or "" for each in row.empty))
         mode = row.write if path.writable else WriteMode.NEVER
         status = Column(path, getter(path.steps), read, table.write)
         details = tuple(_details(row, key))

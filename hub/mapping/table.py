@@ -98,10 +98,11 @@ def _path_to_moment(value: Any) -> Any:
 
 
 class ConsentSpec(_Part):
-    """One consent: the status for a channel and a purpose, and what is known about it."""
+    """One consent: the status for a channel and a purpose, and what is known about it. `empty`: says neither."""
 
     source: str = Field(alias="from")
     values: dict[SourceValue, Literal["granted", "denied", "pending"]]
+    empty: list[SourceValue] = []
     channel: str = Field(pattern=r"^[a-z0-9_]+$")
     purpose: str = Field(pattern=r"^[a-z0-9_.-]+$")
     at: Annotated[MomentSpec | None, BeforeValidator(_path_to_moment), _or({"type": "string"})] = None

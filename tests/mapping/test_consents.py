@@ -56,6 +56,14 @@ def test_silence_is_no_consent_and_no_refusal() -> None:
     assert not [key for key in inward(table(), {"E": "a@example.org"}) if "consents" in key]
 
 
+def test_a_status_that_says_neither_is_silence() -> None:
+    bounced = table(empty=["cleaned", False])
+
+    for status in ("cleaned", False):
+        assert not [key for key in inward(bounced, {"E": "a@example.org", "OK": status}) if "consents" in key]
+        assert reasons(bounced, {"E": "a@example.org", "OK": status}) == []
+
+
 def test_an_unknown_answer_is_a_problem() -> None:
     assert reasons(table(), {"E": "a@example.org", "OK": "maybe"}) == [("consents", "maybe")]
 
