@@ -98,6 +98,18 @@ class HubSpot(Subscriptions):
         del self.things["contacts"][gone]
         self._change(self.things["contacts"][kept], "contacts", {"hs_merged_object_ids": gone})
 
+    def told(self, email: str) -> None:
+        for thing in self.things["contacts"].values():
+            if thing.properties.get("email") == email:
+                self._change(thing, "contacts", {})
+
+    def associate(self, contact: str, company: str) -> None:
+        self.state["links"] |= {
+            ("contacts", contact, "companies", company),
+            ("companies", company, "contacts", contact),
+        }
+        self._change(self.things["contacts"][contact], "contacts", {})
+
     def settle(self) -> None:
         """Until search knows everything."""
         self.clock.pass_by(self.index_update_seconds + 1)
@@ -367,6 +379,10 @@ class HubSpot(Subscriptions):
 
     def _all(self, thing: Thing, kind: str) -> dict[str, str]:
         own = {"createdate": stamp(thing.created), CHANGED[kind]: stamp(thing.updated), "hs_object_id": thing.id}
+        if kind == "contacts":
+            linked = [to for k, at, other, to in self.state["links"] if (k, at, other) == (kind, thing.id, "companies")]
+            own |= {"associatedcompanyid": min(linked, default="")}
+            own |= self.opt_outs(thing.properties.get("email", ""))
         return {name: value for name, value in {**thing.properties, **own}.items() if value}
 
     def _shown(

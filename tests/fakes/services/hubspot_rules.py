@@ -12,7 +12,8 @@ from hub.testing.service import Call, Refusal
 STAGES = ("subscriber", "lead", "marketingqualifiedlead", "salesqualifiedlead", "opportunity", "customer")
 TEXT = """firstname lastname phone mobilephone company jobtitle address city state zip country website salutation
 hs_language date_of_birth fax twitterhandle hub_id""".split()
-OWN = ("createdate", "hs_object_id", "hs_marketable_status", "hs_merged_object_ids")
+OWN = ("createdate", "hs_object_id", "hs_marketable_status", "hs_merged_object_ids", "associatedcompanyid")
+OPT_OUT = "hs_email_optout"  # of all mail; with an id behind it, of one subscription
 PROPERTIES = {
     "contacts": {"email", "lifecyclestage", *TEXT},
     "companies": {"name", "domain", "phone", "address", "city", "state", "zip", "country", "website", "hub_id"},
@@ -81,7 +82,8 @@ def listed(call: Call, name: str) -> list[str]:
 
 
 def is_known(name: str, kind: str) -> bool:
-    return name in PROPERTIES[kind] or name in OWN or name == CHANGED[kind]
+    opt_out = kind == "contacts" and re.fullmatch(rf"{OPT_OUT}(_\d+)?", name)
+    return name in PROPERTIES[kind] or name in OWN or name == CHANGED[kind] or bool(opt_out)
 
 
 def known(name: str, kind: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from hub.testing.clock import Clock
 from hub.testing.service import Answer, Call, Service, route
-from tests.fakes.services.hubspot_rules import fields_of, invalid, not_found, stamp
+from tests.fakes.services.hubspot_rules import OPT_OUT, fields_of, invalid, not_found, stamp
 
 
 class Subscriptions(Service):
@@ -26,7 +26,19 @@ class Subscriptions(Service):
     def opt_out(self, email: str, subscription: str = "101") -> None:
         """The person does it, by the link in a mail."""
         self.subscribed[email, subscription] = "NOT_SUBSCRIBED"
+        self.told(email)
         self.state["opted out"].add((email, subscription))
+
+    def told(self, email: str) -> None:
+        """A consent changed: contacts show it."""
+        raise NotImplementedError
+
+    def opt_outs(self, email: str) -> dict[str, str]:
+        """As properties of a contact: of each subscription that was ever set, and of all mail."""
+        said = {key: self.subscribed[email, key] for key in self.subscriptions if (email, key) in self.subscribed}
+        shown = {f"{OPT_OUT}_{key}": "true" if each == "NOT_SUBSCRIBED" else "false" for key, each in said.items()}
+        out_of_all = len(said) == len(self.subscriptions) and set(said.values()) == {"NOT_SUBSCRIBED"}
+        return shown | ({OPT_OUT: "true"} if out_of_all else {})
 
     @route("GET", "/communication-preferences/v3/definitions")
     def definitions(self, call: Call) -> Answer:
@@ -52,6 +64,7 @@ class Subscriptions(Service):
         if self.subscribed.get(key) == wanted:
             raise invalid(f"The contact is already {wanted}.")
         self.subscribed[key] = wanted
+        self.told(key[0])
         return Answer(200, self._subscription(*key))
 
     def _subscription(self, email: str, key: str) -> dict[str, Any]:
