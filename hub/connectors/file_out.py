@@ -41,6 +41,14 @@ class FileOutConnector(Connector):
 
     Settings: ClassVar[type[OutSettings]] = OutSettings
     default_mapping: ClassVar[str] = ""  # flat: columns named like the canonical fields
+    example: ClassVar[str] = """\
+type: file_out
+path: out/people-{date}-{number}.csv
+content: changes                    # who changed since the last file; snapshot: everybody, each time
+columns: [given_name, family_name, emails, phones]
+key: hub_key                        # column with the hub's key, by which the importer updates
+deleted: {state: D}
+"""
 
     settings: OutSettings
 
@@ -145,7 +153,8 @@ class FileOutConnector(Connector):
                 self._outbox.remove(row)
             return Done(None)
         own = {self.settings.key, *(self.settings.deleted or ())}
-        sent = {name: value for name, value in write.fields.items() if name not in own}
+        fits = set(self.settings.names) if self.context.by_name and self.settings.names else write.fields.keys()
+        sent = {name: value for name, value in write.fields.items() if name not in own and name in fits}
         reason = refusal(self.settings, sent)
         if reason is not None:
             return Refused(reason)

@@ -9,7 +9,7 @@ from typing import Any
 from hub.connectors.contract import Context
 from hub.connectors.files import FileConnector
 from hub.model import Page, Record, Unreadable
-from hub.testing.contract import Item, items
+from hub.testing.words import Item, items
 
 
 def connect(folder: Path, **settings: Any) -> FileConnector:

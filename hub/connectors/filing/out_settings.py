@@ -33,8 +33,8 @@ class OutSettings(PlaceSettings):
     deleted: dict[str, str] | None = Field(
         None, description="changes: column and value that mark somebody as deleted; without it nobody is"
     )
-    encoding: str = "utf-8"
-    delimiter: str = Field(",", min_length=1, max_length=1)
+    encoding: str = Field("utf-8", description="csv, fixed: of the file")
+    delimiter: str = Field(",", min_length=1, max_length=1, description="csv: what stands between values")
     header: bool = Field(True, description="csv, xlsx: names of the columns in the first row")
     formulas: Literal["escape", "keep"] = Field(
         "escape", description="csv, xlsx: a cell that begins like a formula gets an apostrophe before it"

@@ -27,10 +27,11 @@ class WebPlace:
         secret = settings.secret.get_secret_value() if settings.secret else ""
         auth = httpx.BasicAuth(settings.user, secret) if settings.user else None
         bearer = {"authorization": f"Bearer {secret}"} if secret and not settings.user else {}
+        network = DeadlineTransport(self._url, trusted(self._url, settings.ca_file, context))
         self._client = httpx.Client(
             auth=auth,
             headers={**bearer, "accept-encoding": "identity"},
-            transport=context.transport or DeadlineTransport(self._url, trusted(self._url, settings.ca_file, context)),
+            transport=context.through(context.transport or network),
             timeout=settings.timeout_seconds,
             follow_redirects=False,
             trust_env=False,
