@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from hub.connectors.contract import Can, Connector, Context, Promise, Report, Settings
 from hub.connectors.rest.exchange import Exchange, Said
-from hub.connectors.rest.files import mapping_text, settings_model, values_of
+from hub.connectors.rest.files import example_text, in_zones, mapping_text, settings_model, values_of
 from hub.connectors.rest.reading import Reading
 from hub.connectors.rest.spec import ServiceSpec
 from hub.connectors.rest.writing import Writer
@@ -27,17 +27,19 @@ class RestConnector(Connector):
 
     def __init__(self, settings: Settings, context: Context) -> None:
         super().__init__(settings, context)
+        values = values_of(self.spec, settings)
+        spec = in_zones(self.spec, values)
         self._exchange = Exchange(
-            self.spec,
-            values_of(self.spec, settings),
+            spec,
+            values,
             context,
             share=settings.rate_share,  # type: ignore[attr-defined]  # the model is made at run time
             token_file=getattr(settings, "token_file", None),
             ca_file=settings.ca_file,  # type: ignore[attr-defined]
         )
         size: int = settings.page_size  # type: ignore[attr-defined]
-        self._reading = Reading(self.spec, self._exchange, context.name, size, context.clock)
-        self._writer = Writer(self.spec, self._exchange, self._reading)
+        self._reading = Reading(spec, self._exchange, context.name, size, context.clock)
+        self._writer = Writer(spec, self._exchange, self._reading)
 
     @classmethod
     def mapping_text(cls, settings: Mapping[str, Any]) -> str:
@@ -71,6 +73,11 @@ class RestConnector(Connector):
                 f"{self.context.name}: {self.spec.service} refused the check: {error.words}. Nothing was done. Next: "
                 "check the settings and the rights of the account."
             ) from error
+        if any(place is not None and not place.has(body) for place in (check.holds, check.count, check.account)):
+            raise AccountError(
+                f"{self.context.name}: what answers there is not {self.spec.service}, or another version of it. Nothing "
+                "was done. Next: check `url` and the other settings."
+            )
         count = check.count.of(body) if check.count is not None else None
         account = check.account.of(body) if check.account is not None else None
         known = int(count) if isinstance(count, int | str) and str(count).isdigit() else None
@@ -103,5 +110,6 @@ def service_type(name: str, spec: ServiceSpec) -> type[RestConnector]:
         "spec": spec,
         "Settings": settings_model(name, spec),
         "default_mapping": mapping_text(spec),
+        "example": example_text(name, spec),
     }
     return type(f"{name.title().replace('_', '')}Connector", (RestConnector,), about)

@@ -51,11 +51,19 @@ def _where(value: Any) -> Any:
     return parse_where(value)
 
 
+def _zone(value: Any, info: ValidationInfo) -> Any:
+    """A time zone, or a gap that names a setting with one."""
+    text = _text(value, info)
+    if not list(text.names):
+        known_zone(text.source)
+    return text
+
+
 GapText: TypeAlias = Annotated[Any, BeforeValidator(_text), WithJsonSchema({"type": "string"})]
 Tree: TypeAlias = Annotated[Any, BeforeValidator(_tree), WithJsonSchema({})]
 Place: TypeAlias = Annotated[Any, BeforeValidator(_where), WithJsonSchema({"type": "string"})]
 Span: TypeAlias = Annotated[float, BeforeValidator(seconds), Field(ge=0)]
-Zone: TypeAlias = Annotated[str, BeforeValidator(known_zone)]
+Zone: TypeAlias = Annotated[Any, BeforeValidator(_zone), WithJsonSchema({"type": "string"})]
 Scalar: TypeAlias = bool | int | float | str | None
 
 
@@ -210,6 +218,8 @@ class Listing(Request):
     optional   the service leaves the list out when there is nothing in it; else that is an answer of another kind
     keyed      that place is an object, record id → record
     size       records a page, the most the service allows; fills {size}
+    detail     the listing shows a part of a record only: each of them is read by `read`
+    mark       fields that every record of this listing has, such as the status that was asked for
     token      place, on the last page, of the token or address that the next `changes` begin with
     """
 
@@ -218,6 +228,8 @@ class Listing(Request):
     keyed: bool = False
     size: int = Field(default=100, ge=1, le=2000)
     paging: Paging = Paging()
+    detail: bool = False
+    mark: dict[str, Scalar] = {}
     token: Place | None = None
 
 
@@ -228,11 +240,11 @@ class Changes(Listing):
     overlap  how far back it asks again, for what the service shows late
     settle   {until} stays this long behind, where searches show changes late
     link     the token is the address to ask; `call` then serves nothing
-    zone     of times that name none
+    zone     of times that name none, or a setting with it
     """
 
     since: Literal[tuple(MOMENTS)] | None = None  # type: ignore[valid-type]
-    zone: Zone = "UTC"
+    zone: Zone = Field(default_factory=lambda: parse_text("UTC"))
     overlap: Span = 300
     settle: Span = 0
     link: bool = False
@@ -256,14 +268,14 @@ class Deletions(Listing):
     at: Place | None = None
     merged: Place | None = None
     since: Literal[tuple(MOMENTS)] = "iso"  # type: ignore[valid-type]
-    zone: Zone = "UTC"
+    zone: Zone = Field(default_factory=lambda: parse_text("UTC"))
     overlap: Span = 300
 
 
 class Moment(Part):
     at: Place
     form: Literal[tuple(MOMENTS)] = "iso"  # type: ignore[valid-type]
-    zone: Zone = "UTC"
+    zone: Zone = Field(default_factory=lambda: parse_text("UTC"))
 
 
 def _short_moment(value: Any) -> Any:
@@ -282,6 +294,8 @@ class RecordSpec(Part):
     version   place of what a write names to be refused if the record moved on
     archived  says that it is put away; `gone` that this entry is a tombstone
     key       place of the hub's key
+    gone_id   place of the id in a tombstone, where that is another
+    derived   fields beside the others: name → place in the whole record
     single    lists that hold one object: the mapping sees the object
     shapes    values in a form of the service: place → form
     """
@@ -292,8 +306,10 @@ class RecordSpec(Part):
     version: Place | None = None
     archived: ShortTest | None = None
     gone: ShortTest | None = None
+    gone_id: Place | None = None
     merged: Place | None = None
     key: Place | None = None
+    derived: dict[str, Place] = {}
     single: tuple[str, ...] = ()
     shapes: dict[str, Shape] = {}
 
@@ -350,6 +366,7 @@ class Writing(Request):
     id          place of the new record's id, where the answer is not the record
     whole       the service replaces the whole record: it is read first, and sent back changed
     look        the service does not say that a record is not there: the hub looks first
+    lookup      the call that finds the record after a create whose answer says nothing of it
     by          what the record is read by after a create whose answer says nothing: an address, an own key
     idempotent  the same call twice leaves what one leaves
     values      more fields that it always sends
@@ -363,6 +380,7 @@ class Writing(Request):
     id: Place | None = None
     whole: bool = False
     look: bool = False
+    lookup: Find | None = None
     by: GapText | None = None
     idempotent: bool = False
     effects: str | None = None

@@ -171,7 +171,7 @@ class Exchange:
     def said_in(self, entry: Any, reason: Where | None) -> Said:
         """What the service says of one of several writes."""
         for rule in self._spec.errors:
-            if rule.test is not None and rule.test.holds(entry) and rule.means not in {"wait", "account"}:
+            if rule.test is not None and rule.test.holds(entry) and rule.means != "account":
                 return Said(rule.means, _words(rule, entry), entry, rule)
         return Said("refused", said(reason.of(entry) if reason else None) or _own_words(entry) or NO_REASON, entry)
 

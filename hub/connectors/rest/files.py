@@ -14,6 +14,8 @@ from pydantic import BeforeValidator, Field, SecretStr, ValidationError, create_
 from hub.connectors.contract import Settings
 from hub.connectors.rest.calls import KNOWN
 from hub.connectors.rest.spec import ServiceSpec, Setting
+from hub.connectors.rest.words import parse_text
+from hub.connectors.settings import known_zone
 from hub.document import Document, parse_document, read_document, say_mistakes
 from hub.errors import ConfigError
 from hub.mistakes import explain
@@ -66,6 +68,20 @@ def mapping_text(spec: ServiceSpec, given: Mapping[str, Any] | None = None) -> s
 
 
 _SETTING = re.compile(r"\{([a-z_]\w*)\}")
+
+
+def example_text(name: str, spec: ServiceSpec) -> str:
+    """A connection to the service as the documentation shows it: what has to be given, and what has an example."""
+    shown: dict[str, Any] = {"type": name}
+    for key, setting in spec.settings.items():
+        if setting.secret and setting.required:
+            shown[key] = f"env:{name.upper()}_{key.upper()}"
+        elif setting.example is not None:
+            shown[key] = setting.example
+        elif setting.required and setting.choices:
+            shown[key] = setting.choices[0]
+    text: str = yaml.safe_dump({**shown, "schedule": "every 15 minutes"}, allow_unicode=True, sort_keys=False)
+    return text
 
 
 def _with_settings(tree: Any, known: Mapping[str, Any]) -> Any:
@@ -139,3 +155,21 @@ def values_of(spec: ServiceSpec, settings: Settings) -> Mapping[str, Any]:
         if isinstance(value, tuple):
             found[name] = list(value)
     return found
+
+
+def in_zones(spec: ServiceSpec, values: Mapping[str, Any]) -> ServiceSpec:
+    """With the time zones that settings name. ConfigError when one of them is none."""
+
+    def placed(part: Any) -> Any:
+        if part is None or not list(part.zone.names):
+            return part
+        zone = str(part.zone.fill(values))
+        try:
+            return part.model_copy(update={"zone": parse_text(known_zone(zone))})
+        except ValueError as error:
+            raise ConfigError(f"{spec.service}: {error}. Nothing was read.") from error
+
+    record = spec.record.model_copy(update={"changed": placed(spec.record.changed)})
+    changes = {"changes": placed(spec.changes), "deletions": placed(spec.deletions)}
+    also = tuple(placed(each) for each in spec.also_changes)
+    return spec.model_copy(update={"record": record, "also_changes": also, **changes})

@@ -147,8 +147,8 @@ class Reading:
         found: dict[str, Any] = {"size": min(self._size, listing.size), "token": spot.token}
         if isinstance(listing, Changes | Deletions) and listing.since is not None and spot.since is not None:
             begun = spot.since - timedelta(seconds=listing.overlap)
-            found["since"] = write_moment(begun, listing.since, listing.zone)
-            found["until"] = write_moment(spot.until or self._clock(), listing.since, listing.zone)
+            found["since"] = write_moment(begun, listing.since, listing.zone.source)
+            found["until"] = write_moment(spot.until or self._clock(), listing.since, listing.zone.source)
         return found
 
     def _marked(self, spot: Spot, answer: Answer) -> Spot:
@@ -174,7 +174,16 @@ class Reading:
     def _items(self, listing: Listing, raws: Sequence[Any]) -> tuple[Item, ...]:
         if isinstance(listing, Deletions):
             return tuple(_tombstone(listing, raw) for raw in raws)
-        return tuple(self._relations.joined(raws, [read_item(self._spec.record, raw) for raw in raws]))
+        if listing.detail:
+            raws = self._in_full(raws)
+        items = [_marked(read_item(self._spec.record, raw), listing.mark) for raw in raws]
+        return tuple(self._relations.joined(raws, items))
+
+    def _in_full(self, raws: Sequence[Any]) -> Sequence[Any]:
+        """The records of a listing that shows a part of each; one that left meanwhile is left out."""
+        assert self._spec.read is not None
+        ids = [str(name) for raw in raws if (name := self._spec.record.id.of(raw)) not in (None, "")]
+        return list(read_raws(self._exchange, self._spec.read, ids))
 
     def _unlisted(self, error: Said, resumed: bool) -> Exception:
         if error.means == "expired" or (resumed and error.means in {"refused", "missing"}):
@@ -188,10 +197,14 @@ class Reading:
 
     def read(self, ids: Sequence[str]) -> dict[str, Record]:
         assert self._spec.read is not None, "not declared in `can`"
-        raws = list(read_raws(self._exchange, self._spec.read, ids))
-        found = self._relations.joined(raws, [self._readable(raw) for raw in raws])
+        found = self.taken(list(read_raws(self._exchange, self._spec.read, ids)))
         wanted = set(ids)
-        return {each.id: each for each in found if isinstance(each, Record) and each.id in wanted}
+        return {each.id: each for each in found if each.id in wanted}
+
+    def taken(self, raws: Sequence[Any]) -> list[Record]:
+        """Records that are there, with what they name. TransientError for an answer of another kind."""
+        found = self._relations.joined(raws, [self._readable(raw) for raw in raws])
+        return [each for each in found if isinstance(each, Record)]
 
     def _readable(self, raw: Any) -> Record | Tombstone:
         """TransientError for an answer of another kind: the record is not gone because of it."""
@@ -209,23 +222,23 @@ class Reading:
     def by(self, name: str) -> Record | None:
         """The record that the service finds by another name than its id, such as its address."""
         assert self._spec.read is not None
-        found = [self._readable(raw) for raw in read_raws(self._exchange, self._spec.read, [name])]
-        return next((each for each in found if isinstance(each, Record)), None)
+        return next(iter(self.taken(list(read_raws(self._exchange, self._spec.read, [name])))), None)
 
     def find(self, key: str) -> Record | None:
-        find = self._spec.find
-        assert find is not None or self._spec.promise == "K", "not declared in `can`"
-        if find is None:
+        assert self._spec.find is not None or self._spec.promise == "K", "not declared in `can`"
+        if self._spec.find is None:
             return None  # the key is the service's own: a create is repeated instead
+        return self.looked_up(self._spec.find, {"key": key})
+
+    def looked_up(self, find: Find, values: Mapping[str, Any]) -> Record | None:
+        """The first record that the call finds."""
         try:
-            answer = self._exchange.ask(find, {"key": key}, idempotent=True)
+            answer = self._exchange.ask(find, values, idempotent=True)
         except Said as error:
             if error.means in {"missing", "empty"}:
                 return None
             raise self._unlisted(error, False) from error
-        raws = [raw for raw in _held(find, answer.body) if raw]
-        found = [self._readable(raw) for raw in raws]
-        return next((each for each in found if isinstance(each, Record)), None)
+        return next(iter(self.taken([raw for raw in _held(find, answer.body) if raw])), None)
 
 
 def read_raws(exchange: Exchange, read: Read, ids: Sequence[str]) -> Iterator[Any]:
@@ -241,7 +254,8 @@ def read_raws(exchange: Exchange, read: Read, ids: Sequence[str]) -> Iterator[An
             if error.means in {"missing", "empty"}:
                 continue
             raise TransientError(f"A record could not be read: {error.words}.") from error
-        yield from _held(read, answer.body) if read.size == 1 else items_of(read, answer.body)
+        found = _held(read, answer.body) if read.size == 1 else items_of(read, answer.body)
+        yield from (raw for raw in found if raw is not None)
 
 
 def _held(call: Read | Find, body: Any) -> list[Any]:
@@ -252,10 +266,14 @@ def _held(call: Read | Find, body: Any) -> list[Any]:
     return found if isinstance(found, list) else [found] * (found is not None)
 
 
+def _marked(item: Item, mark: Mapping[str, Any]) -> Item:
+    return replace(item, fields={**item.fields, **mark}) if mark and isinstance(item, Record) else item
+
+
 def _tombstone(listing: Deletions, raw: Mapping[str, Any]) -> Tombstone | Unreadable:
     name = listing.id.of(raw)
     if name is None or name == "":
         return Unreadable("an entry of the deleted", "it has no id where one belongs", str(raw)[:200])
     merged = listing.merged.of(raw) if listing.merged else None
-    at = read_moment(listing.at.of(raw), "iso", listing.zone) if listing.at else None
+    at = read_moment(listing.at.of(raw), "iso", listing.zone.source) if listing.at else None
     return Tombstone(str(name), at, None if merged is None else str(merged))

@@ -21,10 +21,11 @@ def read_item(spec: RecordSpec, raw: Any) -> Record | Tombstone | Unreadable:
     """One entry of a listing."""
     if not isinstance(raw, Mapping):
         return Unreadable("an entry of a page", "it is no object", _original(raw))
-    name = spec.id.of(raw)
+    gone = spec.gone is not None and spec.gone.holds(raw)
+    name = (spec.gone_id if gone and spec.gone_id is not None else spec.id).of(raw)
     if name is None or name == "" or isinstance(name, dict | list) or len(str(name)) > LONGEST_ID:
         return Unreadable("an entry of a page", "it has no id where one belongs", _original(raw))
-    if spec.gone is not None and spec.gone.holds(raw):
+    if gone:
         merged = spec.merged.of(raw) if spec.merged else None
         return Tombstone(str(name), _changed(spec, raw), None if merged is None else str(merged))
     fields = spec.fields.of(raw)
@@ -32,7 +33,7 @@ def read_item(spec: RecordSpec, raw: Any) -> Record | Tombstone | Unreadable:
         return Unreadable(f"record {name}", "its fields are not where they belong", _original(raw), str(name))
     return Record(
         id=str(name),
-        fields=inward(spec, fields),
+        fields=inward(spec, {**fields, **{field: place.of(raw) for field, place in spec.derived.items()}}),
         version=_text(spec.version.of(raw) if spec.version else None),
         changed_at=_changed(spec, raw),
         archived=spec.archived is not None and spec.archived.holds(raw),
@@ -147,7 +148,7 @@ _OUT: Mapping[str, Any] = {
 
 def _changed(spec: RecordSpec, raw: Any) -> datetime | None:
     changed = spec.changed
-    return None if changed is None else read_moment(changed.at.of(raw), changed.form, changed.zone)
+    return None if changed is None else read_moment(changed.at.of(raw), changed.form, changed.zone.source)
 
 
 def _text(value: Any) -> str | None:

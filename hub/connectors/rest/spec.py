@@ -34,6 +34,7 @@ from hub.connectors.rest.calls import (
 class Setting(Part):
     """A setting of a connection to this service, beside those that all have.
 
+    example  a value for the documentation
     secret   given by reference only, never shown
     pattern  what a text must look like
     many     several texts
@@ -41,6 +42,7 @@ class Setting(Part):
 
     help: str
     default: Scalar | list[str] = None
+    example: Scalar = None
     required: bool = False
     secret: bool = False
     many: bool = False
@@ -176,8 +178,9 @@ class Related(Part):
 
 
 class Check(Request):
-    """The call of `hub check`: proves key and rights; `count` and `account` are places to show."""
+    """The call of `hub check`: proves key and rights; `count` and `account` are places to show, `holds` must be there."""
 
+    holds: Place | None = None
     count: Place | None = None
     account: Place | None = None
 

@@ -3,7 +3,8 @@
 A gap is `{name}` or `{name:form}`. The names are the settings of the service and what the engine knows at that
 moment (`id`, `size`, `since`, …), `fields.NAME` and `record.NAME` among it; the forms are the closed set below. A
 text that is one gap keeps the kind of its value, and in a list a gap that is a list stands for its items; a key whose
-gap has no value is left out of what is sent. `{{` and `}}` stand for braces.
+gap has no value is left out of what is sent. The key `...` stands for the fields of its value. `{{` and `}}` stand
+for braces.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ from hub.mapping.paths import MISSING, Getter, getter, parse_path
 Values: TypeAlias = Mapping[str, Any]
 
 _GAP = re.compile(r"\{\{|\}\}|\{(?P<name>[A-Za-z_][\w.]*)(?::(?P<form>\w+))?\}")
+_ITEM = re.compile(r"\[(\d{1,3})\]\.?")
 _NONE: Any = object()
+SPREAD = "..."  # as a key: the fields of its value stand beside the others
 
 
 def _as_text(value: Any) -> str:
@@ -137,8 +140,13 @@ def _fill(tree: Any, values: Values) -> Any:
     if isinstance(tree, Text):
         return tree.fill(values)
     if isinstance(tree, dict):
-        filled = {key: _fill(value, values) for key, value in tree.items()}
-        kept = {key: value for key, value in filled.items() if value is not _NONE}
+        kept: dict[str, Any] = {}
+        for key, value in tree.items():
+            found = _fill(value, values)
+            if key == SPREAD and isinstance(found, Mapping):
+                kept |= found
+            elif found is not _NONE:
+                kept[key] = found
         return kept if kept or not tree else _NONE
     if isinstance(tree, list):
         items = [item for each in tree for item in _items(each, values)]
@@ -181,19 +189,30 @@ def names_in(tree: Any) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """A place in an answer, such as `paging.next.after` or `['@odata.etag']`; empty: the answer itself."""
+    """A place in an answer, such as `paging.next.after` or `['@odata.etag']`; empty: the answer itself.
+
+    item  of an answer that is a list, such as `[0].code`, the number it begins with
+    """
 
     source: str
     read: Getter | None
+    item: int | None = None
 
     def of(self, body: Any) -> Any:
         """The value there; None when there is none."""
+        body = self._begun(body)
         if self.read is None:
             return body
         found = self.read(body) if isinstance(body, Mapping) else MISSING
         return None if found is MISSING else found
 
+    def _begun(self, body: Any) -> Any:
+        if self.item is None:
+            return body
+        return body[self.item] if isinstance(body, list) and self.item < len(body) else None
+
     def has(self, body: Any) -> bool:
+        body = self._begun(body)
         return self.read is None or (isinstance(body, Mapping) and self.read(body) is not MISSING)
 
 
@@ -201,6 +220,9 @@ def parse_where(source: str) -> Where:
     """ValueError with what is wrong."""
     if not source:
         return Where("", None)
+    if (begun := _ITEM.match(source)) is not None:
+        rest = parse_where(source[begun.end() :])
+        return Where(source, rest.read, int(begun[1]))
     path = parse_path(source)
     if path.each is not None:
         raise ValueError("name the list itself, without []")

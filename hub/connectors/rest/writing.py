@@ -90,7 +90,7 @@ class Writer:
     def _after(self, kind: Writing, write: Write, answer: Any, consents: Sequence[Request]) -> Outcome:
         if write.op is Op.DELETE:
             return Done(None)
-        record = None if kind.record is None else read_record(self._spec.record, kind.record.of(answer))
+        record = None if kind.record is None else self._told(kind.record.of(answer))
         name = write.id or (record.id if record else None)
         if name is None and kind.id is not None and (found := kind.id.of(answer)) not in (None, ""):
             name = str(found)
@@ -101,6 +101,10 @@ class Writer:
         if record is None or consents:
             return self._as_it_is(replace(write, id=name))
         return Done(record)
+
+    def _told(self, raw: Any) -> Record | None:
+        """The record in an answer; None where it is not whole, since what it names is read apart."""
+        return None if self._spec.related else read_record(self._spec.record, raw)
 
     def _by_key(self, write: Write) -> Outcome:
         """A new record whose id the answer does not tell."""
@@ -113,7 +117,9 @@ class Writer:
     def _otherwise(self, write: Write) -> Record | None:
         """The record of a create, by the hub's key or by what the file says it is read by."""
         found = self._reading.find(write.key) if self._spec.find else None
-        by = self._kind(write).by
+        lookup, by = self._kind(write).lookup, self._kind(write).by
+        if found is None and lookup is not None:
+            found = self._reading.looked_up(lookup, {"key": write.key, "fields": write.fields})
         if found is None and by is not None:
             name = fill(by, {"key": write.key, "fields": write.fields, **self._exchange.settings})
             found = None if name is None else self._reading.by(str(name))
@@ -208,7 +214,7 @@ class Writer:
             return self._refused(write, self._exchange.said_in(body, result.reason))
         if write.op is Op.DELETE:
             return Done(None)
-        if result.record is not None and (record := read_record(self._spec.record, result.record.of(body))):
+        if result.record is not None and (record := self._told(result.record.of(body))):
             return Done(record)
         if write.id is not None:
             return write.id
@@ -269,6 +275,8 @@ class Writer:
             return Missing() if write.op is not Op.CREATE else Refused(error.words)
         if error.means == "stale":
             return Stale()
+        if error.means == "wait":
+            return NotSent(f"{self._spec.service} says: {error.words}")
         if error.means == "ignore":
             return Done(None) if write.op is Op.DELETE else self._as_it_is(write) if write.id else Unknown(SENT_TWICE)
         if error.means == "exists" and write.op is Op.CREATE:
