@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from time import monotonic
@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry
 
 from hub.config import HubConfig
 from hub.connectors.forms import FormSettings
+from hub.connectors.messages import MessageSettings
 from hub.errors import HubError
 from hub.logs import bound
 from hub.metrics import Metrics, StateCollector
@@ -52,15 +53,13 @@ class Service:
         self.shop = Workshop(config, hub, StoreInbox(store), sleep=self._pause)
         self._gauges = StoreGauges(store, self._names)
         registry.register(StateCollector(self._gauges))
-        self.forms = {
-            name: FormSettings.model_validate(dict(config.connections[name].settings))
-            for name in self._names
-            if config.connections[name].type == "form"
-        }
+        self.forms = {name: FormSettings.model_validate(given) for name, given in self._of_type("form")}
+        self.hooks = {name: MessageSettings.model_validate(given) for name, given in self._of_type("messages")}
         self._attendant = Attendant(self._run_form, store, self._stopping)
         self._app = create_app(
             Deps(
                 forms=self.forms,
+                hooks=self.hooks,
                 inbox=_Bell(self.shop.inbox, self._attendant.ring),
                 health=self._health,
                 registry=registry,
@@ -80,10 +79,16 @@ class Service:
         release_dead(self._store, self.shop.hub.clock())
         self.web = serve(self._app, self._config.web.host, self._config.web.port)
         with self._store.read() as tx:
-            for name in waiting(tx, list(self.forms)):
+            for name in waiting(tx, [*self.forms, *self.hooks]):
                 self._attendant.ring(name)
         self._attendant.start()
         self._scheduler.start()
+
+    def _of_type(self, name: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        """(connection, settings as written) of this type."""
+        for each in self._names:
+            if self._config.connections[each].type == name:
+                yield each, dict(self._config.connections[each].settings)
 
     def next_run(self, name: str) -> datetime | None:
         return self._scheduler.next_run(name)

@@ -24,7 +24,8 @@ from pydantic import Field, SecretStr, model_validator
 
 from hub.connectors.contract import Can, Connector, Context, Report, Settings
 from hub.connectors.defaults import default_mapping
-from hub.connectors.mail_reading import Mail, Parts, Rules, as_words, decoded, parts_of, read_mail, unreadable
+from hub.connectors.mail_reading import Mail, Parts, Rules, decoded, parts_of, read_mail, unreadable
+from hub.connectors.opt_out import MAIL, as_words
 from hub.errors import AccountError, ConfigError, CursorExpired, HubError, TransientError
 from hub.model import Cursor, Interaction, Page, Unreadable
 
@@ -35,11 +36,6 @@ MOST_HEADER = 65_536  # bytes
 MOST_REPORT = 65_536
 MOST_TEXT = 2_000
 MOST_ITEMS = 1_900  # of a page: a report may name many recipients
-UNSUBSCRIBE = (
-    *("unsubscribe", "remove me", "opt out", "stop"),
-    *("baja", "darme de baja", "sair", "cancelar subscrição", "descadastrar", "remover"),
-    *("wypisz", "rezygnuję", "abmelden", "abbestellen", "désabonner", "me désabonner"),
-)
 Said = Interaction | Unreadable
 _Dot = Annotated[str, Field(pattern=r"^[245](\.\d{1,3}){1,2}$")]
 
@@ -93,7 +89,7 @@ class ImapSettings(Settings):
             purposes=self.purposes,
             delivery=self.delivery,
             dead=self.dead,
-            words=as_words((*UNSUBSCRIBE, *self.words)),
+            words=as_words((*MAIL, *self.words)),
             unsubscribe=frozenset(address.lower() for address in self.unsubscribe_to),
             own=frozenset(address.lower() for address in self.own),
             subject=self.subject,

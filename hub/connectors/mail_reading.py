@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64decode
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from email import message_from_bytes
@@ -22,8 +22,9 @@ from hashlib import blake2b
 from quopri import decodestring
 from typing import Any
 
+from hub.connectors.opt_out import plain
 from hub.mapping.elements import email_key
-from hub.mapping.text import Unmappable, folded
+from hub.mapping.text import Unmappable
 from hub.model import Interaction, Statement, Unreadable
 
 BROKEN = (MessageError, ValueError, LookupError, TypeError, AttributeError, AssertionError)
@@ -227,16 +228,7 @@ def _unsubscribes(header: EmailMessage, subject: str, text: str, rules: Rules) -
     if rules.unsubscribe & to:
         return True
     first = next((line for line in text.splitlines() if line.strip()), "")
-    return any(_plain(said) in rules.words for said in (_REPLY.sub("", subject), first))
-
-
-def _plain(text: str) -> str:
-    """As words are compared: without case, accents, and signs around."""
-    return folded(text).strip(" .!?;:-\"'")
-
-
-def as_words(words: Sequence[str]) -> frozenset[str]:
-    return frozenset(_plain(word) for word in words)
+    return any(plain(said) in rules.words for said in (_REPLY.sub("", subject), first))
 
 
 def _addresses(header: EmailMessage, *names: str) -> Iterator[str]:

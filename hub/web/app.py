@@ -25,7 +25,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from hub.connectors.forms import FormSettings
-from hub.web import forms, monitoring
+from hub.connectors.messages import MessageSettings
+from hub.web import forms, messages, monitoring
 from hub.web.headers import ALWAYS, SecurityHeaders
 from hub.web.intake import Form, InboxWriter, open_form
 from hub.web.monitoring import Health
@@ -43,6 +44,7 @@ class Deps:
     """What the application may use of the world.
 
     forms     settings by connection name
+    hooks     settings of providers of messages by connection name
     inbox     where deliveries are stored
     health    whether the store answers, and how old the last runs are; may raise HubError
     base      folder that `file:` references of secrets start from
@@ -57,15 +59,18 @@ class Deps:
     base: Path = field(default_factory=Path)
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     new_id: Callable[[], str] = _new_id
+    hooks: Mapping[str, MessageSettings] = field(default_factory=dict)
 
 
 def create_app(deps: Deps) -> FastAPI:
-    """ConfigError when a form's secret is missing or cannot be a key."""
+    """ConfigError when a secret is missing or cannot be a key."""
     app = FastAPI(title="contact hub", docs_url=None, redoc_url=None, openapi_url=None)
     opened: dict[str, Form] = {
         name: open_form(name, settings, deps.base, deps.new_id) for name, settings in deps.forms.items()
     }
     app.include_router(forms.router(opened, deps.inbox, deps.clock, deps.new_id))
+    hooks = {name: messages.open_hook(name, settings, deps.base) for name, settings in deps.hooks.items()}
+    app.include_router(messages.router(hooks, deps.inbox, deps.clock))
     app.include_router(monitoring.router(deps.health, deps.registry))
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
     app.add_middleware(SecurityHeaders)

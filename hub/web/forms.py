@@ -46,7 +46,7 @@ def router(
         form = forms.get(connection)
         try:
             delivery = await _take(form, request, clock)
-            is_new = await run_in_threadpool(_store, inbox, connection, delivery)
+            is_new = await run_in_threadpool(store_delivery, inbox, connection, delivery)
         except Rejected as rejected:
             return _refuse(form, request, rejected)
         return _thank(form, request, delivery, is_new)
@@ -80,12 +80,13 @@ async def _take(form: Form | None, request: Request, clock: Callable[[], datetim
         raise Rejected(401, "Not accepted", "Nothing was stored. Check the address, the secret and the clock.") from err
 
 
-def _store(inbox: InboxWriter, connection: str, delivery: Delivery) -> bool:
+def store_delivery(inbox: InboxWriter, connection: str, delivery: Delivery) -> bool:
+    """True: new, False: known by its id. Rejected(503) when the store is busy or away."""
     try:
         return inbox.add(connection, delivery.id, delivery.received_at, delivery.payload)
     except HubError as err:
         asked = err.retry_after if isinstance(err, TransientError) else None
-        log.warning("a delivery to form %s was not stored: %s", connection, err)
+        log.warning("a delivery to %s was not stored: %s", connection, err)
         raise Rejected(
             503,
             "Busy",

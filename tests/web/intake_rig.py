@@ -18,6 +18,7 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from hub.connectors.forms import FormSettings
+from hub.connectors.messages import MessageSettings
 from hub.web.app import Deps, create_app
 from hub.web.monitoring import Health
 
@@ -60,12 +61,14 @@ class Rig:
     now: datetime = NOW
     health: Health | Exception = field(default_factory=lambda: Health(store=True))
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+    hooks: Mapping[str, MessageSettings] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         numbers = count(1)
         self.app: FastAPI = create_app(
             Deps(
                 forms=self.forms,
+                hooks=self.hooks,
                 inbox=self.inbox,
                 health=self._health,
                 registry=self.registry,
