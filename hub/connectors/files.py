@@ -95,7 +95,7 @@ key: source_id
         lines, warnings = [], []
         with private_folder() as folder:
             with named(file.name):
-                pieces = pieces_of(file, self._place, self.settings, folder)
+                pieces = pieces_of(file, self._place, self.settings, folder, most=1)
             for piece in pieces:
                 names = self._taker.names(piece)
                 first = next(self._taker.keyed(piece, 0, 0), None)

@@ -35,7 +35,7 @@ class Format:
         """Names of the columns, none where they vary; FileProblem when the file cannot be read."""
         match self._settings.kind:
             case "xlsx":
-                return sheet_names(piece.path, piece.sheet or 1, self._settings.header_row, self._settings.max_bytes)
+                return sheet_names(piece.path)
             case "dbase":
                 return table_names(piece.path, self._settings.encoding)
             case "cobol":
@@ -51,7 +51,7 @@ class Format:
         """Entries after a place: `end` and `last` of the entry before."""
         match self._settings.kind:
             case "xlsx":
-                return sheet_entries(piece.path, piece.sheet or 1, self._settings.header_row, line)
+                return sheet_entries(piece.path, offset)
             case "dbase":
                 return table_entries(piece.path, self._settings.encoding, line)
         return self._streamed(piece.path, offset, line)

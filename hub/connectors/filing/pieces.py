@@ -22,6 +22,7 @@ from typing import IO, TextIO
 from hub.connectors.filing.encodings import foreign
 from hub.connectors.filing.places import FileProblem, Found, Place, private_file
 from hub.connectors.filing.settings import LINES, TEXTS, FileSettings, cuts_into_lines
+from hub.connectors.filing.xlsx import flattened
 
 CHUNK = 1024 * 1024
 MEMBERS = 1000  # read of one zip
@@ -36,11 +37,10 @@ MEMOS = frozenset({".fpt", ".dbt"})
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """One listing of entries: a plain file, or one sheet of it. `name` is for people."""
+    """One listing of entries: a plain file, or one sheet rewritten as lines. `name` is for people."""
 
     name: str
     path: Path
-    sheet: str | int | None = None
 
 
 @contextmanager
@@ -50,17 +50,23 @@ def private_folder() -> Iterator[Path]:
         yield Path(name)
 
 
-def pieces_of(found: Found, place: Place, settings: FileSettings, folder: Path) -> list[Piece]:
-    """FileProblem when the file as a whole cannot be read."""
+def pieces_of(found: Found, place: Place, settings: FileSettings, folder: Path, most: int | None = None) -> list[Piece]:
+    """FileProblem when the file as a whole cannot be read. most: rows of a sheet that are enough."""
     local = place.fetch(found, folder, settings.max_bytes)
     if settings.kind == "dbase" and not found.name.lower().endswith((".gz", ".zip")):
         _memos(found, place, folder)
     plain = unpacked(found.name, local, settings, folder)
     if settings.kind == "xlsx":
-        return [Piece(f"{name} sheet {s}", path, s) for name, path in plain for s in settings.sheets]
+        return [_sheet(name, path, sheet, settings, folder, most) for name, path in plain for sheet in settings.sheets]
     if settings.kind in TEXTS:
         return [Piece(name, narrowed(path, settings, folder)) for name, path in plain]
     return [Piece(name, path) for name, path in plain]
+
+
+def _sheet(name: str, path: Path, sheet: str | int, settings: FileSettings, folder: Path, most: int | None) -> Piece:
+    target = _fresh(folder)
+    flattened(path, sheet, settings, target, most)
+    return Piece(f"{name} sheet {sheet}", target)
 
 
 def _memos(found: Found, place: Place, folder: Path) -> None:

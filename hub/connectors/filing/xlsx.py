@@ -15,12 +15,16 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, time, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import ParseError
 
+import orjson
+
 from hub.connectors.file_entries import Entry
-from hub.connectors.filing.places import FileProblem
+from hub.connectors.filing.places import FileProblem, private_file
+from hub.connectors.filing.settings import FileSettings
 from hub.errors import ConfigError
 
 ERRORS = frozenset({"#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A"})
@@ -30,14 +34,68 @@ BLOCK, TAIL = 1024 * 1024, 16 * 1024  # bytes of XML looked at together, and of 
 EMPTY_ROWS = 10_000  # in a row: a sheet formatted to its end
 
 
-def sheet_names(path: Path, sheet: str | int, header_row: int, limit: int) -> list[str]:
-    """The columns as the header names them, without empty ones at the end. FileProblem tells what is wrong."""
-    _weigh(path, limit)
-    with _sheet(path, sheet) as rows:
-        for number, row in enumerate(rows, start=1):
-            if number == header_row:
-                return _names(row)
-    raise FileProblem(f"has no row {header_row} for its header")
+def flattened(path: Path, sheet: str | int, settings: FileSettings, target: Path, most: int | None) -> None:
+    """Rewrite a sheet as lines of JSON, since XML is slow and is read twice otherwise: names, then rows.
+
+    most  rows that are enough; None: all
+    FileProblem tells what is wrong with the file as a whole.
+    """
+    _weigh(path, settings.max_bytes)
+    with _sheet(path, sheet) as rows, private_file(target) as out:
+        numbered = enumerate(rows, start=1)
+        names = next((_names(row) for number, row in numbered if number == settings.header_row), None)
+        if names is None:
+            raise FileProblem(f"has no row {settings.header_row} for its header")
+        out.write(orjson.dumps(names) + b"\n")
+        for number, row in islice(_filled(numbered), most):
+            out.write(orjson.dumps([number, row, _row_problem(names, row)]) + b"\n")
+
+
+def _filled(rows: Iterator[tuple[int, Sequence[Any]]]) -> Iterator[tuple[int, list[Any]]]:
+    """Values of the rows that are not blank, up to where a sheet was only formatted."""
+    blank = 0
+    for number, row in rows:
+        values = [_value(cell) for cell in row]
+        blank = 0 if any(value is not None and value != "" for value in values) else blank + 1
+        if blank > EMPTY_ROWS:
+            return
+        if not blank:
+            yield number, values
+
+
+def _row_problem(names: Sequence[str], values: Sequence[Any]) -> str | None:
+    beyond = [value for value in values[len(names) :] if value is not None and value != ""]
+    if beyond:
+        return f"has {len(beyond)} values beyond the columns of the header"
+    for name, value in zip(names, values, strict=False):
+        if type(value) is str and value.startswith("#") and value in ERRORS:
+            return f"shows the error {value} in {name}"
+    return None
+
+
+def sheet_names(path: Path) -> list[str]:
+    """The columns of a sheet that was rewritten."""
+    with path.open("rb") as file:
+        names: list[str] = orjson.loads(file.readline())
+        return names
+
+
+def sheet_entries(path: Path, offset: int) -> Iterator[Entry]:
+    """Rows of a sheet that was rewritten, after an offset."""
+    with path.open("rb") as file:
+        names = orjson.loads(file.readline())
+        width = len(names)
+        if offset:
+            file.seek(offset)
+        at = file.tell()
+        for line in file:
+            at += len(line)
+            number, values, problem = orjson.loads(line)
+            if problem is not None:
+                yield Entry(number, number, at, None, problem, line.decode())
+                continue
+            values = values[:width] + [None] * (width - len(values))
+            yield Entry(number, number, at, dict(zip(names, values, strict=True)))
 
 
 def _names(row: Sequence[Any]) -> list[str]:
@@ -54,53 +112,25 @@ def _names(row: Sequence[Any]) -> list[str]:
     return names
 
 
-def sheet_entries(path: Path, sheet: str | int, header_row: int, after: int) -> Iterator[Entry]:
-    """Rows below the header that are not blank, those after a row number only."""
-    with _sheet(path, sheet) as rows:
-        names: list[str] = []
-        blank = 0
-        for number, row in enumerate(rows, start=1):
-            if number == header_row:
-                names = _names(row)
-            if number <= max(after, header_row):
-                continue
-            values = [_value(cell) for cell in row]
-            blank = 0 if any(value not in (None, "") for value in values) else blank + 1
-            if blank > EMPTY_ROWS:
-                return
-            if not blank:
-                yield _entry(number, names, values)
-
-
-def _entry(number: int, names: Sequence[str], values: Sequence[Any]) -> Entry:
-    beyond = [value for value in values[len(names) :] if value not in (None, "")]
-    fields = {name: values[n] if n < len(values) else None for n, name in enumerate(names)}
-    wrong = next((name for name, value in fields.items() if isinstance(value, str) and value in ERRORS), None)
-    if beyond:
-        return Entry(number, number, number, None, f"has {len(beyond)} values beyond the columns of the header", "")
-    if wrong is not None:
-        original = str({name: str(value) for name, value in fields.items()})
-        return Entry(number, number, number, None, f"shows the error {fields[wrong]} in {wrong}", original)
-    return Entry(number, number, number, fields)
-
-
 def _value(cell: Any) -> Any:
     """As JSON knows it."""
-    match cell.value:
-        case None | bool() as value:
+    value = cell.value
+    if type(value) is str:
+        return value.strip()
+    if value is None:
+        return None
+    match value:
+        case bool():
             return value
-        case str() as value:
-            return value.strip()
-        case int() | float() as value:
+        case int() | float():
             return _number(value, cell)
-        case datetime() as value:
+        case datetime():
             return value.date().isoformat() if value.time() == time() else value.isoformat()
-        case date() | time() as value:
+        case date() | time():
             return value.isoformat()
-        case timedelta() as value:
+        case timedelta():
             return str(value)
-        case other:
-            return str(other)
+    return str(value)
 
 
 def _number(value: int | float, cell: Any) -> Any:
