@@ -208,3 +208,51 @@ def test_values_have_their_shape_inside_and_outside() -> None:
     [item] = page.items
     assert isinstance(item, Record)
     assert (item.fields["names"], item.fields["born"]) == ({"first": "Ana"}, "1980-02-29")
+
+
+def test_a_listing_that_shows_a_part_has_each_record_read_in_full() -> None:
+    def answer(method: str, path: str, sent: Any) -> Any:
+        if path == "/contacts":
+            return {"items": [{"id": 1}, {"id": 2}], "total": 2}
+        return (404, {}) if path.endswith("/2") else {"id": 1, "first": "Ana", "mails": ["a@example.org"]}
+
+    connector = connect(Told(answer), list={**FILE["list"], "detail": True})
+    [page] = connector.pull(None)
+    assert page.items == (Record("1", {"id": 1, "first": "Ana", "mails": ["a@example.org"]}),)
+
+
+def test_records_of_a_listing_by_status_are_marked_with_it() -> None:
+    service = Told(lambda method, path, sent: {"items": [{"id": 1}], "total": 1})
+    connector = connect(service, list={**FILE["list"], "mark": {"status": "2"}})
+    [page] = connector.pull(None)
+    assert page.items == (Record("1", {"id": 1, "status": "2"}),)
+
+
+def test_fields_are_derived_from_elsewhere_in_the_record() -> None:
+    there = {"id": 1, "fields": {"first": "Ana"}, "dnc": [{"channel": "email", "reason": 3}]}
+    record = {
+        "id": "id",
+        "fields": "fields",
+        "derived": {"no_mail": "dnc[channel=email].reason", "no_sms": "dnc[channel=sms].reason"},
+    }
+    [page] = connect(Told(lambda m, p, s: {"items": [there], "total": 1}), record=record).pull(None)
+    assert page.items == (Record("1", {"first": "Ana", "no_email": 3, "no_sms": None}),)
+
+
+def test_a_tombstone_may_have_its_id_elsewhere() -> None:
+    record = {"id": "contact", "gone": "reason", "gone_id": "id"}
+    [page] = connect(
+        Told(lambda m, p, s: {"items": [{"id": "7", "reason": "deleted"}], "total": 1}), record=record
+    ).pull(None)
+    assert page.items == (Tombstone("7"),)
+
+
+def test_a_zone_may_be_a_setting() -> None:
+    settings = {**FILE["settings"], "zone": {"help": "of the site", "default": "America/Sao_Paulo"}}
+    service = Told(nothing)
+    changes = {**BY_TIME, "since": "plain", "zone": "{zone}", "overlap": 0}
+    connector = connect(service, settings=settings, changes=changes)
+    begun = service.clock().replace(microsecond=0)
+    list(connector.pull(last(list(connector.pull(None)))))
+    told = datetime.strptime(service.params[-1]["since"], "%Y-%m-%d %H:%M:%S")
+    assert begun.replace(tzinfo=None) - told == timedelta(hours=3)

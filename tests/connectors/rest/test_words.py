@@ -62,3 +62,16 @@ def test_a_place_reads_nested_and_odd_names() -> None:
     assert parse_where("").of(body) is body
     assert parse_where("paging.next.before").of(body) is None
     assert not parse_where("paging.next.before").has(body)
+
+
+def test_the_fields_of_a_value_stand_beside_others() -> None:
+    tree = parse_tree({"id": "{id}", "...": "{fields}", "type": "Contact"})
+    assert fill(tree, {"id": "7", "fields": {"a": 1, "b": None}}) == {"id": "7", "a": 1, "b": None, "type": "Contact"}
+
+
+def test_a_place_may_begin_in_a_list() -> None:
+    body = [{"errorCode": "LOCKED"}]
+    assert parse_where("[0].errorCode").of(body) == "LOCKED"
+    assert parse_where("[0]").of(body) == body[0]
+    assert parse_where("[1].errorCode").of(body) is None
+    assert parse_where("[0].errorCode").of({"errorCode": "x"}) is None

@@ -284,3 +284,19 @@ def test_a_service_that_says_none_is_left_is_not_asked_before_there_are_more() -
     connector.write([update("1")])
     connector.write([update("2")])
     assert (service.at[1] - service.at[0]).total_seconds() >= 20
+
+
+def test_a_new_record_of_which_the_answer_says_nothing_is_looked_up() -> None:
+    def answer(method: str, path: str, sent: Any) -> Any:
+        return (202, None) if method == "POST" else [{"id": 4, "mail": sent["mail"]}]
+
+    lookup = {"call": "GET /contacts", "query": {"mail": "{fields.mail}"}}
+    connector = connect(Told(answer), create={"call": "POST /contacts", "body": "{fields}", "lookup": lookup})
+    outcome = one(connector.write([create("4", mail="a@example.org")]))
+    assert outcome == Done(Record("4", {"id": 4, "mail": "a@example.org"}))
+
+
+def test_a_row_that_is_locked_is_sent_later() -> None:
+    service = Told(lambda method, path, sent: {"results": [{"ok": False, "code": "LOCKED"}]})
+    rules = [{"status": 200, "test": {"at": "code", "is": "LOCKED"}, "means": "wait"}]
+    assert isinstance(one(connect(service, update=TOGETHER, errors=rules).write([update("1")])), NotSent)
