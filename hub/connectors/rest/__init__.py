@@ -75,8 +75,8 @@ class RestConnector(Connector):
             ) from error
         if any(place is not None and not place.has(body) for place in (check.holds, check.count, check.account)):
             raise AccountError(
-                f"{self.context.name}: what answers there is not {self.spec.service}, or another version of it. Nothing "
-                "was done. Next: check `url` and the other settings."
+                f"{self.context.name}: what answers there is not {self.spec.service}, or another version of it. "
+                "Nothing was done. Next: check `url` and the other settings."
             )
         count = check.count.of(body) if check.count is not None else None
         account = check.account.of(body) if check.account is not None else None

@@ -332,6 +332,7 @@ class Find(Request):
     """The record with the hub's {key}: the first of `items`, or the answer itself where that is empty."""
 
     items: Place = Field(default_factory=lambda: parse_where(""))
+    keyed: bool = False
     optional: bool = False
 
 

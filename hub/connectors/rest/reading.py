@@ -263,6 +263,8 @@ def _held(call: Read | Find, body: Any) -> list[Any]:
     found = call.items.of(body)
     if found is None and not (call.optional or call.items.has(body)):
         raise TransientError("The answer holds no record where one belongs; nothing is concluded from it.")
+    if call.keyed and isinstance(found, Mapping):
+        return list(found.values())
     return found if isinstance(found, list) else [found] * (found is not None)
 
 

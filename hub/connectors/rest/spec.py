@@ -178,7 +178,11 @@ class Related(Part):
 
 
 class Check(Request):
-    """The call of `hub check`: proves key and rights; `count` and `account` are places to show, `holds` must be there."""
+    """The call of `hub check`: proves key and rights.
+
+    holds           place that must be in the answer
+    count, account  places to show
+    """
 
     holds: Place | None = None
     count: Place | None = None
