@@ -128,7 +128,13 @@ class FormSettings(Settings):
     delivery_id     where the sender's id of a submission is; see docs/connectors/form.md for the default
     consent         checkboxes that give consent, with their wording
     honeypot        name of a field that people do not see; a delivery that fills it in is parked
+    allow_unsigned  anybody may post: to be said with `signature: none`
+    hmac            how the sender signs, with `signature: hmac`
     per_minute      most deliveries a minute an unsigned form takes; more are told to come again
+    title, intro    heading of the example page, and the text above the form
+    button, thanks  its button, and what is said once the form was sent
+    language        of that page
+    fields          inputs of that page
     thanks_url      where a browser goes after the form; default: a page of the hub
     """
 
@@ -197,6 +203,16 @@ class FormConnector(Connector):
 
     Settings = FormSettings
     default_mapping = ""
+    example = """\
+type: form
+signature: none                     # a plain form on your site
+allow_unsigned: true                # anybody can post: say that you know
+honeypot: homepage
+consent:
+  - field: newsletter
+    purpose: newsletter
+    wording: "Yes, send me the newsletter by email."
+"""
 
     @classmethod
     def mapping_text(cls, settings: Mapping[str, Any]) -> str:

@@ -49,6 +49,7 @@ class MailmanSettings(Settings):
     user, secret  of that interface (admin_user and admin_pass in mailman.cfg)
     list          list id (news.example.org) or address (news@example.org)
     page_size     members read in one call
+    timeout_seconds  without a byte moving
     ca_file       certificate authority of a private network
     """
 
@@ -64,6 +65,13 @@ class MailmanSettings(Settings):
 class MailmanConnector(Connector):
     Settings = MailmanSettings
     default_mapping = default_mapping("mailman")
+    example = """\
+type: mailman
+url: http://127.0.0.1:8001/3.1      # with the version
+user: restadmin                     # admin_user in mailman.cfg
+secret: env:MAILMAN_REST            # admin_pass
+list: news@example.org              # or its id, news.example.org
+"""
 
     def __init__(self, settings: MailmanSettings, context: Context) -> None:
         super().__init__(settings, context)
@@ -89,14 +97,8 @@ class MailmanConnector(Connector):
         )
 
     def check(self) -> Report:
-        version = self._get("/system/versions")["mailman_version"]
-        try:
-            found = self._api.get(f"/lists/{self._list}").body
-        except HttpStatusError as error:
-            if error.status == 404:
-                raise self._no_list() from error
-            raise self._odd(error) from error
-        count = int(found["member_count"])
+        version = self._get("/system/versions", "mailman_version")["mailman_version"]
+        count = int(self._get(f"/lists/{self._list}", "member_count")["member_count"])
         return Report(str(version), (f"list {self._list}: {count} members",), (), count)
 
     def pull(self, since: Cursor | None) -> Iterator[Page]:
@@ -141,7 +143,7 @@ class MailmanConnector(Connector):
         size = self.settings.page_size
         page, total = 1, 1
         while (page - 1) * size < total:
-            body = self._get(path, count=size, page=page, fields=READ_FIELDS)
+            body = self._get(path, "total_size", count=size, page=page, fields=READ_FIELDS)
             total = int(body["total_size"])
             yield body.get("entries", []), total
             page += 1
@@ -154,6 +156,7 @@ class MailmanConnector(Connector):
             while (page - 1) * self.settings.page_size < total:
                 body = self._get(
                     "/members/find",
+                    "total_size",
                     list_id=self._list,
                     role="member",
                     delivery_status=status,
@@ -169,7 +172,7 @@ class MailmanConnector(Connector):
     def _member(self, address: str) -> tuple[str, Record] | None:
         """(member_id, record) as it is now; None when the address is not on the list."""
         try:
-            entry = self._api.get(f"/lists/{self._list}/member/{_in_path(address)}").body
+            entry = self._whole(self._api.get(f"/lists/{self._list}/member/{_in_path(address)}").body, "member_id")
             member = str(entry["member_id"])
             preferences = self._api.get(f"/members/{member}/preferences").body
         except HttpStatusError as error:
@@ -178,11 +181,20 @@ class MailmanConnector(Connector):
             raise self._odd(error) from error
         return member, read_member(entry, {member: preferences.get("delivery_status", "enabled")})
 
-    def _get(self, path: str, **params: Any) -> Any:
+    def _get(self, path: str, needed: str, **params: Any) -> Mapping[str, Any]:
+        """The answer; TransientError where it lacks what every answer of this kind has."""
         try:
-            return self._api.get(path, params=params).body
+            return self._whole(self._api.get(path, params=params).body, needed)
         except HttpStatusError as error:
             raise (self._no_list() if error.status == 404 else self._odd(error)) from error
+
+    def _whole(self, body: Any, needed: str) -> Mapping[str, Any]:
+        if isinstance(body, Mapping) and needed in body:
+            return body
+        raise TransientError(
+            f"{self.context.name}: what answered is no Mailman, or another version of it (no {needed}); nothing is "
+            "concluded from it. Next: check `url`."
+        )
 
     # --- writing ----------------------------------------------------------------------------------
 
@@ -230,7 +242,7 @@ class MailmanConnector(Connector):
         there = self._member(address)
         if there is None:
             raise RecordError("Mailman keeps this subscription waiting for a moderator.")
-        if name and not existed and there[1].fields["display_name"] != name:
+        if name and not existed and there[1].fields.get("display_name") != name:
             self._rename(address, name)  # Mailman knew the address already, by another name
             return self._done(address)
         return Done(there[1], existed=existed)
@@ -276,6 +288,8 @@ def read_member(entry: Mapping[str, Any], delivery: Mapping[str, str]) -> Record
         "delivery_status": delivery.get(str(entry["member_id"]), "enabled"),
         "bounce_score": entry.get("bounce_score", 0),
     }
+    if "display_name" not in entry:
+        del fields["display_name"]  # what is not told is not empty
     return Record(id=address.lower(), fields=fields)
 
 
@@ -290,6 +304,8 @@ def address_of(write: Write) -> str:
     unknown = sorted(set(write.fields) - WRITABLE)
     if unknown:
         raise RecordError(f"Mailman has no field {unknown[0]!r} that can be written.")
+    if any("\x00" in str(value) for value in write.fields.values()):
+        raise RecordError("A text of this write holds a NUL character, which nobody can have typed.")
     asked = str(write.fields.get("email") or "").strip().lower()
     if write.op is Op.CREATE:
         if not asked:

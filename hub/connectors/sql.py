@@ -60,6 +60,17 @@ class SqlConnector(Connector):
 
     Settings: ClassVar[type[SqlSettings]] = SqlSettings
     default_mapping: ClassVar[str] = ""  # flat: columns named like the canonical fields
+    example: ClassVar[str] = """\
+type: sql
+url: mysql+pymysql://shop:${env:SHOP_PASSWORD}@127.0.0.1/shop?charset=latin1
+table: CLIENTES
+key: COD_CLI
+changed: {column: FMOD, overlap: 5 minutes}
+deleted: {column: BAJA, values: [S]}
+reference: REF_HUB
+mapping: mappings/old_shop.yaml
+push: false                # begin without writing
+"""
 
     settings: SqlSettings
 
@@ -210,7 +221,8 @@ class SqlConnector(Connector):
     def _stream(self, statement: sa.Select[Any]) -> Iterator[Row]:
         with self._db.reading() as connection:
             connection = connection.execution_options(stream_results=True, max_row_buffer=PAGE_SIZE)
-            yield from connection.execute(statement)
+            with connection.execute(statement) as result:  # closed too when nobody reads on
+                yield from result
 
     def _high(self, shape: Shape) -> Any:
         """The latest change the database knows of now; a time in the future does not count."""

@@ -34,7 +34,14 @@ class Deleted(Settings):
 
 
 class SqlSettings(Settings):
-    """A table, or a query, of a database."""
+    """A table, or a query, of a database.
+
+    table    exactly one of `table` and `query`
+    schema   of the table, where it is not the default one
+    changed  column the database sets at every change, with `overlap` and `zone`; without it every row is read in
+             key order and compared
+    deleted  column that marks a row as deleted, and the values that mean it
+    """
 
     model_config = ConfigDict(hide_input_in_errors=True)  # the address may hold the password
 

@@ -43,6 +43,16 @@ CONNECT_ARGUMENTS: dict[str, dict[str, Any]] = {
     "psycopg": {"connect_timeout": 10, "tcp_user_timeout": 60_000},  # seconds, milliseconds
     "pysqlite": {"timeout": 30},
 }
+POSTGRES_TYPES = {  # by their numbers in pg_type: what a key may be
+    20: sa.BigInteger(),
+    21: sa.SmallInteger(),
+    23: sa.Integer(),
+    1082: sa.Date(),
+    1114: sa.DateTime(),
+    1184: sa.DateTime(timezone=True),
+    1700: sa.Numeric(),
+    2950: sa.Uuid(),
+}
 SHOWN_NAMES = 30  # of columns or tables in a message
 
 Column = sa.ColumnElement[Any]
@@ -195,9 +205,18 @@ class Database:
 
     def _reflect_query(self, connection: sa.Connection) -> _Found:
         text = str(self._settings.query).strip().rstrip(";").replace(":", r"\:")
-        names = list(connection.execute(sa.text(f"SELECT * FROM ({text}) q WHERE 1 = 0")).keys())  # noqa: S608
+        result = connection.execute(sa.text(f"SELECT * FROM ({text}) q WHERE 1 = 0"))  # noqa: S608
+        names = list(result.keys())
+        types = self._types_of(result, names)
         source = sa.text(text).columns(*(sa.column(name) for name in names)).subquery("q")
-        return _Found(source, dict.fromkeys(names), frozenset(), frozenset(names), frozenset(names), "")
+        return _Found(source, types, frozenset(), frozenset(names), frozenset(names), "")
+
+    def _types_of(self, result: sa.CursorResult[Any], names: Sequence[str]) -> dict[str, Any]:
+        """What the columns of a query hold. PostgreSQL refuses a key that is not of its column's type."""
+        if self.dialect != "postgresql" or result.cursor is None:
+            return dict.fromkeys(names)
+        codes = [column[1] for column in result.cursor.description]
+        return {name: POSTGRES_TYPES.get(code) for name, code in zip(names, codes, strict=True)}
 
     def _check_encoding(self, connection: sa.Connection) -> None:
         if self.dialect != "postgresql" or self._settings.encoding:

@@ -53,6 +53,7 @@ class TrytonSettings(Settings):
     overlap_seconds  the longest transaction there: what was committed late is read again that far back
     deletions        log: Tryton's log is asked, which takes a user who may administrate; listing: deleted
                      parties are found by complete listings only
+    timeout_seconds  without a byte moving
     ca_file          certificate authority of a private network
     """
 
@@ -106,6 +107,13 @@ def read_place(cursor: Cursor) -> Place:
 class TrytonConnector(Connector):
     Settings = TrytonSettings
     default_mapping = default_mapping("tryton")
+    example = """\
+type: tryton
+url: https://erp.example.org:8000
+database: company
+user: hub                     # a Tryton user of the hub's own, so that its changes carry its name
+secret: env:ERP_PASSWORD
+"""
 
     def __init__(self, settings: TrytonSettings, context: Context) -> None:
         super().__init__(settings, context)

@@ -7,8 +7,10 @@ Needs the extra `testing`. Nothing of the product imports it. docs/connectors/wr
 
 import pytest
 
-pytest.register_assert_rewrite("hub.testing.contract")
+SUITE = "apart broken contract declared mapped reading system values words writing"
+pytest.register_assert_rewrite(*(f"hub.testing.{name}" for name in SUITE.split()))
 
-from hub.testing.contract import ConnectorContract, System  # noqa: E402 (after the registration)
+from hub.testing.clock import Clock  # noqa: E402 (after the registration)
+from hub.testing.contract import OVER_HTTP, ConnectorContract, System  # noqa: E402
 
-__all__ = ["ConnectorContract", "System"]
+__all__ = ["OVER_HTTP", "Clock", "ConnectorContract", "System"]

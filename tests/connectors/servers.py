@@ -109,7 +109,7 @@ def mariadb() -> Iterator[Server]:
         first.write_text(
             "create database if not exists legacy character set latin1;\n"
             f"create user if not exists {USER}@'127.0.0.1' identified by '{PASSWORD}';\n"
-            f"grant all on *.* to {USER}@'127.0.0.1';\n"
+            f"grant all on *.* to {USER}@'127.0.0.1' with grant option;\n"
         )
         hand_over(first, user)
         port = free_port()

@@ -6,6 +6,7 @@ import csv
 import io
 import tracemalloc
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count, pairwise
 from pathlib import Path
@@ -22,9 +23,11 @@ from hub.connectors.file_entries import Lines, csv_entries, csv_header
 from hub.connectors.files import FileConnector
 from hub.errors import AccountError, CursorExpired, TransientError
 from hub.model import Record, Unreadable
-from hub.testing.contract import ConnectorContract, Item, System, items, listing, records
+from hub.testing import OVER_HTTP, ConnectorContract, System
+from hub.testing.contract import Item, items, listing, records
 
 NUMBERS = count(1)
+GROWS = "a file that only grows tells of no deletion"
 READ_ONLY = "files are read only and need no network"
 
 
@@ -32,8 +35,10 @@ class FileSystem(System):
     """A folder with one file; a person edits it."""
 
     many = 2500
+    plenty = 10_000
 
     def __init__(self, folder: Path, mode: str) -> None:
+        self.folder = folder
         self.path, self.mode = folder / "people.jsonl", mode
         self.connector = connect(folder, path="people.jsonl", mode=mode)
         self.seed(1)
@@ -64,14 +69,26 @@ class FileSystem(System):
     def twin(self, record_id: str) -> str:
         return self.seed(1)[0]
 
+    def within(self, context: Context) -> FileConnector:
+        settings = FileConnector.Settings(path="people.jsonl", mode=self.mode)
+        return FileConnector(settings, replace(context, base=self.folder))
+
+    def without_field(self) -> tuple[FileConnector, str]:
+        lines = [{name: value for name, value in line.items() if name != "full_name"} for line in self.lines()]
+        self.path.write_bytes(b"".join(orjson.dumps(line) + b"\n" for line in lines))
+        return self.within(self.context()), "full_name"
+
 
 def connect(folder: Path, **settings: Any) -> FileConnector:
     return FileConnector(FileConnector.Settings.model_validate(settings), Context("drop", base=folder))
 
 
 CANNOT = {
+    **dict.fromkeys(OVER_HTTP, READ_ONLY),
+    "test_a_value_never_heard_of_is_kept_and_grants_nothing": "a file has no values of its own",
     "test_a_system_that_is_down_is_tried_again_later": READ_ONLY,
     "test_a_wrong_key_pauses_the_connection": READ_ONLY,
+    "test_a_key_revoked_in_mid_run_pauses_the_connection": READ_ONLY,
 }
 
 
@@ -84,7 +101,11 @@ class TestSnapshot(ConnectorContract):
 
 
 class TestAppend(ConnectorContract):
-    cannot: ClassVar = {**CANNOT, "test_a_deletion_is_seen": "a file that only grows tells of no deletion"}
+    cannot: ClassVar = {
+        **CANNOT,
+        "test_a_deletion_is_seen": GROWS,
+        "test_a_record_that_leaves_while_others_are_listed_hides_none": GROWS,
+    }
 
     @pytest.fixture
     def system(self, tmp_path: Path) -> System:

@@ -37,15 +37,25 @@ def desk(server: Server) -> Iterator[MailmanDesk]:
 
 class Mailman(System):
     nobody = "nobody@example.org"
+    text = "display_name"
+    optional = ("display_name", "display_name")
 
     def __init__(self, server: Server, desk: MailmanDesk, context: Context) -> None:
-        self.server, self.desk, self.context = server, desk, context
+        self.server, self.desk, self.opened = server, desk, context
         self.list = desk.make_list(f"list{next(NUMBERS)}@example.org")
-        self.meddler = Meddler()
+        self.meddler = self.network = Meddler()
         self.secrets = (server.password,)
         self.connector = self.connect(transport=self.meddler)
 
     def connect(self, *, transport: httpx.BaseTransport | None = None, **changed: Any) -> MailmanConnector:
+        closing = self.opened.closing
+        context = Context("list", sleep=lambda seconds: None, transport=transport, closing=closing)
+        return self.at(context, **changed)
+
+    def within(self, context: Context) -> MailmanConnector:
+        return self.at(context)
+
+    def at(self, context: Context, **changed: Any) -> MailmanConnector:
         settings = {
             "url": self.server.url,
             "user": self.server.user,
@@ -54,7 +64,6 @@ class Mailman(System):
             "page_size": 10,
             **changed,
         }
-        context = Context("list", sleep=lambda seconds: None, transport=transport, closing=self.context.closing)
         return MailmanConnector(MailmanSettings.model_validate(settings), context)
 
     def seed(self, count: int) -> list[str]:
@@ -98,9 +107,17 @@ def connector(system: Mailman) -> MailmanConnector:
     return system.connector
 
 
+KEYLESS = "a member has no place for a key; the address is the key"
+
+
 class TestMailman(ConnectorContract):
     cannot: ClassVar[dict[str, str]] = {
-        "test_a_create_is_found_again_by_its_key": "a member has no place for a key; the address is the key",
+        "test_a_create_is_found_again_by_its_key": KEYLESS,
+        "test_a_key_is_found_whole_and_as_it_is_spelt": KEYLESS,
+        "test_a_service_that_accepts_and_ignores_a_write_is_seen_in_the_answer": "a real core cannot be made to do so; "
+        "every answer is read back",
+        "test_a_value_never_heard_of_is_kept_and_grants_nothing": "states of delivery are asked for by their names",
+        "test_ten_thousand_records_are_listed_in_little_memory": "10,000 subscriptions take minutes to make",
     }
 
 

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from hub.connectors.contract import Connector, Context
 from hub.connectors.sql import SqlConnector
-from hub.testing.contract import ConnectorContract, System
+from hub.testing import OVER_HTTP, ConnectorContract, System
 from tests.connectors.servers import PASSWORD, USER, Server, free_port
 
 NOW = {"sqlite": "CURRENT_TIMESTAMP", "postgresql": "now()", "mysql": "CURRENT_TIMESTAMP"}
@@ -22,6 +22,19 @@ KEYS = {
     "postgresql": "serial PRIMARY KEY",
     "mysql": "int AUTO_INCREMENT PRIMARY KEY",
 }
+KEEPERS = {
+    "sqlite": [
+        "CREATE TRIGGER keeper AFTER UPDATE ON CLIENTES BEGIN "
+        "UPDATE CLIENTES SET NOMBRE = OLD.NOMBRE, NIF = OLD.NIF WHERE COD_CLI = OLD.COD_CLI; END"
+    ],
+    "postgresql": [
+        "CREATE OR REPLACE FUNCTION keeper() RETURNS trigger AS 'BEGIN RETURN OLD; END' LANGUAGE plpgsql",
+        "CREATE TRIGGER keeper BEFORE UPDATE ON CLIENTES FOR EACH ROW EXECUTE FUNCTION keeper()",
+    ],
+    "mysql": [
+        "CREATE TRIGGER keeper BEFORE UPDATE ON CLIENTES FOR EACH ROW SET NEW.NOMBRE = OLD.NOMBRE, NEW.NIF = OLD.NIF"
+    ],
+}
 NUMBERS = count(1)
 
 
@@ -29,6 +42,7 @@ class SqlSystem(System):
     """A table CLIENTES, its names in upper case, its text padded; the hub's settings are given."""
 
     many = 2500
+    plenty = 10_000
 
     def __init__(self, url: str, closing: ExitStack, **settings: Any) -> None:
         self.url, self.settings, self.closing = url, settings, closing
@@ -44,10 +58,17 @@ class SqlSystem(System):
             "CHECK (NOMBRE <> 'REFUSED-BY-CHECK'))"
         )
         self.connector = self.connect(url)
+        self.text = self.name("NOMBRE")
 
     def connect(self, url: str) -> Connector:
+        return self.at(url, Context("shop", closing=self.closing))
+
+    def at(self, url: str, context: Context) -> Connector:
         settings = {"url": url, "table": "CLIENTES", "key": "COD_CLI", **self.settings}
-        return SqlConnector(SqlConnector.Settings.model_validate(settings), Context("shop", closing=self.closing))
+        return SqlConnector(SqlConnector.Settings.model_validate(settings), context)
+
+    def within(self, context: Context) -> Connector:
+        return self.at(self.url, context)
 
     def run(self, statement: str, **values: Any) -> sa.CursorResult[Any]:
         with self.engine.begin() as connection:
@@ -106,6 +127,30 @@ class SqlSystem(System):
     def wrong_key(self) -> Connector:
         return self.connect(str(self.engine.url.set(password="wrong-canary").render_as_string(hide_password=False)))
 
+    def reader(self) -> Connector:
+        """Of a user who may read the table and do nothing else."""
+        host = "@'127.0.0.1'" if self.dialect == "mysql" else ""
+        name = f"reader{next(NUMBERS)}"
+        self.run(f"CREATE USER {name}{host} {'IDENTIFIED BY' if host else 'PASSWORD'} '{PASSWORD}'")
+        self.run(f"GRANT SELECT ON CLIENTES TO {name}{host}")
+        self.forget = f"REVOKE SELECT ON CLIENTES FROM {name}{host}"
+        return self.connect(self.engine.url.set(username=name).render_as_string(hide_password=False))
+
+    def no_right_to_write(self) -> Connector:
+        return self.reader()
+
+    def revocable(self) -> tuple[Connector, Callable[[], object]]:
+        return self.reader(), lambda: self.run(self.forget)
+
+    def without_field(self) -> tuple[Connector, str]:
+        self.run("ALTER TABLE CLIENTES DROP COLUMN CIUDAD")
+        return self.within(self.context()), self.name("CIUDAD")
+
+    def ignore_writes(self) -> None:
+        """A trigger that puts back what was there, as some shops have."""
+        for statement in KEEPERS[self.dialect]:
+            self.run(statement)
+
 
 Make = Callable[..., SqlSystem]
 FLAGGED = {
@@ -113,9 +158,16 @@ FLAGGED = {
     "deleted": {"column": "BAJA", "values": ["S"]},
     "reference": "HUB",
 }
+TABLE = {
+    **dict.fromkeys(OVER_HTTP, "it speaks SQL: faults of databases are in test_sql.py"),
+    "test_a_value_never_heard_of_is_kept_and_grants_nothing": "a column of a table has no list of values",
+}
 NO_SERVER = {
+    **TABLE,
     "test_a_system_that_is_down_is_tried_again_later": "a SQLite file is there or not: see test_sql.py",
     "test_a_wrong_key_pauses_the_connection": "a SQLite file has no password",
+    "test_a_key_that_may_not_write_is_told_and_changes_nothing": "a SQLite file has no users",
+    "test_a_key_revoked_in_mid_run_pauses_the_connection": "a SQLite file has no users",
 }
 
 
@@ -162,30 +214,40 @@ class TestSqliteByComparing(ConnectorContract):
 
 
 class TestPostgresByChanges(ConnectorContract):
+    cannot = TABLE
+
     @pytest.fixture
     def system(self, postgres: Make) -> System:
         return postgres(**FLAGGED)
 
 
 class TestPostgresByComparing(ConnectorContract):
+    cannot = TABLE
+
     @pytest.fixture
     def system(self, postgres: Make) -> System:
         return postgres()
 
 
 class TestMariadbByChanges(ConnectorContract):
+    cannot = TABLE
+
     @pytest.fixture
     def system(self, mariadb: Make) -> System:
         return mariadb(**FLAGGED)
 
 
 class TestMariadbByComparing(ConnectorContract):
+    cannot = TABLE
+
     @pytest.fixture
     def system(self, mariadb: Make) -> System:
         return mariadb()
 
 
 class TestMariadbQuery(ConnectorContract):
+    cannot = TABLE
+
     @pytest.fixture
     def system(self, mariadb: Make) -> System:
         query = "SELECT c.*, 'a:b' AS mark FROM CLIENTES c WHERE c.NOMBRE LIKE '%' ORDER BY c.FMOD;"
@@ -193,6 +255,8 @@ class TestMariadbQuery(ConnectorContract):
 
 
 class TestPostgresQuery(ConnectorContract):
+    cannot = TABLE
+
     @pytest.fixture
     def system(self, postgres: Make) -> System:
         return postgres(table=None, query="SELECT c.*, 'x'::text AS mark FROM clientes c WHERE nombre LIKE '%'")

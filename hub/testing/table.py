@@ -1,0 +1,109 @@
+"""The results of the kit as a table: check × connector. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+PASSED, FAILED, NOT_APPLICABLE, NOT_ASKED = "passed", "failed", "not applicable", "not asked"
+MARKS = {PASSED: "✓", FAILED: "✗", NOT_APPLICABLE: "–", NOT_ASKED: "○"}
+RANK = [NOT_APPLICABLE, PASSED, FAILED]  # of one check with several cases, the last of these counts
+HEADING = "## Not asked"
+
+
+@dataclass
+class Column:
+    """One test class: a connector type in one way of using it.
+
+    results  check → state
+    reasons  check → why it is not applicable or not asked
+    """
+
+    name: str
+    connector: str = ""
+    results: dict[str, str] = field(default_factory=dict)
+    reasons: dict[str, str] = field(default_factory=dict)
+
+    def note(self, check: str, state: str, reason: str = "") -> None:
+        known = self.results.get(check)
+        if known is None or (known in RANK and RANK.index(state) > RANK.index(known)):
+            self.results[check] = state
+        if reason:
+            self.reasons.setdefault(check, reason)
+
+    def counts(self) -> dict[str, int]:
+        return {state: list(self.results.values()).count(state) for state in MARKS}
+
+
+def table(columns: Mapping[str, Column], themes: Mapping[str, list[str]]) -> str:
+    """Markdown.
+
+    themes  theme → its checks
+    """
+    shown = sorted(columns.values(), key=lambda each: (each.connector, each.name))
+    count = sum(len(each) for each in themes.values())
+    lines = [
+        "# Results of the connector kit",
+        "",
+        "Written by `pytest tests/connectors tests/fakes --kit-table docs/connectors/checks.md`. Not edited by hand.",
+        "",
+        f"{count} checks; one with several cases has passed when all of them have. ✓ passed, ✗ failed, – not "
+        "applicable (the connector declares no such ability, and refuses it), ○ not asked, with the reason below.",
+        "",
+        "| connector | tested as | ✓ | ✗ | – | ○ |",
+        "|---|---|---|---|---|---|",
+    ]
+    for each in shown:
+        numbers = " | ".join(str(each.counts()[state]) for state in MARKS)
+        lines.append(f"| {each.connector} | {said(each.name)} | {numbers} |")
+    for theme, names in themes.items():
+        lines += ["", f"## {_words(theme)}", ""]
+        lines.append("| check | " + " | ".join(said(each.name) for each in shown) + " |")
+        lines.append("|---|" + "---|" * len(shown))
+        for check in names:
+            marks = (MARKS.get(each.results.get(check, ""), " ") for each in shown)
+            lines.append(f"| {said(check)} | " + " | ".join(marks) + " |")
+    return "\n".join([*lines, "", *_reasons(shown, themes)])
+
+
+def _reasons(columns: list[Column], themes: Mapping[str, list[str]]) -> list[str]:
+    lines = [HEADING, ""]
+    for each in columns:
+        asked_not = {check: each.reasons[check] for check, state in each.results.items() if state == NOT_ASKED}
+        lines += [f"- {each.connector}, {said(each.name)}: {line}" for line in folded(asked_not, themes)]
+    return [*lines, ""]
+
+
+def folded(reasons: Mapping[str, str], themes: Mapping[str, list[str]]) -> list[str]:
+    """`what: why`, a whole theme in one line."""
+    left = dict(reasons)
+    lines = []
+    for theme, names in themes.items():
+        given = {left.get(name) for name in names}
+        if len(given) == 1 and (reason := given.pop()) is not None:
+            lines.append(f"*{_words(theme)}* ({len(names)} checks): {reason}")
+            for name in names:
+                del left[name]
+    return [*lines, *(f"*{said(check)}*: {reason}" for check, reason in left.items())]
+
+
+def read_reasons(text: str) -> dict[str, list[str]]:
+    """Connector → what it is not asked and why, of a table."""
+    _, _, end = text.partition(HEADING)
+    found: dict[str, list[str]] = {}
+    for line in end.splitlines():
+        connector, comma, rest = line.removeprefix("- ").partition(", ")
+        if line.startswith("- ") and comma:
+            found.setdefault(connector, []).append(rest)
+    return found
+
+
+def said(name: str) -> str:
+    """`test_a_change_is_seen` or `TestAcorn` as people say it."""
+    return name.removeprefix("test_").replace("_", " ").removeprefix("Test")
+
+
+def _words(theme: str) -> str:
+    """`FaultsInReading` → `Faults in reading`"""
+    text = "".join(f" {each.lower()}" if each.isupper() else each for each in theme).strip()
+    return text[:1].upper() + text[1:]
