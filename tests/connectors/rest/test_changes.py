@@ -236,7 +236,7 @@ def test_fields_are_derived_from_elsewhere_in_the_record() -> None:
         "derived": {"no_mail": "dnc[channel=email].reason", "no_sms": "dnc[channel=sms].reason"},
     }
     [page] = connect(Told(lambda m, p, s: {"items": [there], "total": 1}), record=record).pull(None)
-    assert page.items == (Record("1", {"first": "Ana", "no_email": 3, "no_sms": None}),)
+    assert page.items == (Record("1", {"first": "Ana", "no_mail": 3, "no_sms": None}),)
 
 
 def test_a_tombstone_may_have_its_id_elsewhere() -> None:
