@@ -32,7 +32,7 @@ from hub.connectors.odoo_partner import PARTNER, Places, Raw, Shape, read_time
 from hub.connectors.odoo_rpc import PROTOCOLS, Login, Rpc, UnknownNameError, older_version, serves_json2, version_of
 from hub.connectors.odoo_write import Rules, Writing, external_name
 from hub.errors import AccountError, CursorExpired
-from hub.model import Cursor, Outcome, Page, Record, Write
+from hub.model import Cursor, Outcome, Page, Record, Unreadable, Write
 
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 SECOND = timedelta(seconds=1)  # Odoo's stamps as shown
@@ -62,6 +62,7 @@ class OdooSettings(Settings):
     batch            partners written in one call, which is one transaction
     overlap_seconds  the longest transaction there: what was committed late is read again that far back
     requests_per_minute  none by default; Odoo's own hosting slows down who asks too often
+    timeout_seconds  without a byte moving
     ca_file          certificate authority of a private network
     """
 
@@ -123,6 +124,14 @@ def read_place(cursor: Cursor) -> Place:
 class OdooConnector(Connector):
     Settings = OdooSettings
     default_mapping = default_mapping("odoo")
+    example = """\
+type: odoo
+url: https://erp.example.org
+database: company
+user: hub                     # an Odoo user of the hub's own; JSON-2 does not need its login
+secret: env:ODOO_KEY          # an API key of that user
+schedule: every 5 minutes
+"""
 
     def __init__(self, settings: OdooSettings, context: Context) -> None:
         super().__init__(settings, context)
@@ -161,7 +170,7 @@ class OdooConnector(Connector):
 
     def check(self) -> Report:
         version = version_of(self._api) or older_version(self._api, self.context.name, self._login)
-        count = int(self.rpc.read(PARTNER, "search_count", domain=self._scope()))
+        count = self.rpc.count(PARTNER, self._scope())
         shape = self.shape()
         asked = {self.settings.key} - {"external_id"} | set(self.settings.fields)
         if unknown := sorted(asked - shape.types.keys()):
@@ -186,8 +195,8 @@ class OdooConnector(Connector):
         while True:
             raws = self._page(place, size)
             if place.begun is not None and place.after == 0:
-                place = self._seen(place, max((read_time(raw["write_date"]) for raw in raws), default=LONG_AGO))
-            items = tuple(self.records(raws))
+                place = self._seen(place, max(filter(None, map(partner.changed_at, raws)), default=LONG_AGO))
+            items = tuple(self._readings(raws))
             if len(raws) < size:
                 break
             place = replace(place, after=int(raws[-1]["id"]))
@@ -204,13 +213,15 @@ class OdooConnector(Connector):
 
     def find(self, key: str) -> Record | None:
         if own := self.shape().key:
-            found = self.raws([[own, "=", key]])
-            return self.record(found[0]) if found else None
+            return next(self.records(self.raws([[own, "=", key]])), None)
         named = {"module": self.settings.module, "xml_id": external_name(key)}
         try:
-            model, number = self.rpc.read("ir.model.data", "check_object_reference", **named)
+            told = self.rpc.read("ir.model.data", "check_object_reference", **named)
         except UnknownNameError:
             return None
+        if not isinstance(told, list) or len(told) != 2:
+            raise self.rpc.no_odoo(maybe_done=False)
+        model, number = told
         return self.read([str(number)]).get(str(number)) if model == PARTNER and number else None
 
     def write(self, writes: Sequence[Write]) -> list[Outcome]:
@@ -241,8 +252,10 @@ class OdooConnector(Connector):
     def shape(self) -> Shape:
         if self._shape is None:
             found = self.rpc.read(PARTNER, "fields_get", attributes=["type", "selection"])
-            types = {name: str(each["type"]) for name, each in found.items()}
-            langs = [str(code) for code, _ in found.get("lang", {}).get("selection", ())]
+            if not isinstance(found, dict) or not all(isinstance(each, dict) for each in found.values()):
+                raise self.rpc.no_odoo(maybe_done=False)
+            types = {name: str(each.get("type")) for name, each in found.items()}
+            langs = [str(each[0]) for each in found.get("lang", {}).get("selection") or () if each]
             own = None if self.settings.key == "external_id" else self.settings.key
             self._shape = Shape(types, {"lang": langs}, self.settings.fields, own)
         return self._shape
@@ -264,6 +277,9 @@ class OdooConnector(Connector):
     # --- reading ----------------------------------------------------------------------------------
 
     def records(self, raws: Sequence[Raw]) -> Iterator[Record]:
+        return (each for each in self._readings(raws) if isinstance(each, Record))
+
+    def _readings(self, raws: Sequence[Raw]) -> Iterator[Record | Unreadable]:
         if not raws:
             return
         shape, places = self.shape(), self.places()
@@ -272,10 +288,11 @@ class OdooConnector(Connector):
         emails = [str(raw["email_normalized"]) for raw in raws if raw.get("email_normalized")]
         said, nothing = self.consents.of(emails), self.consents.nothing()
         for raw in raws:
-            yield partner.read_partner(raw, shape, places, said.get(raw.get("email_normalized") or "", nothing))
-
-    def record(self, raw: Raw) -> Record:
-        return next(self.records([raw]))
+            try:
+                yield partner.read_partner(raw, shape, places, said.get(raw.get("email_normalized") or "", nothing))
+            except (TypeError, ValueError, LookupError, AttributeError) as error:
+                reason = f"Odoo shows a contact that is none ({type(error).__name__})."
+                yield Unreadable(f"partner {raw['id']}", reason, repr(raw)[:2000], str(raw["id"]))
 
     def raws(self, domain: Sequence[Any], limit: int | None = None) -> list[dict[str, Any]]:
         return self.rpc.search_read(PARTNER, [*self._scope(), *domain], self.shape().read_fields(), limit=limit)
@@ -293,11 +310,11 @@ class OdooConnector(Connector):
         numbers = sorted({int(each) for each in ids if each.isascii() and each.isdigit() and int(each) < 2**31})
         return [raw for some in _chunks(numbers, ASKED_AT_ONCE) for raw in self.raws([["id", "in", some]])]
 
-    def _of_changed_consent(self, begun: datetime) -> list[tuple[Record, ...]]:
-        pages: list[tuple[Record, ...]] = []
+    def _of_changed_consent(self, begun: datetime) -> list[tuple[Record | Unreadable, ...]]:
+        pages: list[tuple[Record | Unreadable, ...]] = []
         for some in _chunks(self.consents.changed(begun), ASKED_AT_ONCE):
             raws = self.raws([["email_normalized", "in", some]])
-            pages += [tuple(self.records(each)) for each in _chunks(raws, self.settings.page_size)]
+            pages += [tuple(self._readings(each)) for each in _chunks(raws, self.settings.page_size)]
         return pages
 
     def _start(self) -> Place:

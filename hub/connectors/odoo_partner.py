@@ -101,8 +101,10 @@ class Places:
 def unknown_references(raws: Sequence[Raw], places: Places) -> bool:
     """Whether some partner refers to what `places` does not hold."""
     pairs = (("country_id", places.countries), ("state_id", places.states))
-    single = any(raw.get(name) and _number(raw[name]) not in known for raw in raws for name, known in pairs)
-    return single or any(tag not in places.tags for raw in raws for tag in raw.get("category_id") or ())
+    referred = ((raw.get(name), known) for raw in raws for name, known in pairs)
+    single = any(isinstance(each, list) and each and each[0] not in known for each, known in referred)
+    tags = (raw.get("category_id") for raw in raws)
+    return single or any(tag not in places.tags for each in tags if isinstance(each, list) for tag in each)
 
 
 # --- reading ----------------------------------------------------------------------------------------
@@ -125,7 +127,7 @@ def read_partner(raw: Raw, shape: Shape, places: Places, consent: Mapping[str, s
         id=str(raw["id"]),
         fields=fields,
         version=version_of(raw, consent),
-        changed_at=read_time(raw["write_date"] or raw["create_date"]),
+        changed_at=changed_at(raw),
         archived=raw.get("active") is False,
         key=_text(raw.get(shape.key)) if shape.key else None,
     )
@@ -134,7 +136,15 @@ def read_partner(raw: Raw, shape: Shape, places: Places, consent: Mapping[str, s
 def version_of(raw: Raw, consent: Mapping[str, str | None]) -> str:
     """Odoo shows whole seconds, so what the partner holds is part of it: two edits in a second are two versions."""
     state = orjson.dumps([dict(raw), dict(consent)], option=orjson.OPT_SORT_KEYS)
-    return f"{raw['write_date']} {blake2b(state, digest_size=8).hexdigest()}"
+    return f"{raw.get('write_date')} {blake2b(state, digest_size=8).hexdigest()}"
+
+
+def changed_at(raw: Raw) -> datetime | None:
+    """None when its date is none."""
+    try:
+        return read_time(raw.get("write_date") or raw["create_date"])
+    except (LookupError, TypeError, ValueError):
+        return None
 
 
 def _belonging(raw: Raw) -> dict[str, Any]:

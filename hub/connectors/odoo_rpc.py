@@ -91,13 +91,20 @@ class Rpc(ABC):
                 f"{self._name}: {model} cannot be read: {error} Next: install what it belongs to in Odoo, and check "
                 "the fields that the settings name."
             ) from error
+        if not isinstance(found, list) or not all(isinstance(each, dict) and _is_id(each.get("id")) for each in found):
+            raise self.no_odoo(maybe_done=False)
         return found
+
+    def count(self, model: str, domain: Sequence[Any]) -> int:
+        found = self.read(model, "search_count", domain=list(domain))
+        if not _is_id(found):
+            raise self.no_odoo(maybe_done=False)
+        return int(found)
 
     def write(self, model: str, method: str, ids: Sequence[int] | None = None, **named: Any) -> Any:
         """A call that changes something."""
-        idempotent = named.pop("idempotent", False)
         context = {**ALL, **named.pop("context", {})}
-        return self.call(model, method, {**named, "context": context}, ids, idempotent=idempotent)
+        return self.call(model, method, {**named, "context": context}, ids, idempotent=False)
 
     def may(self, model: str, operation: str) -> bool:
         """Whether this user may do that with any record of the model at all."""
@@ -137,10 +144,10 @@ class Rpc(ABC):
             )
         return TransientError(f"{self._name}: Odoo cannot reach its database; nothing was done.")
 
-    def _no_odoo(self, *, idempotent: bool) -> TransientError:
+    def no_odoo(self, *, maybe_done: bool) -> TransientError:
         return TransientError(
             f"{self._name}: what answered is no Odoo server; nothing is known of the call. Next: check `url`.",
-            maybe_done=not idempotent,
+            maybe_done=maybe_done,
         )
 
     def _elsewhere(self) -> AccountError:
@@ -171,7 +178,7 @@ class Json2(Rpc):
         if error.status == 401:
             return self._denied()
         if not isinstance(error.body, Mapping) or "name" not in error.body:
-            return self._no_odoo(idempotent=idempotent) if error.status == 500 else self._elsewhere()
+            return self.no_odoo(maybe_done=not idempotent) if error.status == 500 else self._elsewhere()
         kind = str(error.body["name"]).rsplit(".", 1)[-1]
         return self._failure(kind, str(error.body.get("message", "")))
 
@@ -219,12 +226,13 @@ class JsonRpc(_WithSession):
         except HttpStatusError as error:
             raise self._elsewhere() from error
         if isinstance(answer, Mapping) and isinstance(answer.get("error"), Mapping):
-            data = answer["error"].get("data") or {}
+            data = answer["error"].get("data")
+            data = data if isinstance(data, Mapping) else {}
             if answer["error"].get("code") == 404:
                 raise self._elsewhere()
             raise self._failure(str(data.get("name", "")).rsplit(".", 1)[-1], str(data.get("message", "")))
         if not isinstance(answer, Mapping) or "jsonrpc" not in answer:
-            raise self._no_odoo(idempotent=idempotent)
+            raise self.no_odoo(maybe_done=not idempotent)
         return answer.get("result")  # a method that gives nothing back has no `result`
 
 
@@ -241,9 +249,13 @@ class XmlRpc(_WithSession):
         except HttpStatusError as error:
             raise self._elsewhere() from error
         except ValueError as error:
-            raise self._no_odoo(idempotent=idempotent) from error
+            raise self.no_odoo(maybe_done=not idempotent) from error
         except XmlFault as fault:
             raise self._failure(*_read_fault(fault)) from fault
+
+
+def _is_id(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _read_fault(fault: XmlFault) -> tuple[str, str]:

@@ -46,8 +46,6 @@ class Odoo(Protocol):
 
     def raws(self, domain: Sequence[Any]) -> list[dict[str, Any]]: ...
 
-    def record(self, raw: Raw) -> Record: ...
-
 
 @dataclass(frozen=True, slots=True)
 class Rules:
@@ -186,14 +184,14 @@ class Writing:
         """One import. Rows that Odoo names as bad are refused, and the rest is sent again."""
         while jobs:
             data = [[job.row.get(name, "") for name in columns] for job in jobs]
-            again = "id" in columns  # the same create twice leaves what one leaves
-            said = self.odoo.rpc.write(
-                PARTNER, "load", fields=list(columns), data=data, context=dict(context), idempotent=again
-            )
-            if said["ids"]:
-                self.written.update(zip((job.index for job in jobs), said["ids"], strict=True))
+            said = self.odoo.rpc.write(PARTNER, "load", fields=list(columns), data=data, context=dict(context))
+            ids, messages = read_import(said, len(jobs))
+            if ids is None:
+                raise self.odoo.rpc.no_odoo(maybe_done=True)
+            if ids:
+                self.written.update(zip((job.index for job in jobs), ids, strict=True))
                 return
-            bad = refused_rows(said["messages"])
+            bad = {number: reason for number, reason in refused_rows(messages).items() if number < len(jobs)}
             for number, reason in bad.items():
                 self.outcomes[jobs[number].index] = Refused(f"Odoo refused it: {reason}")
             if not bad:
@@ -256,6 +254,17 @@ def grouped(jobs: Sequence[Job]) -> dict[tuple[str, ...], list[Job]]:
         fixed = job.row.keys() - BLANK if job.write.op is Op.CREATE else job.row.keys()
         groups[frozenset(fixed)].append(job)
     return {tuple(sorted({name for job in some for name in job.row})): some for some in groups.values()}
+
+
+def read_import(said: Any, count: int) -> tuple[Sequence[int] | None, Sequence[Mapping[str, Any]]]:
+    """(numbers of the partners, messages) of an import of so many rows; no numbers when it was refused, None for
+    what is no answer to an import."""
+    if not isinstance(said, Mapping) or not isinstance(said.get("messages"), list):
+        return None, ()
+    ids, messages = said.get("ids"), [each for each in said["messages"] if isinstance(each, Mapping)]
+    if isinstance(ids, list) and len(ids) == count and all(isinstance(each, int) for each in ids):
+        return ids, messages
+    return ([] if ids is False else None), messages
 
 
 def refused_rows(messages: Sequence[Mapping[str, Any]]) -> dict[int, str]:

@@ -53,6 +53,7 @@ class ScimSettings(Settings):
     overlap_seconds  how long a change may take to be seen by a search
     settle_seconds   how long a new user may take to be found; 0: at once
     requests_per_minute  none by default
+    timeout_seconds  without a byte moving
     ca_file          certificate authority of a private network
     """
 
@@ -104,6 +105,12 @@ def read_place(cursor: Cursor) -> Place:
 class ScimConnector(Connector):
     Settings = ScimSettings
     default_mapping = default_mapping("scim")
+    example = """\
+type: scim
+url: https://idp.example.org/scim/v2      # with the version
+secret: env:SCIM_TOKEN                    # a bearer token; with `user` a password
+schedule: every 5 minutes
+"""
 
     def __init__(self, settings: ScimSettings, context: Context) -> None:
         super().__init__(settings, context)

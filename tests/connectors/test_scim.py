@@ -106,7 +106,12 @@ def full() -> Iterator[ScimSystem]:
 
 
 class TestScim(ConnectorContract):
-    pass
+    @pytest.fixture(params=["cursors", "plain"])
+    def system(self, request: pytest.FixtureRequest) -> Iterator[ScimSystem]:
+        """All that a service may offer, and nothing of it."""
+        found = ScimSystem(request.param)
+        with found.context_.closing:
+            yield found
 
 
 # --- words of these tests ---------------------------------------------------------------------------
