@@ -1,0 +1,1 @@
+"""Described services, each against its stand-in and the vendor's own description."""
