@@ -212,11 +212,15 @@ def _word_level(one: str, other: str) -> int:
         return _FORM
     if (forms and other_forms) or _is_other_gender(one, other):
         return _OTHER
-    if _is_diminutive(one, other) or _is_diminutive(other, one):
-        return _FORM
-    if min(len(one), len(other)) >= 4 and (one.startswith(other) or other.startswith(one)):
+    if one[:3] == other[:3] and _is_short_form(one, other):
         return _FORM
     return _SLIP if is_slip(one, other) else _OTHER
+
+
+def _is_short_form(one: str, other: str) -> bool:
+    if min(len(one), len(other)) >= 4 and (one.startswith(other) or other.startswith(one)):
+        return True
+    return _is_diminutive(one, other) or _is_diminutive(other, one)
 
 
 def _is_other_gender(one: str, other: str) -> bool:
@@ -234,7 +238,6 @@ _DIMINUTIVE: Final = re.compile("(inh[oa]|it[oa]|ie|y|i)$")
 _NONE: Final[frozenset[int]] = frozenset()
 
 
-@lru_cache(maxsize=PAIRS)
 def is_slip(one: str, other: str) -> bool:
     """One letter wrong, missing, doubled or swapped, or more in a long word."""
     shorter = min(len(one), len(other))
@@ -249,6 +252,8 @@ def is_slip(one: str, other: str) -> bool:
 def _family(a: tuple[str, ...], b: tuple[str, ...]) -> tuple[int, str]:
     if a == b:
         return _agreed(a)
+    if len(a) == len(b) == 1:
+        return (_FAMILY_SLIP if _family_slip(*sorted((a[0], b[0]))) else _FAMILY_OTHER), ""
     common = [word for word in a if word in b and len(word) > 1]
     if common:
         level, agreed = _agreed(common)
@@ -275,7 +280,7 @@ def _family_slip(one: str, other: str) -> bool:
     """A slip, a field too narrow, or a Polish ending: Kowalsk-i, Kowalsk-a."""
     if is_slip(one, other):
         return True
-    shorter, longer = sorted((one, other), key=len)
+    shorter, longer = (one, other) if len(one) <= len(other) else (other, one)
     return len(shorter) >= 4 and (longer.startswith(shorter) or longer[:-1] == shorter[:-1])
 
 

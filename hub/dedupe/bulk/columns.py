@@ -206,5 +206,6 @@ def assembled(packed: Iterable[tuple[int, bytes]]) -> Features:
 def taken_apart(raw: bytes) -> tuple[Splits, str]:
     """Of a packed name the ways to take it apart, and the generation."""
     given_name, family_name, words, generation = loads(raw)  # noqa: S302 - as above
-    given, family = tuple(given_name.split()), tuple(family_name.split())
-    return splits_of(given, family, given + family or tuple(words.split())), generation
+    if given_name or family_name:
+        return ((tuple(given_name.split()), tuple(family_name.split())),), generation
+    return splits_of((), (), tuple(words.split())), generation

@@ -28,6 +28,7 @@ _GIVEN_WORD: Final = _ORGANISATION + 1
 _WORD_BITS: Final = (63 - _GIVEN_WORD) // 2
 _FAMILY_WORD: Final = _GIVEN_WORD + _WORD_BITS
 _WORD_MASK: Final = (1 << _WORD_BITS) - 1
+_NOT_COMPARED: Final = (0, 0, 0)
 _NO_WORDS: Final = np.zeros(0, np.int32)
 _EQUAL: Final = 1  # the level of each field at which two values are equal
 TASK: Final = 20_000  # pairs of values compared in one go
@@ -76,16 +77,15 @@ def _compare_names(names: Sequence[tuple[Splits, str]], pairs: Iterable[tuple[in
     """Names with the generation; nothing where one of the two has no name."""
     shifts = _SHIFTS["given"], _SHIFTS["family"], _SHIFTS["generation"]
     words: dict[str, int] = {"": 0}
-    rows = []
+    rows: list[int] = []
     for one, other in pairs:
         (a, born), (b, other_born) = names[one], names[other]
         if a == NAMELESS or b == NAMELESS:
-            rows.append((0, 0, 0))
+            rows += _NOT_COMPARED
             continue
         given, family, given_word, family_word = compare_names(a, b)
         levels = given << shifts[0] | family << shifts[1] | compare_generations(born, other_born) << shifts[2]
-        agreed = words.setdefault(given_word, len(words)), words.setdefault(family_word, len(words))
-        rows.append((levels, *agreed))
+        rows += levels, words.setdefault(given_word, len(words)), words.setdefault(family_word, len(words))
     found = np.array(rows, np.int64).reshape(-1, 3)
     levels, agreed_words = found[:, 0].astype(np.uint64), found[:, 1:].astype(np.int32)
     return Compared(levels, agreed_words[:, 0], agreed_words[:, 1], list(words))

@@ -82,6 +82,7 @@ class Linked:
         self.outcomes = whole.outcomes(met.first, met.second)
         table = whole.table(self.outcomes)
         self.promising: Flags = (table.weights >= whole.model.ask - HOPELESS)[table.row]
+        self._rows, self._bits = table.row[self.promising], table.bits
         self.first, self.second = met.first[self.promising], met.second[self.promising]
         held = self._held_together(judged)
         first, second = np.concatenate([self.first, held[:, 0]]), np.concatenate([self.second, held[:, 1]])
@@ -109,27 +110,28 @@ class Linked:
     def components(self, which: Ints) -> Iterator[list[Packed]]:
         """Some of the components, by their place in `gathered`; a few hundred at a time."""
         order = np.argsort(self.label[self.first], kind="stable")
-        first, second = self.first[order], self.second[order]
-        label = self.label[first]
+        label = self.label[self.first[order]]
         for at in range(0, len(which), AT_ONCE):
             starts, sizes = (of[which[at : at + AT_ONCE]] for of in (self.gathered.starts, self.gathered.sizes))
             wanted = self.label[self.gathered.members[starts]]
             lows, highs = np.searchsorted(label, wanted), np.searchsorted(label, wanted, "right")
             spans = zip(starts.tolist(), sizes.tolist(), lows.tolist(), highs.tolist(), strict=True)
             yield [
-                self._packed(self.gathered.members[start : start + size], first[low:high], second[low:high])
+                self._packed(self.gathered.members[start : start + size], order[low:high])
                 for start, size, low, high in spans
             ]
 
-    def _packed(self, members: Codes, first: Codes, second: Codes) -> Packed:
+    def _packed(self, members: Codes, pairs: Ints) -> Packed:
         refs, goldens = self.whole.refs, self.whole.goldens
+        first, second = self.first[pairs].tolist(), self.second[pairs].tolist()
         places = members.tolist()
         return Packed(
             self.whole.numbers[members].tolist(),
             [refs[at] for at in places],
             [goldens.get(at) for at in places],
             self.whole.packed(members),
-            [(refs[one], refs[other]) for one, other in zip(first.tolist(), second.tolist(), strict=True)],
+            [(refs[one], refs[other]) for one, other in zip(first, second, strict=True)],
+            list(map(tuple, self._bits[self._rows[pairs]].tolist())),
         )
 
     def is_special(self) -> Flags:
