@@ -282,7 +282,7 @@ def _short_moment(value: Any) -> Any:
     return {"at": value} if isinstance(value, str) else value
 
 
-Shape: TypeAlias = Literal["date_parts", "odata_date", "epoch_ms", "epoch", "csv"]
+Shape: TypeAlias = Literal["date_parts", "odata_date", "epoch_ms", "epoch", "csv", "digits"]
 
 
 class RecordSpec(Part):
@@ -295,7 +295,8 @@ class RecordSpec(Part):
     archived  says that it is put away; `gone` that this entry is a tombstone
     key       place of the hub's key
     gone_id   place of the id in a tombstone, where that is another
-    derived   fields beside the others: name → place in the whole record
+    derived   fields beside the others: name → place in the whole record; a gap in it stands for a setting
+    without   fields that say nothing of the contact, and that only some answers hold
     single    lists that hold one object: the mapping sees the object
     shapes    values in a form of the service: place → form
     """
@@ -310,6 +311,7 @@ class RecordSpec(Part):
     merged: Place | None = None
     key: Place | None = None
     derived: dict[str, Place] = {}
+    without: tuple[str, ...] = ()
     single: tuple[str, ...] = ()
     shapes: dict[str, Shape] = {}
 

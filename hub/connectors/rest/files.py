@@ -14,7 +14,7 @@ from pydantic import BeforeValidator, Field, SecretStr, ValidationError, create_
 from hub.connectors.contract import Settings
 from hub.connectors.rest.calls import KNOWN
 from hub.connectors.rest.spec import ServiceSpec, Setting
-from hub.connectors.rest.words import parse_text
+from hub.connectors.rest.words import Where, parse_text, parse_where
 from hub.connectors.settings import known_zone
 from hub.document import Document, parse_document, read_document, say_mistakes
 from hub.errors import ConfigError
@@ -157,8 +157,13 @@ def values_of(spec: ServiceSpec, settings: Settings) -> Mapping[str, Any]:
     return found
 
 
+def _placed(place: Where, values: Mapping[str, Any]) -> Where:
+    """A place whose gaps are filled, such as `lists[id={list}].status`."""
+    return parse_where(_with_settings(place.source, values)) if "{" in place.source else place
+
+
 def in_zones(spec: ServiceSpec, values: Mapping[str, Any]) -> ServiceSpec:
-    """With the time zones that settings name. ConfigError when one of them is none."""
+    """With the time zones and places that settings name. ConfigError when a zone is none."""
 
     def placed(part: Any) -> Any:
         if part is None or not list(part.zone.names):
@@ -169,7 +174,8 @@ def in_zones(spec: ServiceSpec, values: Mapping[str, Any]) -> ServiceSpec:
         except ValueError as error:
             raise ConfigError(f"{spec.service}: {error}. Nothing was read.") from error
 
-    record = spec.record.model_copy(update={"changed": placed(spec.record.changed)})
+    derived = {name: _placed(place, values) for name, place in spec.record.derived.items()}
+    record = spec.record.model_copy(update={"changed": placed(spec.record.changed), "derived": derived})
     changes = {"changes": placed(spec.changes), "deletions": placed(spec.deletions)}
     also = tuple(placed(each) for each in spec.also_changes)
     return spec.model_copy(update={"record": record, "also_changes": also, **changes})

@@ -48,7 +48,7 @@ def read_record(spec: RecordSpec, raw: Any) -> Record | None:
 
 
 def inward(spec: RecordSpec, fields: Mapping[str, Any]) -> dict[str, Any]:
-    found = dict(fields)
+    found = {name: value for name, value in fields.items() if name not in spec.without}
     for name in spec.single:
         if isinstance(found.get(name), list):
             found[name] = found[name][0] if found[name] else None
@@ -135,6 +135,7 @@ _IN: Mapping[str, Any] = {
     "odata_date": _day,
     "epoch": _moment("epoch"),
     "epoch_ms": _moment("epoch_ms"),
+    "digits": lambda value: f"+{value}" if str(value).isdigit() else value,  # an international number without its plus
     "csv": lambda value: [part.strip() for part in str(value).split(",") if part.strip()],
 }
 _OUT: Mapping[str, Any] = {
@@ -142,6 +143,7 @@ _OUT: Mapping[str, Any] = {
     "odata_date": _odata_day,
     "epoch": _written("epoch"),
     "epoch_ms": _written("epoch_ms"),
+    "digits": lambda value: value,
     "csv": lambda value: ",".join(map(str, value)) if isinstance(value, list) else value,
 }
 
