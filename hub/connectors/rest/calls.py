@@ -321,10 +321,12 @@ class Read(Request):
 
     item     what stands for each id in {items}
     items    place of the records in the answer of a call for several; `optional` as in a listing
+    record   place of the record in each of them; one without it is not there
     """
 
     items: Place = Field(default_factory=lambda: parse_where(""))
     optional: bool = False
+    record: Place | None = None
     item: Tree = None
     size: int = Field(default=1, ge=1, le=2000)
     keyed: bool = False
@@ -370,6 +372,7 @@ class Writing(Request):
     whole       the service replaces the whole record: it is read first, and sent back changed
     look        the service does not say that a record is not there: the hub looks first
     lookup      the call that finds the record after a create whose answer says nothing of it
+    versioned   the service takes no write without {version}: where the hub knows none, it is read first
     by          what the record is read by after a create whose answer says nothing: an address, an own key
     idempotent  the same call twice leaves what one leaves
     values      more fields that it always sends
@@ -383,6 +386,7 @@ class Writing(Request):
     id: Place | None = None
     whole: bool = False
     look: bool = False
+    versioned: bool = False
     lookup: Find | None = None
     by: GapText | None = None
     idempotent: bool = False

@@ -13,7 +13,7 @@ from hub.connectors.rest.calls import Changes, Deletions, Find, Listing, Read
 from hub.connectors.rest.exchange import Answer, Exchange, Said
 from hub.connectors.rest.moments import read_moment, write_moment
 from hub.connectors.rest.paging import State, items_of, walk
-from hub.connectors.rest.records import read_item
+from hub.connectors.rest.records import RecordReader
 from hub.connectors.rest.related import Relations
 from hub.connectors.rest.spec import ServiceSpec
 from hub.connectors.rest.words import fill
@@ -83,6 +83,7 @@ class Reading:
     ) -> None:
         self._spec, self._exchange, self._name, self._clock = spec, exchange, name, clock
         self._size = page_size
+        self._reader = RecordReader(spec.record)
         self._relations = Relations(spec, exchange)
 
     # --- pulling ----------------------------------------------------------------------------------
@@ -176,7 +177,9 @@ class Reading:
             return tuple(_tombstone(listing, raw) for raw in raws)
         if listing.detail:
             raws = self._in_full(raws)
-        items = [_marked(read_item(self._spec.record, raw), listing.mark) for raw in raws]
+        items = list(map(self._reader.item, raws))
+        if listing.mark:
+            items = [_marked(item, listing.mark) for item in items]
         return tuple(self._relations.joined(raws, items))
 
     def _in_full(self, raws: Sequence[Any]) -> Sequence[Any]:
@@ -208,7 +211,7 @@ class Reading:
 
     def _readable(self, raw: Any) -> Record | Tombstone:
         """TransientError for an answer of another kind: the record is not gone because of it."""
-        found = read_item(self._spec.record, raw)
+        found = self._reader.item(raw)
         if isinstance(found, Unreadable):
             raise TransientError(f"{self._name}: a record was asked for, and {found.reason}; nothing is concluded.")
         return found
@@ -269,7 +272,7 @@ def _held(call: Read | Find, body: Any) -> list[Any]:
 
 
 def _marked(item: Item, mark: Mapping[str, Any]) -> Item:
-    return replace(item, fields={**item.fields, **mark}) if mark and isinstance(item, Record) else item
+    return replace(item, fields={**item.fields, **mark}) if isinstance(item, Record) else item
 
 
 def _tombstone(listing: Deletions, raw: Mapping[str, Any]) -> Tombstone | Unreadable:

@@ -9,7 +9,7 @@ from typing import Any
 from hub.connectors.rest.calls import Request, Result, Writing
 from hub.connectors.rest.exchange import Exchange, Said
 from hub.connectors.rest.reading import Reading
-from hub.connectors.rest.records import outward, read_record
+from hub.connectors.rest.records import RecordReader, outward
 from hub.connectors.rest.spec import Consent, ServiceSpec
 from hub.connectors.rest.words import Where, fill
 from hub.errors import AccountError, RecordError, TransientError
@@ -21,6 +21,7 @@ SENT_TWICE = "The service says nothing of this write: it is not known whether it
 class Writer:
     def __init__(self, spec: ServiceSpec, exchange: Exchange, reading: Reading) -> None:
         self._spec, self._exchange, self._reading = spec, exchange, reading
+        self._reader = RecordReader(spec.record)
         self._consents = {str(fill(each.field, exchange.settings)): each for each in spec.consents}
 
     def write(self, writes: Sequence[Write]) -> list[Outcome]:
@@ -71,8 +72,8 @@ class Writer:
         kind = self._kind(write)
         try:
             fields, consents = self._split(write)
-            if kind.look and self._gone([write]):
-                return Missing()
+            if kind.look and (ended := self._looked([write])):
+                return ended[write.id]
             if write.op is Op.UPDATE:
                 self._consent(write.id, consents, fields)
                 if not fields and consents:
@@ -104,7 +105,7 @@ class Writer:
 
     def _told(self, raw: Any) -> Record | None:
         """The record in an answer; None where it is not whole, since what it names is read apart."""
-        return None if self._spec.related else read_record(self._spec.record, raw)
+        return None if self._spec.related else self._reader.record(raw)
 
     def _by_key(self, write: Write) -> Outcome:
         """A new record whose id the answer does not tell."""
@@ -125,10 +126,14 @@ class Writer:
             found = None if name is None else self._reading.by(str(name))
         return found
 
-    def _gone(self, writes: Sequence[Write]) -> set[str]:
-        """Which of these are not there."""
-        names = {write.id for write in writes if write.id is not None}
-        return names - set(self._reading.read(sorted(names)))
+    def _looked(self, writes: Sequence[Write]) -> dict[str | None, Outcome]:
+        """Those of these writes that are not to be made: the record is not there, or it moved on."""
+        there = self._reading.read([write.id for write in writes if write.id is not None])
+        ended: dict[str | None, Outcome] = {each.id: Missing() for each in writes if each.id not in there}
+        if self._spec.stale:
+            known = [each for each in writes if each.id in there and each.version is not None]
+            ended |= {each.id: Stale() for each in known if there[str(each.id)].version != each.version}
+        return ended
 
     def _as_it_is(self, write: Write) -> Outcome:
         """Carried out: what the service holds now, so that a write it ignored is seen."""
@@ -145,9 +150,9 @@ class Writer:
 
     def _together(self, writes: Sequence[Write]) -> list[Outcome]:
         kind = self._kind(writes[0])
-        if kind.look and (gone := self._gone(writes)):
-            rest = iter(self._together_there([write for write in writes if write.id not in gone]))
-            return [Missing() if write.id in gone else next(rest) for write in writes]
+        if kind.look and (ended := self._looked(writes)):
+            rest = iter(self._together_there([write for write in writes if write.id not in ended]))
+            return [ended[write.id] if write.id in ended else next(rest) for write in writes]
         return self._together_there(writes)
 
     def _together_there(self, writes: Sequence[Write]) -> list[Outcome]:
@@ -244,6 +249,9 @@ class Writer:
     def _values(self, kind: Writing, write: Write, fields: Mapping[str, Any]) -> dict[str, Any] | None:
         """What fills the gaps; None when a record that is to be sent back whole is not there."""
         values = {"id": write.id, "key": write.key, "fields": fields, "version": write.version}
+        if kind.versioned and write.version is None:
+            seen = self._reading.read([str(write.id)]).get(str(write.id))
+            return None if seen is None else {**values, "version": seen.version}
         if not kind.whole:
             return values
         assert write.id is not None
