@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
-import sqlite3
+import os
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Self
+from hashlib import blake2b
+from struct import Struct
+from tempfile import TemporaryFile
+from typing import Final, Self
 
-import orjson
+import numpy as np
 
 Row = tuple[int, str, str, bytes]
 """(number, connection, external id, body)"""
+
+_HEAD: Final = Struct(">HI")  # before each record: number of the connection, bytes of the external id
+_GONE: Final = -1  # place of a record that does not count
+_AT_ONCE: Final = 8_000_000  # bytes that are read together where all is read
 
 
 class Stage:
     """Records in the order in which they were read; of two with one key the later one counts."""
 
     def __init__(self) -> None:
-        self._database = sqlite3.connect("", isolation_level=None, check_same_thread=False)  # "": temporary file
-        self._database.execute("PRAGMA journal_mode = OFF")
-        self._database.execute("PRAGMA cache_size = -6000")
-        self._database.execute(
-            "CREATE TABLE staged (number INTEGER PRIMARY KEY, connection TEXT, external_id TEXT, body BLOB)"
-        )
-        self._last = 0
+        self._file = TemporaryFile(buffering=0)  # noqa: SIM115  closed with the stage
+        self._connections: list[str] = []
+        self._starts = array("q")  # of each record, `_GONE` for those that do not count
+        self._lengths = array("i")
+        self._marks = array("q")  # hashes of the keys, until they are settled
+        self._gone: list[int] = []
+        self._end = 0
 
     def close(self) -> None:
-        self._database.close()
+        self._file.close()
 
     def __enter__(self) -> Self:
         return self
@@ -35,29 +43,82 @@ class Stage:
 
     def add(self, connection: str, rows: Iterable[tuple[str, bytes | None]]) -> range:
         """(external id, body) pairs, None for one that is gone again; their numbers."""
-        numbered = [(self._last + n, connection, x, body) for n, (x, body) in enumerate(rows, 1)]
-        self._database.execute("BEGIN")
-        self._database.executemany("INSERT INTO staged VALUES (?, ?, ?, ?)", numbered)
-        self._database.execute("COMMIT")
-        first, self._last = self._last + 1, self._last + len(numbered)
-        return range(first, self._last + 1)
+        first = len(self._starts)
+        if connection not in self._connections:
+            self._connections.append(connection)
+        of = self._connections.index(connection)
+        parts: list[bytes] = []
+        for external_id, body in rows:
+            key = external_id.encode("utf-8", "surrogatepass")
+            if body is None:
+                self._gone.append(len(self._starts))
+            part = b"".join((_HEAD.pack(of, len(key)), key, body or b""))
+            self._starts.append(self._end)
+            self._lengths.append(len(part))
+            self._marks.append(_hash(of, key))
+            self._end += len(part)
+            parts.append(part)
+        self._write(b"".join(parts))
+        return range(first + 1, len(self._starts) + 1)
+
+    def _write(self, data: bytes) -> None:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[self._file.write(rest) :]
 
     def settle(self) -> bool:
         """Leave only what counts. Whether anything had to go."""
-        self._database.execute("CREATE INDEX staged_by_key ON staged (connection, external_id, number)")
-        removed = self._database.execute(
-            "DELETE FROM staged WHERE body IS NULL OR EXISTS (SELECT 1 FROM staged s WHERE s.number > staged.number"
-            " AND s.connection = staged.connection AND s.external_id = staged.external_id)"
-        ).rowcount
-        self._database.execute("DROP INDEX staged_by_key")
-        return removed > 0
+        marks = np.frombuffer(self._marks, np.int64)
+        order = np.argsort(marks, kind="stable")
+        again = np.flatnonzero(marks[order[1:]] == marks[order[:-1]])
+        lost = set(self._gone)
+        last: dict[tuple[int, bytes], int] = {}
+        for at in sorted({*order[again].tolist(), *order[again + 1].tolist()}):
+            key = self._key(at)
+            if key in last:
+                lost.add(last[key])
+            last[key] = at
+        for at in lost:
+            self._starts[at] = _GONE
+        self._marks, self._gone = array("q"), []
+        return bool(lost)
 
     def all(self) -> Iterator[Row]:
-        yield from self._database.execute("SELECT number, connection, external_id, body FROM staged ORDER BY number")
+        count = len(self._starts)
+        ends = np.frombuffer(self._lengths, np.int32).cumsum(dtype=np.int64)
+        at = 0
+        while at < count:
+            begin = int(ends[at - 1]) if at else 0
+            stop = max(at + 1, int(np.searchsorted(ends, begin + _AT_ONCE, "right")))
+            data = self._read(begin, int(ends[stop - 1]) - begin)
+            for number in range(at, stop):
+                if self._starts[number] != _GONE:
+                    start = self._starts[number] - begin
+                    yield self._row(number, data[start : start + self._lengths[number]])
+            at = stop
 
     def some(self, numbers: Sequence[int]) -> dict[int, Row]:
-        rows = self._database.execute(
-            "SELECT number, connection, external_id, body FROM staged WHERE number IN (SELECT value FROM json_each(?))",
-            (orjson.dumps(numbers).decode(),),
-        )
-        return {row[0]: row for row in rows}
+        return {n: self._row(n - 1, self._read(self._starts[n - 1], self._lengths[n - 1])) for n in numbers}
+
+    def _read(self, start: int, size: int) -> bytes:
+        data = os.pread(self._file.fileno(), size, start)
+        while len(data) < size:
+            more = os.pread(self._file.fileno(), size - len(data), start + len(data))
+            if not more:
+                raise EOFError("the temporary file of a first load has lost its end")
+            data += more
+        return data
+
+    def _row(self, at: int, data: bytes) -> Row:
+        of, size = _HEAD.unpack_from(data)
+        end = _HEAD.size + size
+        return at + 1, self._connections[of], data[_HEAD.size : end].decode("utf-8", "surrogatepass"), data[end:]
+
+    def _key(self, at: int) -> tuple[int, bytes]:
+        """Number of the connection, and external id."""
+        of, size = _HEAD.unpack(self._read(self._starts[at], _HEAD.size))
+        return of, self._read(self._starts[at] + _HEAD.size, size)
+
+
+def _hash(of: int, key: bytes) -> int:
+    return int.from_bytes(blake2b(key, digest_size=8, salt=of.to_bytes(2, "big")).digest(), "big", signed=True)

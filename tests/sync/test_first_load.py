@@ -251,3 +251,25 @@ def test_one_key_in_two_connections_is_two_records():
         stage.add("erp", [("1", b"b")])
 
         assert not stage.settle()
+
+
+def test_a_stage_gives_back_what_it_was_given_however_long():
+    records = [(f"é\ud800{n}", bytes([n % 251]) * (n * 37)) for n in range(700)]  # 9 MB: read in more than one go
+    with Stage() as stage:
+        numbers = [*stage.add("crm", records[:300]), *stage.add("erp", records[300:]), *stage.add("erp", [])]
+        stage.settle()
+
+        assert [(row[2], row[3]) for row in stage.all()] == records
+        found = stage.some(numbers[::7])
+        assert [(found[n][2], found[n][3]) for n in numbers[::7]] == records[::7]
+        assert [found[n][1] for n in numbers[::7]] == ["crm" if n <= 300 else "erp" for n in numbers[::7]]
+
+
+def test_a_record_that_went_and_came_again_is_there():
+    with Stage() as stage:
+        stage.add("crm", [("1", b"a")])
+        stage.add("crm", [("1", None)])
+        stage.add("crm", [("1", b"b")])
+
+        assert stage.settle()
+        assert [row[3] for row in stage.all()] == [b"b"]

@@ -6,8 +6,7 @@ once for all pairs of records that it serves.
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import blake2b
 from marshal import dumps, loads
 from operator import attrgetter
@@ -134,34 +133,21 @@ class Values(NamedTuple):
     packed: bytes
 
 
-class Growing:
-    """Values of one column while records are added: each distinct one once."""
-
-    def __init__(self, column: Column) -> None:
-        self.value = column.value
-        self._pack = column.pack
-        self._numbers: dict[Any, int] = {}
-        self._at = array("i")
-        self._codes = array("i")
-
-    def add(self, at: int, value: Any) -> None:
-        self._at.append(at)
-        self._codes.append(self._numbers.setdefault(value, len(self._numbers)))
-
-    def counted(self) -> Iterator[tuple[Any, int]]:
-        """Each value, and how many records have it."""
-        return zip(self._numbers, np.bincount(np.frombuffer(self._codes, np.int32)).tolist(), strict=True)
-
-    def values(self) -> Values:
-        raw = [dumps(self._pack(value), _PLAIN) for value in self._numbers]
-        hashes = b"".join([blake2b(packed, digest_size=8).digest() for packed in raw])
-        return Values(
-            np.frombuffer(self._at, np.int32).copy(),
-            np.frombuffer(self._codes, np.int32).copy(),
-            np.frombuffer(hashes, np.uint64),
-            np.cumsum(np.array(list(map(len, raw)), np.int64)),
-            b"".join(raw),
-        )
+def column_of(records: Sequence[Features], column: Column) -> Values:
+    """One column of records: each distinct value once."""
+    values = list(map(column.value, records))
+    at = [place for place, value in enumerate(values) if value]
+    numbers: dict[Any, int] = {}
+    codes = [numbers.setdefault(values[place], len(numbers)) for place in at]
+    raw = [dumps(packed, _PLAIN) for packed in map(column.pack, numbers)]
+    hashes = b"".join([blake2b(packed, digest_size=8).digest() for packed in raw])
+    return Values(
+        np.array(at, np.int32),
+        np.array(codes, np.int32),
+        np.frombuffer(hashes, np.uint64),
+        np.cumsum(np.array(list(map(len, raw)), np.int64)),
+        b"".join(raw),
+    )
 
 
 class Coded:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
+from itertools import chain
 from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hub.dedupe.bulk.columns import COLUMNS, NAMES, Codes, Growing, Ints, Values
+from hub.dedupe.bulk.columns import COLUMNS, Codes, Ints, Values, column_of
 from hub.dedupe.cluster import Ref
 from hub.dedupe.features import Features
 from hub.dedupe.frequency import NameCounts
@@ -51,25 +52,22 @@ class Records:
         self._goldens: dict[int, str] = {}
         self._keys = array("q")
         self._counts = array("i")
-        self._columns = [Growing(column) for column in COLUMNS]
+        self._features: list[Features] = []
 
     def __len__(self) -> int:
         return len(self._numbers)
 
     def add(self, number: int, golden: str | None, record: Features, keys: Sequence[int], ref: Ref) -> None:
         """number: of the record, rising; golden: the golden record it has already; keys: its blocking keys."""
-        at = len(self._numbers)
+        if golden:
+            self._goldens[len(self._numbers)] = golden
         self._numbers.append(number)
         self._system.append(self._systems.setdefault(ref[0], len(self._systems)))
         self._ids += ref[1].encode("utf-8", "surrogatepass")
         self._id_ends.append(len(self._ids))
-        if golden:
-            self._goldens[at] = golden
         self._keys.extend(keys)
         self._counts.append(len(keys))
-        for column in self._columns:
-            if value := column.value(record):
-                column.add(at, value)
+        self._features.append(record)
 
     def shard(self) -> Shard:
         """What was added."""
@@ -83,15 +81,13 @@ class Records:
             self._goldens,
             np.frombuffer(self._keys, np.int64).copy(),
             np.repeat(np.arange(len(counts), dtype=np.int32), counts),
-            tuple(column.values() for column in self._columns),
+            tuple(column_of(self._features, column) for column in COLUMNS),
             self._names(),
         )
 
     def _names(self) -> NameCounts:
         found = NameCounts(len(self))
-        for (_, _, name, _), count in self._columns[NAMES].counted():
-            for word in set(name):
-                found.words[word] += count
+        found.words.update(chain.from_iterable([set(record.name) for record in self._features]))
         return found
 
 
