@@ -139,6 +139,7 @@ def main() -> int:
             size = sum(path.stat().st_size for path in Path(folder).iterdir()) / 1e6
             back = in_process("bench.files", kind, "--rows", str(args.rows), "--one", "read", folder)
         own = kind not in ("dbase", "cobol")
+        print(kind, args.rows, back, out if own else "", file=sys.stderr, flush=True)  # a long run shows where it is
         table.add_row(
             kind,
             f"{args.rows:,}",

@@ -1,4 +1,4 @@
-"""Files for systems that only import: golden records as CSV, XLSX, JSON lines, fixed width or LDIF.
+"""Files for systems that only import: golden records as CSV, XLSX, JSON lines, fixed width, vCard or LDIF.
 
 Told      rows by the hub's key, kept in a state file beside the store: that is the system as far as the hub sees it
 Promise   K: the key is in the row and the importer updates by it, so the same row twice is one person there
@@ -22,11 +22,13 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from hub.connectors.contract import PAGE_SIZE, Can, Connector, Context, Promise, Report
+from hub.connectors.defaults import default_mapping
 from hub.connectors.files import FileConnector
 from hub.connectors.filing.out_settings import OutSettings
 from hub.connectors.filing.outbox import Outbox, Row, Written
 from hub.connectors.filing.pieces import private_folder
 from hub.connectors.filing.places import open_place
+from hub.connectors.filing.settings import SUFFIXES, suffix
 from hub.connectors.filing.writers import refusal, write_rows
 from hub.errors import CursorExpired, HubError
 from hub.model import Cursor, Done, Missing, Op, Outcome, Page, Record, Refused, Tombstone, Unreadable, Write
@@ -55,6 +57,12 @@ deleted: {state: D}
     def __init__(self, settings: OutSettings, context: Context) -> None:
         super().__init__(settings, context)
         self._wrote = False
+
+    @classmethod
+    def mapping_text(cls, settings: Mapping[str, Any]) -> str:
+        """Cards are those of an address book; all else goes by the names of its columns."""
+        kind = settings.get("format") or SUFFIXES.get(suffix(str(settings.get("path", ""))), "")
+        return default_mapping("carddav") if kind == "vcard" else cls.default_mapping
 
     @property
     def can(self) -> Can:
@@ -155,10 +163,10 @@ deleted: {state: D}
         own = {self.settings.key, *(self.settings.deleted or ())}
         fits = set(self.settings.names) if self.context.by_name and self.settings.names else write.fields.keys()
         sent = {name: value for name, value in write.fields.items() if name not in own and name in fits}
-        reason = refusal(self.settings, sent)
+        fields = {**(row.fields if row else {}), **sent}
+        reason = refusal(self.settings, fields)
         if reason is not None:
             return Refused(reason)
-        fields = {**(row.fields if row else {}), **sent}
         if row is None or fields != row.fields:
             self._outbox.put(key, fields)
         return Done(_record(Row(key, fields, 0)))

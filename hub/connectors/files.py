@@ -24,12 +24,13 @@ from typing import Any, ClassVar
 import orjson
 
 from hub.connectors.contract import PAGE_SIZE, Can, Connector, Report
+from hub.connectors.defaults import default_mapping
 from hub.connectors.file_entries import Entry
 from hub.connectors.file_keys import KeyIndex
 from hub.connectors.filing.drops import Drops
 from hub.connectors.filing.pieces import Piece, pieces_of, private_folder
 from hub.connectors.filing.places import FileProblem, Found, Place, open_place
-from hub.connectors.filing.settings import FileSettings
+from hub.connectors.filing.settings import SUFFIXES, FileSettings, suffix
 from hub.connectors.filing.taking import Taker, named
 from hub.connectors.filing.waiting import ready
 from hub.connectors.rows import Item
@@ -37,6 +38,7 @@ from hub.errors import AccountError, CursorExpired, TransientError
 from hub.model import Cursor, Page
 
 HEAD = 4096  # bytes at the beginning of a file that tell whether it is still the same
+OWN_NAMES = {"ldif": "ldif", "vcard": "carddav"}  # formats with fields of their own → default mapping
 CHECKED = 20  # files that a check looks into
 
 
@@ -52,6 +54,12 @@ key: source_id
 """
 
     settings: FileSettings
+
+    @classmethod
+    def mapping_text(cls, settings: Mapping[str, Any]) -> str:
+        """LDIF and vCard have names of their own; all else goes by the names of its columns."""
+        kind = settings.get("format") or SUFFIXES.get(suffix(str(settings.get("path", ""))), "")
+        return default_mapping(OWN_NAMES[kind]) if kind in OWN_NAMES else cls.default_mapping
 
     @property
     def can(self) -> Can:

@@ -13,13 +13,17 @@ from typing import Any
 import dbf
 import openpyxl
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub.connectors.file_entries import Lines
+from hub.connectors.files import FileConnector
 from hub.connectors.filing.encodings import likely_encoding
 from hub.connectors.filing.ldif import ldif_entries
+from hub.connectors.filing.vcards import card_entries
 from hub.errors import AccountError
+from hub.mapping.spec import load_mapping
 from hub.model import Record, Tombstone
 from tests.connectors.filing import connect, fields, names, problems, read
 
@@ -303,6 +307,20 @@ def test_ldif_entries_are_unfolded_decoded_and_keyed(tmp_path: Path) -> None:
     assert zoe.id == "6f2a"
 
 
+def test_people_of_a_directory_need_no_mapping(tmp_path: Path) -> None:
+    (tmp_path / "p.ldif").write_text(LDIF + "telephoneNumber: +351 21 000 0000\nl: Lisboa\n")
+    _, zoe = read(tmp_path, "p.ldif")
+    mapping = load_mapping(
+        yaml.safe_load(FileConnector.mapping_text({"path": "p.ldif"})), where="ldif", default_region=None
+    )
+
+    fields = mapping.inward(zoe).fields
+
+    assert fields["family_name"] == "Zo"
+    assert [key for key in fields if key.startswith("phones/")] == ["phones/+351210000000"]
+    assert FileConnector.mapping_text({"path": "p.csv"}) == ""
+
+
 @pytest.mark.parametrize(
     ("entry", "says"),
     [
@@ -349,6 +367,70 @@ def test_no_ldif_breaks_the_reader(data: bytes) -> None:
     lines = Lines(io.BytesIO(data), "utf-8")
 
     list(ldif_entries(lines))
+
+    assert lines.offset == len(data)
+
+
+# --- vcard ----------------------------------------------------------------------------------------
+
+CARDS = """BEGIN:VCARD
+VERSION:3.0
+UID:u1
+FN:Ann Lee
+N:Lee;Ann;;;
+EMAIL;TYPE=WORK:ann@example.org
+TEL;TYPE=CELL:+351 912 345 678
+NOTE:folded
+  here
+END:VCARD
+
+BEGIN:VCARD
+VERSION:4.0
+UID:u2
+KIND:group
+FN:Friends
+END:VCARD
+BEGIN:VCARD
+VERSION:4.0
+UID:u3
+FN:Eva N\u00fa\u00f1ez
+END:VCARD
+"""
+
+
+def test_many_cards_stand_in_one_file_and_groups_are_no_contacts(tmp_path: Path) -> None:
+    (tmp_path / "p.vcf").write_text(CARDS)
+
+    ann, eva = read(tmp_path, "p.vcf")
+
+    assert (ann.id, eva.id) == ("u1", "u3")
+    assert isinstance(ann, Record)
+    mapping = load_mapping(
+        yaml.safe_load(FileConnector.mapping_text({"path": "p.vcf"})), where="vcard", default_region=None
+    )
+    fields = mapping.inward(ann).fields
+    assert (fields["given_name"], fields["family_name"], fields["note"]) == ("Ann", "Lee", "folded here")
+    assert {"emails/ann@example.org", "phones/+351912345678"} <= fields.keys()
+
+
+def test_broken_cards_cost_themselves(tmp_path: Path) -> None:
+    (tmp_path / "p.vcf").write_text(
+        "hello\nBEGIN:VCARD\nVERSION:3.0\nFN:never ended\n"
+        + CARDS
+        + "BEGIN:VCARD\nVERSION:3.0\nFN:No Uid\nEND:VCARD\nBEGIN:VCARD\n"
+    )
+
+    found = read(tmp_path, "p.vcf")
+
+    assert [item.id for item in found if isinstance(item, Record)] == ["u1", "u3"]
+    assert [where for where, _ in problems(found)] == [f"p.vcf card at line {n}" for n in (1, 2, 27, 31)]
+
+
+@given(st.binary(max_size=400))
+def test_no_bytes_break_the_reader_of_cards(data: bytes) -> None:
+    lines = Lines(io.BytesIO(data), "utf-8")
+
+    list(card_entries(lines, "utf-8"))
 
     assert lines.offset == len(data)
 

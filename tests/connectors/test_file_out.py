@@ -350,6 +350,25 @@ def test_ldif_comes_back_as_it_was_written(text: str) -> None:
     assert max(map(len, data.splitlines())) <= 76
 
 
+@given(
+    st.lists(st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), min_size=1), min_size=2, max_size=2)
+)
+def test_cards_come_back_as_they_were_written(names: list[str]) -> None:
+    given, family = names
+    fields = {"given_name": given.strip(), "family_name": family.strip(), "emails": [{"value": "ann@example.org"}]}
+    told = OutSettings(path="p.vcf", vcard="4.0")
+    if refusal(told, fields) is not None:
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        write_rows(told, [Row("hub:1", fields, 1)], Path(folder) / "p.vcf")
+        [found] = read_file(Path(folder), "p.vcf")
+
+    assert isinstance(found, Record)
+    assert found.id == "hub:1"
+    assert ((found.fields["given_name"] or ""), (found.fields["family_name"] or "")) == (given.strip(), family.strip())
+    assert found.fields["emails"] == [{"value": "ann@example.org"}]
+
+
 def test_a_name_in_ldif_is_escaped() -> None:
     told = OutSettings(path="p.ldif", dn="cn={cn},dc=example")
 

@@ -82,6 +82,11 @@ class Format:
                 return line_records(lines, self._layout, self._settings.text_encoding)
             case "ldif":
                 return ldif_entries(lines)
+            case "vcard":
+                from hub.connectors.filing.vcards import card_entries
+
+                encoding = self._settings.text_encoding
+                return card_entries(lines, encoding if cuts_into_lines(encoding) else WIDE_TEXT)
         return fixed_entries(lines, self._settings.columns or {})
 
     def _csv_names(self, file: BinaryIO) -> list[str]:

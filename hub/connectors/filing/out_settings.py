@@ -19,7 +19,7 @@ TABLES = frozenset({"csv", "xlsx"})
 class OutSettings(PlaceSettings):
     """A file that appears when there is something new to import, such as out/people-{number}.csv."""
 
-    format: Literal["csv", "jsonl", "fixed", "xlsx", "ldif"] | None = Field(
+    format: Literal["csv", "jsonl", "fixed", "xlsx", "vcard", "ldif"] | None = Field(
         None, description="follows the suffix where there is one"
     )
     content: Literal["snapshot", "changes"] = Field(
@@ -40,6 +40,7 @@ class OutSettings(PlaceSettings):
         "escape", description="csv, xlsx: a cell that begins like a formula gets an apostrophe before it"
     )
     dn: str | None = Field(None, description="ldif: name of an entry, such as uid={uid},ou=people,dc=example,dc=org")
+    vcard: Literal["3.0", "4.0"] = Field("3.0", description="vcard: version of the cards")
     constants: dict[str, str | list[str]] = Field({}, description="ldif: attributes of every entry, as objectClass")
     zone: str = Field("UTC", description="time zone of {date} and {time} in names")
     every: float = Field(0.0, ge=0, description="at most one file within this time")
@@ -94,8 +95,8 @@ class OutSettings(PlaceSettings):
 
     def _columns_problem(self) -> str | None:
         kind = self.kind
-        if kind not in ("csv", "jsonl", "fixed", "xlsx", "ldif"):
-            return "name the `format`: csv, xlsx, jsonl, fixed or ldif"
+        if kind not in ("csv", "jsonl", "fixed", "xlsx", "vcard", "ldif"):
+            return "name the `format`: csv, xlsx, jsonl, fixed, vcard or ldif"
         if (kind in TABLES) != isinstance(self.columns, list) or (kind == "fixed") != isinstance(self.columns, dict):
             return "`columns` is a list for csv and xlsx, name: [first, length] for fixed, and nothing for the others"
         if isinstance(self.columns, dict) and (wrong := _layout_problem(self.columns, self.key)):
@@ -104,8 +105,8 @@ class OutSettings(PlaceSettings):
             return "`dn` belongs to ldif, and is needed there"
         if self.deleted is not None and (len(self.deleted) != 1 or self.content == "snapshot"):
             return "`deleted` names one column, for `content: changes`: a snapshot leaves deleted people out"
-        if kind == "ldif" and self.deleted is not None:
-            return "ldif is written as content, which tells no deletions"
+        if kind in ("ldif", "vcard") and self.deleted is not None:
+            return f"{kind} is written as content, which tells no deletions"
         if kind == "fixed" and not cuts_into_lines(self.encoding):
             return f"{self.encoding!r} has no lines: fixed width is written in a superset of ASCII"
         return None

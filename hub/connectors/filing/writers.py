@@ -1,4 +1,4 @@
-"""Rows as files: CSV, XLSX, JSON lines, fixed width, LDIF. What does not fit is told before it is taken."""
+"""Rows as files: CSV, XLSX, JSON lines, fixed width, vCard, LDIF. What does not fit is told before it is taken."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import orjson
 from hub.connectors.filing.out_settings import OutSettings
 from hub.connectors.filing.outbox import Row
 from hub.connectors.filing.places import private_file
+from hub.connectors.filing.vcards import card_problem, written_card
 from hub.errors import ConfigError
 
 LONGEST_CELL = 32_767  # characters, as spreadsheet programs have it
@@ -31,6 +32,8 @@ SPECIAL = re.compile(r'[,+"\\<>;=\x00]')  # RFC 4514
 
 def refusal(settings: OutSettings, fields: Mapping[str, Any]) -> str | None:
     """Why a row cannot be written, without its values; None: it can."""
+    if settings.kind == "vcard":
+        return card_problem(fields)
     names = settings.names
     unknown = sorted(set(fields) - set(names)) if names else []
     if unknown:
@@ -73,7 +76,9 @@ def _json_problem(value: Any) -> str | None:
 
 def write_rows(settings: OutSettings, rows: Iterable[Row], path: Path) -> int:
     """The whole file; how many rows it has."""
-    writer = {"csv": _csv, "xlsx": _xlsx, "jsonl": _jsonl, "fixed": _fixed, "ldif": _ldif}[settings.kind]
+    writer = {"csv": _csv, "xlsx": _xlsx, "jsonl": _jsonl, "fixed": _fixed, "ldif": _ldif, "vcard": _vcard}[
+        settings.kind
+    ]
     return writer(settings, rows, path)
 
 
@@ -169,6 +174,15 @@ def _fixed(settings: OutSettings, rows: Iterable[Row], path: Path) -> int:
             for name, (start, length) in placed:
                 line = line.ljust(start - 1) + cell(values.get(name)).ljust(length)
             file.write(line + "\r\n")
+            count += 1
+    return count
+
+
+def _vcard(settings: OutSettings, rows: Iterable[Row], path: Path) -> int:
+    count = 0
+    with io.TextIOWrapper(private_file(path), encoding="utf-8", newline="") as file:
+        for row in rows:
+            file.write(written_card(row.id, settings.vcard, row.fields))
             count += 1
     return count
 
