@@ -46,7 +46,7 @@ COMMANDS = {
     "dedupe": ("hub.cli.dedupe", "How matching sees two contacts, how well it does, what it learns."),
     "export": ("hub.cli.export", "The crosswalk or the golden records as a CSV file."),
     "db": ("hub.cli.db", "Upgrade, back up, restore and check the store."),
-    "connector": ("hub.cli.connector", "Connector types: draft a new one, try a connection out."),
+    "connector": ("hub.cli.connector", "Connector types: what they can do, a new one, a connection tried out."),
     "config": ("hub.cli.config_cmd", "Show the configuration as it is understood, or its JSON Schema."),
 }
 """Command → (module with a typer `app`, its line in the help): the help needs no module loaded."""

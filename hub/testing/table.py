@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from hub.cli.checked import HEADING
+
 PASSED, FAILED, NOT_APPLICABLE, NOT_ASKED = "passed", "failed", "not applicable", "not asked"
 MARKS = {PASSED: "✓", FAILED: "✗", NOT_APPLICABLE: "–", NOT_ASKED: "○"}
 RANK = [NOT_APPLICABLE, PASSED, FAILED]  # of one check with several cases, the last of these counts
-HEADING = "## Not asked"
 
 
 @dataclass
@@ -85,17 +86,6 @@ def folded(reasons: Mapping[str, str], themes: Mapping[str, list[str]]) -> list[
             for name in names:
                 del left[name]
     return [*lines, *(f"*{said(check)}*: {reason}" for check, reason in left.items())]
-
-
-def read_reasons(text: str) -> dict[str, list[str]]:
-    """Connector → what it is not asked and why, of a table."""
-    _, _, end = text.partition(HEADING)
-    found: dict[str, list[str]] = {}
-    for line in end.splitlines():
-        connector, comma, rest = line.removeprefix("- ").partition(", ")
-        if line.startswith("- ") and comma:
-            found.setdefault(connector, []).append(rest)
-    return found
 
 
 def said(name: str) -> str:

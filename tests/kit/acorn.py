@@ -17,6 +17,7 @@ CONTACT = {
         "id": {"type": "string"},
         "name": {"type": "string", "nullable": True},
         "stage": {"type": "string"},
+        "key": {"type": "string"},
     },
 }
 
@@ -35,6 +36,7 @@ DESCRIPTION: dict[str, Any] = {
                 "parameters": [
                     {"name": "limit", "in": "query", "schema": {"type": "integer", "maximum": 100}},
                     {"name": "after", "in": "query", "schema": {"type": "string"}},
+                    {"name": "key", "in": "query", "schema": {"type": "string"}},
                 ],
                 "responses": {"200": answers(PAGE)},
             },
@@ -46,6 +48,11 @@ DESCRIPTION: dict[str, Any] = {
         "/contacts/{id}": {
             "parameters": [{"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}],
             "get": {"responses": {"200": answers({"$ref": "#/components/schemas/Contact"})}},
+            "patch": {
+                "requestBody": {"required": True, **answers({"type": "object"})},
+                "responses": {"200": answers({"$ref": "#/components/schemas/Contact"})},
+            },
+            "delete": {"responses": {"204": {"description": "gone"}}},
         },
     },
     "components": {
@@ -64,7 +71,7 @@ class Acorn(Service):
     def __init__(self, clock: Clock | None = None) -> None:
         super().__init__(clock)
         self.keys = {KEY: True}
-        self.state = {"contacts": {}}
+        self.state = {"contacts": {}, "made": 0}
 
     @property
     def contacts(self) -> dict[str, Any]:
@@ -76,22 +83,49 @@ class Acorn(Service):
 
     @route("GET", "/contacts")
     def listing(self, call: Call) -> Answer:
-        call.only("limit", "after")
+        call.only("limit", "after", "key")
         limit = call.number("limit", 10, least=1, most=100)
-        after = call.one("after", "")
-        rest = [each for key, each in sorted(self.contacts.items()) if key > str(after)]
-        more = len(rest) > limit
-        return Answer(200, {"items": rest[:limit], "next": rest[limit - 1]["id"] if more else None})
+        after, key = call.one("after", ""), call.one("key")
+        rest = [each for at, each in sorted(self.contacts.items()) if at > str(after)]
+        if key is not None:
+            rest = [each for each in rest if each.get("key") == key]
+        following = rest[limit - 1]["id"] if len(rest) > limit else None
+        return Answer(200, {"items": rest[:limit], "next": following, "total": len(self.contacts)})
 
     @route("POST", "/contacts")
     def create(self, call: Call) -> Answer:
-        sent = call.body(required=["name"])
-        key = f"c{len(self.contacts) + 1:05}"
-        self.contacts[key] = {"id": key, **sent}
-        return Answer(201, self.contacts[key])
+        sent = call.body(required=["name"], allowed=["stage", "key"])
+        self._judge(call, sent)
+        self.state["made"] += 1
+        made = f"c{self.state['made']:07}"
+        self.contacts[made] = {"id": made, "stage": "lead", **sent}
+        return Answer(201, self.contacts[made])
 
     @route("GET", "/contacts/{id}")
     def one(self, call: Call, id: str) -> Answer:
+        return Answer(200, self._there(id))
+
+    @route("PATCH", "/contacts/{id}")
+    def change(self, call: Call, id: str) -> Answer:
+        sent = call.body(allowed=["name", "stage"])
+        self._judge(call, sent)
+        self._there(id).update(sent)
+        return Answer(200, self._there(id))
+
+    @route("DELETE", "/contacts/{id}")
+    def delete(self, call: Call, id: str) -> Answer:
+        self._there(id)
+        del self.contacts[id]
+        return Answer(204)
+
+    def _there(self, id: str) -> dict[str, Any]:
         if id not in self.contacts:
             raise Refusal(404, {"error": "no such contact"})
-        return Answer(200, self.contacts[id])
+        found: dict[str, Any] = self.contacts[id]
+        return found
+
+    def _judge(self, call: Call, sent: dict[str, Any]) -> None:
+        if len(str(sent.get("name") or "")) > 200:
+            raise self.refusal(call, 422, "name is too long")
+        if sent.get("stage") not in {None, "lead", "client"}:
+            raise self.refusal(call, 422, "no such stage")

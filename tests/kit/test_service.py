@@ -87,4 +87,4 @@ def test_every_exchange_is_noted(http: httpx.Client, acorn: Acorn) -> None:
 
     [seen] = acorn.exchanges
     assert (seen.request.method, seen.status) == ("GET", 200)
-    assert seen.body == b'{"items":[],"next":null}'
+    assert seen.body == b'{"items":[],"next":null,"total":0}'
