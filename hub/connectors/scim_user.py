@@ -31,6 +31,11 @@ _BY_LOWER = {name.lower(): name for name in NAMES}
 _TRUTH = {"true": True, "false": False}
 _BOOLEANS = frozenset({"active", "primary"})
 
+WRITABLE = frozenset(
+    """userName displayName nickName profileUrl title userType preferredLanguage locale timezone name emails
+    phoneNumbers ims addresses enterprise""".split()
+)
+
 User = Mapping[str, Any]
 
 
@@ -148,6 +153,10 @@ def leaves(fields: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Any]]:
     for name, value in fields.items():
         if name in OWN or name in READ_ONLY:
             raise RecordError(f"The attribute {name!r} of a user is not written.")
+        if name not in WRITABLE and not name.startswith("urn:"):
+            raise RecordError(f"Users have no attribute {name!r}: those of an extension stand under its URN.")
+        if holds_nul(value):
+            raise RecordError(f"The text of {name!r} holds a NUL character, which no service takes.")
         top = ENTERPRISE if name == "enterprise" else name
         if isinstance(value, Mapping):
             for part, each in value.items():
@@ -157,6 +166,12 @@ def leaves(fields: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Any]]:
             yield from (((top, part), None) for part in ("givenName", "familyName", "formatted"))
         else:
             yield (top,), value
+
+
+def holds_nul(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return any(map(holds_nul, value.values()))
+    return any(map(holds_nul, value)) if isinstance(value, list) else isinstance(value, str) and "\0" in value
 
 
 def merged(value: Any, there: Any) -> Any:

@@ -146,12 +146,13 @@ class Writing:
             self._take(job, answer.body)
 
     def _take(self, job: Job, body: Any) -> None:
+        """Carried out. What is stored is read again: some services answer with what they were sent."""
+        said = users.tidy(body) if isinstance(body, Mapping) else {}
+        number = job.write.id if job.write.id is not None else said.get("id")
         if job.write.op is Op.DELETE:
             self.outcomes[job.index] = Done(None)
-        elif isinstance(body, Mapping) and body.get("id") and body.get("meta"):
-            self.outcomes[job.index] = Done(users.read_user(body))
-        elif job.write.id is not None:
-            self.written[job.index] = job.write.id
+        elif number:
+            self.written[job.index] = str(number)
         else:
             self.outcomes[job.index] = Unknown("The service made a user and did not say which.")
 

@@ -149,6 +149,16 @@ class RealOdoo(OdooSystem):
         self.context_ = Context("erp", sleep=lambda seconds: None)
         self.connector = self.connect()
         self.rpc = self.connect().rpc
+        self.empty()
+
+    def empty(self) -> None:
+        """Only what Odoo itself brings stays: each check begins like the first."""
+        import psycopg
+
+        with psycopg.connect(self.env["DSN"]) as db:
+            kept = "select partner_id from res_users union select partner_id from res_company"
+            db.execute(f"delete from res_partner where id not in ({kept})")
+            db.execute("delete from ir_model_data where module='contact_hub'")
 
     def seed(self, count: int) -> list[str]:
         people = [{**self.person(), "country_id": False} for _ in range(count)]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import cache
 from itertools import count
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 from scim2_models import ScimProvider, ServiceProviderConfig
@@ -17,6 +19,7 @@ from scim2_server.utils import load_default_resource_types, load_default_schemas
 TOKEN = "scim-token-6f1d"
 URL = "http://scim.example.org/v2"
 SECRET = "a secret of the server, for its cursors"
+PLAIN = "".join(map(chr, range(32, 127)))  # of headers
 USER = "urn:ietf:params:scim:schemas:core:2.0:User"
 
 FULL = {"patch": True, "bulk": True, "filter": True, "sort": True, "etag": True, "cursor": False}
@@ -44,19 +47,50 @@ def offer(kind: dict[str, bool], *, most: int = 0) -> ServiceProviderConfig:
     return ServiceProviderConfig.model_validate(said)
 
 
+@cache
+def service(**kind: bool) -> tuple[ScimProvider, ScimService]:
+    """What a kind of server serves: costly to make, and without a state of its own."""
+    provider = ScimProvider.from_discovery(
+        load_default_schemas().values(), load_default_resource_types().values(), config=offer(kind)
+    )
+    return provider, ScimService(provider, secret=SECRET)
+
+
+class Network(httpx.BaseTransport):
+    """The way to the server. `ignoring`: writes are answered as if carried out, and change nothing."""
+
+    def __init__(self, app: Any, storage: InMemoryStorage) -> None:
+        def recoded(environ: dict[str, Any], start: Any) -> Any:
+            """Paths and headers as real servers carry them, which httpx does not."""
+            environ["PATH_INFO"] = environ["PATH_INFO"].encode().decode("latin-1")
+
+            def begin(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
+                return start(status, [(name, quote(value, safe=PLAIN)) for name, value in headers], *rest)
+
+            return app(environ, begin)
+
+        self._wire = httpx.WSGITransport(app=recoded)
+        self._storage = storage
+        self.ignoring = False
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        before = [each.model_copy(deep=True) for each in self._storage.resources] if self.ignoring else []
+        answer = self._wire.handle_request(request)
+        response = httpx.Response(answer.status_code, headers=answer.headers, content=answer.read(), request=request)
+        if self.ignoring and request.method != "GET":
+            self._storage.resources = before
+        return response
+
+
 class Scim:
     """The server with its back door. `now` is its clock, which can be stopped."""
 
     def __init__(self, kind: dict[str, bool]) -> None:
         self.now: Callable[[], datetime] = lambda: datetime.now(UTC)
         self.storage = InMemoryStorage(clock=lambda: self.now())
-        provider = ScimProvider.from_discovery(
-            load_default_schemas().values(), load_default_resource_types().values(), config=offer(kind)
-        )
-        self.app = BearerTokenApplication(
-            self.storage, provider, service=ScimService(provider, secret=SECRET), bearer_tokens=[TOKEN]
-        )
-        self.network = httpx.WSGITransport(app=self.app)  # type: ignore[arg-type]
+        provider, served = service(**kind)
+        self.app = BearerTokenApplication(self.storage, provider, service=served, bearer_tokens=[TOKEN])
+        self.network = Network(self.app, self.storage)
         headers = {"authorization": f"Bearer {TOKEN}", "content-type": "application/scim+json"}
         self._client = httpx.Client(base_url=URL, transport=self.network, headers=headers)
         self._number = count(1)
