@@ -221,7 +221,7 @@ def peak(folder: Path, make: Callable[[Path, int], dict[str, Any]], rows: int) -
 def test_memory_does_not_grow_with_the_file(make: Callable[[Path, int], dict[str, Any]], tmp_path: Path) -> None:
     peak(tmp_path, make, 10)
 
-    small, large = (peak(tmp_path, make, rows) for rows in (2100, 5000))
+    small, large = (peak(tmp_path, make, rows) for rows in (3500, 7000))
 
     assert large < 1.3 * small
 
@@ -230,6 +230,6 @@ def test_a_workbook_takes_some_bytes_a_row_and_not_the_row(tmp_path: Path) -> No
     """The library keeps an empty element for each row that it has read."""
     peak(tmp_path, xlsx_file, 10)
 
-    small, large = (peak(tmp_path, xlsx_file, rows) for rows in (2100, 5000))
+    small, large = (peak(tmp_path, xlsx_file, rows) for rows in (3500, 7000))
 
-    assert (large - small) / 2900 < 250
+    assert (large - small) / 3500 < 250

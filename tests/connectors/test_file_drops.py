@@ -13,6 +13,8 @@ from pydantic import ValidationError
 
 from hub.connectors.contract import Context
 from hub.connectors.files import FileConnector
+from hub.connectors.filing.pieces import pieces_of
+from hub.connectors.filing.places import LocalPlace
 from hub.errors import AccountError, CursorExpired, TransientError
 from hub.model import Page, Record, Tombstone
 from tests.connectors.filing import names, problems
@@ -201,6 +203,17 @@ def test_a_column_may_say_that_somebody_is_deleted(inbox: Path) -> None:
     taken, _ = pull(inbox, None, deleted={"op": ["D", "X"]})
 
     assert [(type(item), item.id) for item in taken] == [(Record, "1"), (Tombstone, "2")]
+
+
+def test_a_file_that_vanishes_before_it_is_opened_is_no_broken_file(inbox: Path) -> None:
+    settings = FileConnector.Settings.model_validate({"path": "inbox/*.csv", "mode": "drop"})
+    place = LocalPlace("inbox/*.csv", Context("drop", base=inbox.parent))
+    path = drop(inbox, "a.csv", "Ann")
+    [found] = place.find()
+    path.unlink()
+
+    with pytest.raises(TransientError, match="left for the next run"):
+        pieces_of(found, place, settings, inbox)
 
 
 def test_an_empty_folder_is_no_error_and_a_quiet_pull_ends_where_it_began(inbox: Path) -> None:

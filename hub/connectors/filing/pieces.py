@@ -23,6 +23,7 @@ from hub.connectors.filing.encodings import foreign
 from hub.connectors.filing.places import FileProblem, Found, Place, private_file
 from hub.connectors.filing.settings import LINES, TEXTS, FileSettings, cuts_into_lines
 from hub.connectors.filing.xlsx import flattened
+from hub.errors import AccountError, TransientError
 
 CHUNK = 1024 * 1024
 MEMBERS = 1000  # read of one zip
@@ -52,6 +53,25 @@ def private_folder() -> Iterator[Path]:
 
 def pieces_of(found: Found, place: Place, settings: FileSettings, folder: Path, most: int | None = None) -> list[Piece]:
     """FileProblem when the file as a whole cannot be read. most: rows of a sheet that are enough."""
+    with _readable(found.name):
+        return _pieces(found, place, settings, folder, most)
+
+
+@contextmanager
+def _readable(name: str) -> Iterator[None]:
+    """What the machine cannot do (a right missing, a full disk) is no fault of the file."""
+    try:
+        yield
+    except PermissionError as error:
+        raise AccountError(f"{name} may not be read; nothing was. Next: see its owner and rights.") from error
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise TransientError(
+            f"{name} cannot be read or unpacked now ({reason}); it is left for the next run."
+        ) from error
+
+
+def _pieces(found: Found, place: Place, settings: FileSettings, folder: Path, most: int | None) -> list[Piece]:
     local = place.fetch(found, folder, settings.max_bytes)
     if settings.kind == "dbase" and not found.name.lower().endswith((".gz", ".zip")):
         _memos(found, place, folder)
@@ -98,9 +118,7 @@ def _gunzip(local: Path, folder: Path, limit: int) -> Path:
     try:
         with gzip.open(local, "rb") as source:
             _copy(source, target, limit)
-    except (EOFError, OSError, zlib.error) as error:
-        if isinstance(error, PermissionError | FileNotFoundError):
-            raise
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise FileProblem("is broken or truncated gzip") from error
     return target
 
