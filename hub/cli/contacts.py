@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -287,6 +288,28 @@ def timeline(ctx: typer.Context, golden_id: GoldenId, limit: Limit = 50, skip: S
     else:
         show.rows(show.out(), listed, part, "Nothing is known to have happened.", _events(listed))
     raise typer.Exit(DONE if listed.rows else SET_ASIDE)
+
+
+@app.command()
+def log(
+    ctx: typer.Context,
+    golden_id: GoldenId,
+    kind: Annotated[str, typer.Argument(help="call.answered, note, visit, complaint, task.done …")],
+    summary: Annotated[str, typer.Argument(help="What happened, in a few words.")] = "",
+    channel: Annotated[str, typer.Option(help="call sms email chat web social visit post other")] = "other",
+    direction: Annotated[str, typer.Option(help="in, out, or nothing")] = "",
+    by: By = None,
+) -> None:
+    """Note what happened with a contact: a call, a visit, a complaint."""
+    from hub.model import Interaction
+    from hub.sync import history
+
+    who = show.person(by)
+    with show.opened_hub(ctx) as hub:
+        at = datetime.fromtimestamp(hub.clock(), UTC)
+        item = Interaction(hub.new_id("i"), at, channel, kind, direction, summary=summary.strip(), details={"by": who})
+        home = history.log(hub, golden_id, item)
+    show.say(show.out(), f"Noted with {home}.")
 
 
 # --- explain ----------------------------------------------------------------------------------------

@@ -50,7 +50,13 @@ class Columns(Settings):
 class CallSettings(Settings):
     """Call records in a table, a query or a CSV file.
 
-    url       SQLAlchemy URL of a database, with `table` or `query`; or `path` of CSV files with a line of names
+    url       SQLAlchemy URL of a database, with `table` or `query`
+    table     that holds the records; `schema` where it is not in the default one
+    query     a SELECT instead of a table
+    schema    of the table
+    path      instead of a database: CSV files with a line of names, read on where they grow
+    delimiter  between the values of CSV
+    encoding  of the texts, where it is not the usual one
     columns   where the names are others than Asterisk's
     overlap   how far each reading goes back: at least as long as the longest call
     zone      time zone of the times

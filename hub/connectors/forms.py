@@ -22,11 +22,12 @@ from pydantic import Field, StringConstraints, TypeAdapter, model_validator
 
 from hub.connectors.contract import PAGE_SIZE, Can, Connector, Inbox, Report, Settings
 from hub.errors import ConfigError, CursorExpired
-from hub.model import Cursor, Page, Record, Unreadable
+from hub.model import Cursor, Interaction, Item, Page, Record, Unreadable
 
 RECEIVED_AT = "_received_at"
 CONSENTS = "_consents"
 SPAM = "_spam"
+MOST_WORDING = 500  # characters of a wording in a timeline: whole it is with the consent
 RESERVED = frozenset({RECEIVED_AT, CONSENTS, SPAM})  # names in a stored payload that are the hub's own
 
 TICKED = frozenset({"on", "yes", "true", "1", "checked", "sim", "si", "sí", "tak"})
@@ -236,8 +237,7 @@ consent:
         while rows is None or len(rows) == PAGE_SIZE:
             rows = self._inbox.read(after, PAGE_SIZE)
             after = rows[-1][0] if rows else after
-            items = tuple(read_delivery(id_, at, payload, self.settings) for _, id_, at, payload in rows)
-            yield Page(items, str(after))
+            yield Page(tuple(item for row in rows for item in _told(*row[1:], self.settings)), str(after))
 
     @property
     def _inbox(self) -> Inbox:
@@ -260,6 +260,32 @@ def read_delivery(
     if payload.get(CONSENTS):
         fields["consents"] = payload[CONSENTS]
     return Record(delivery_id, fields, changed_at=received_at)
+
+
+def _told(
+    delivery_id: str, received_at: datetime, payload: Mapping[str, Any], settings: FormSettings
+) -> Iterator[Item]:
+    """The record, and that it was sent: whose record it is, his is the interaction."""
+    record = read_delivery(delivery_id, received_at, payload, settings)
+    yield record
+    if isinstance(record, Record):
+        yield Interaction(
+            id=delivery_id,
+            at=received_at,
+            channel="web",
+            kind="form.sent",
+            direction="in",
+            record=delivery_id,
+            summary=settings.title,
+            details=_agreed(payload.get(CONSENTS)),
+        )
+
+
+def _agreed(consents: Any) -> dict[str, Any]:
+    """What was agreed to, in the words that stood beside the boxes."""
+    if not isinstance(consents, Mapping):
+        return {}
+    return {"agreed": {key: str(said.get("wording", ""))[:MOST_WORDING] for key, said in consents.items()}}
 
 
 def read_consents(

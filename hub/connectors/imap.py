@@ -14,10 +14,10 @@ from __future__ import annotations
 import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import orjson
 from pydantic import Field, SecretStr, model_validator
@@ -52,11 +52,12 @@ class ImapSettings(Settings):
     delivery       purpose that a dead address is denied for; null: a bounce is only an interaction
     dead           beginnings of status codes that speak of the address itself
     words          a subject, or first line of text, that says unsubscribe, besides those that are built in
-    unsubscribe_to addresses to which any mail means unsubscribe, as in List-Unsubscribe
+    unsubscribe_to  addresses to which any mail means unsubscribe, as in List-Unsubscribe
     own            our own addresses and @domains: mail from them is no contact's
     subject        keep the subject as the summary
     others         take mails that are neither bounce, reply nor unsubscribe as well
     batch          mails fetched in one call
+    timeout_seconds  without a byte moving
     """
 
     host: Annotated[str, Field(min_length=1, pattern=r"^[^\s/]+$")]
@@ -109,8 +110,18 @@ def _is_here(host: str) -> bool:
 class ImapConnector(Connector):
     """Reads mailboxes, and changes nothing in them."""
 
-    Settings = ImapSettings
+    Settings: ClassVar[type[ImapSettings]] = ImapSettings
     default_mapping = default_mapping("imap")
+    example: ClassVar[str] = """\
+type: imap
+host: mail.example.org
+user: bounces@example.org
+secret: env:BOUNCES_PASSWORD
+purposes: [newsletter]              # what an unsubscribe mail denies
+own: ["@example.org"]
+"""
+
+    settings: ImapSettings
 
     def __init__(self, settings: ImapSettings, context: Context) -> None:
         super().__init__(settings, context)
@@ -226,7 +237,7 @@ class ImapConnector(Connector):
             raise ConfigError(
                 "The connector imap needs the package imapclient: pip install 'contact-hub[mail]'"
             ) from err
-        settings: ImapSettings = self.settings
+        settings = self.settings
         trust = None if settings.tls == "none" else self._trust()
         with self._translated():
             client = IMAPClient(
@@ -294,9 +305,12 @@ def _places(since: Cursor | None) -> dict[str, list[int]]:
         return {}
     try:
         found = orjson.loads(since)
-        return {str(folder): [int(validity), int(last)] for folder, (validity, last) in found.items()}
+        places = {str(folder): [int(validity), int(last)] for folder, (validity, last) in found.items()}
     except (ValueError, TypeError, AttributeError) as err:
         raise CursorExpired("the cursor of this mailbox cannot be read; all mails are read again and compared") from err
+    if not places:
+        raise CursorExpired("the cursor of this mailbox names no folder; all mails are read again and compared")
+    return places
 
 
 def _cursor(places: Mapping[str, Sequence[int]]) -> Cursor:
@@ -326,7 +340,7 @@ def _mail(where: str, found: Mapping[bytes, Any], parts: Parts, more: Mapping[st
     at = found.get(b"INTERNALDATE")
     return Mail(
         where=where,
-        at=at if isinstance(at, datetime) and at.tzinfo is not None else now,
+        at=at.astimezone(UTC) if isinstance(at, datetime) and at.tzinfo is not None else now,
         header=_body(found, "HEADER"),
         status=more.get(parts.status, b"") if parts.status else None,
         returned=more.get(parts.returned, b"") if parts.returned else b"",

@@ -211,6 +211,16 @@ def keep(tx: Tx, given_up: Sequence[tuple[int, str]]) -> None:
         )
 
 
+def tie(tx: Tx, connection: str, external_id: str, record_ids: Iterable[int]) -> None:
+    """An interaction belongs to these records, whatever points they hold."""
+    row = tx.one(
+        "SELECT id, at FROM interaction WHERE connection = :c AND external_id = :e", c=connection, e=external_id
+    )
+    if row is not None:
+        rows = [(record_id, row[1], row[0]) for record_id in record_ids]
+        tx.many("INSERT INTO interaction_kept (record_id, at, interaction_id) VALUES (?, ?, ?)", rows)
+
+
 def let_go(tx: Tx, points: Sequence[str]) -> None:
     """Nobody holds these points any more: who takes one up begins without the past of the one before."""
     tx.run("DELETE FROM interaction_point WHERE point IN :*points", points=list(points))

@@ -28,6 +28,7 @@ class Cluster:
     """One golden record and its source records.
 
     told_by  connections whose own record changed: they know already what they said
+    said     what interactions said of its contact points: no record says it
     """
 
     golden: GoldenRow
@@ -39,6 +40,7 @@ class Cluster:
     kind: str = "updated"
     revived: bool = False
     pins: dict[str, Any] = field(default_factory=dict)
+    said: Sequence[Source] = ()
 
     @property
     def id(self) -> str:
@@ -120,14 +122,14 @@ class Clusters:
         """Compute, save, log and queue every touched golden record."""
         self._save_merges()
         touched = [c for c in self if c.touched]
-        said = self._said(touched)
+        self._hear(touched)
         done = Settled()
         created: list[GoldenRow] = []
         updated: list[GoldenRow] = []
         log: list[work.Change] = []
         for cluster in touched:
             before = cluster.golden.fields
-            claims = [*(m.opinion() for m in cluster.members), *said.get(cluster.id, ())]
+            claims = [*(m.opinion() for m in cluster.members), *cluster.said]
             after = survive(claims, self.hub.rules, cluster.pins).fields
             changed = _changed(before, after)
             cluster.golden.fields = after
@@ -149,13 +151,14 @@ class Clusters:
         self._queue(done)
         return done
 
-    def _said(self, touched: Sequence[Cluster]) -> dict[str, list[Source]]:
-        """Golden id → what interactions said of its contact points: asked once for all."""
+    def _hear(self, touched: Sequence[Cluster]) -> None:
+        """What interactions said of their contact points, asked once for all."""
         if not touched or not spoken.is_said(self.tx):
-            return {}
+            return
         points = {c.id: points_of(c.members, c.pins) for c in touched}
         found = spoken.read_statements(self.tx, {point for some in points.values() for point in some})
-        return {golden_id: sources_of(found, some) for golden_id, some in points.items()} if found else {}
+        for cluster in touched:
+            cluster.said = sources_of(found, points[cluster.id]) if found else ()
 
     def _log(self, cluster: Cluster, changed: Mapping[str, Any]) -> work.Change:
         # a creation is told by the claims themselves; only later changes need their old values kept
@@ -176,7 +179,8 @@ class Clusters:
         there = [m for m in cluster.members if m.connection == route.name]
         if not there:
             return bool(route.wants(cluster.golden.fields))
-        if len(cluster.members) == 1 and route.name in cluster.told_by and not there[0].told and not there[0].own:
+        alone = len(cluster.members) == 1 and not cluster.said
+        if alone and route.name in cluster.told_by and not there[0].told and not there[0].own:
             return False
         return cluster.joined or cluster.created or any(route.mapping.covers(key) for key in changed)
 

@@ -22,6 +22,7 @@ import orjson
 from hub.dedupe import consent
 from hub.dedupe.features import features
 from hub.dedupe.keys import blocking_keys
+from hub.errors import ConfigError
 from hub.mapping.consent import ADDRESS_FIELD
 from hub.mapping.elements import email_key
 from hub.mapping.text import Unmappable
@@ -39,6 +40,7 @@ from hub.sync.link import Link
 
 MOST_SUMMARY = 2_000  # characters
 MOST_DETAILS = 16_384  # bytes of JSON
+AT_THE_HUB = "hub"  # in place of a connection: noted by a person
 SCANNED = 50  # points that are looked for in one reading of all golden records
 _E164 = re.compile(r"\+[1-9][0-9]{4,14}")
 _KIND = re.compile(r"[a-z]+(\.[a-z0-9_-]{1,40}){0,3}")
@@ -179,8 +181,8 @@ def _state(hub: Hub, tx: Tx, run: Run, said: Sequence[StatementRow]) -> int:
     clusters = Clusters(hub, tx, run.id, hub.clock())
     clusters.load({g for found in holders(tx, {row.point for row in changed}).values() for g in found})
     for cluster in clusters:
-        cluster.touched = True
-        cluster.told_by.add(run.name)
+        cluster.touched = True  # nobody is known to hold it: the record of the one who told us says nothing of it
+        cluster.kind = f"consent stated in {run.name}"
     return clusters.settle().consents
 
 
@@ -197,6 +199,25 @@ def give_up(tx: Tx, lost: Sequence[tuple[int, str]]) -> None:
     db.keep(tx, [pair for pair in lost if pair[1] in used])
     still = holders(tx, used)
     db.let_go(tx, sorted(point for point in used if not still[point]))
+
+
+def log(hub: Hub, golden_id: str, item: Interaction) -> str:
+    """Note what happened with a golden record, by a person at the hub; the id that answers for it.
+
+    It belongs to every record that the golden record has now, so after a split it is in both timelines.
+    ConfigError when there is no such golden record, or the interaction makes no sense; then nothing was noted.
+    """
+    reason = fault(item)
+    if reason is not None:
+        raise ConfigError(f"This cannot be noted: {reason}. Nothing was changed.")
+    with hub.store.write() as tx:
+        home = resolve_golden(tx, golden_id)
+        if home is None:
+            raise ConfigError(f"There is no golden record {golden_id}. Nothing was noted. See `hub contacts find`.")
+        if db.save(tx, [_row(AT_THE_HUB, item)], hub.new_id("p")):
+            db.tie(tx, AT_THE_HUB, item.id, [member.id for member in links.members(tx, [home])[home]])
+    hub.meter.interactions(AT_THE_HUB, item.channel, 1)
+    return home
 
 
 # --- who holds a point -------------------------------------------------------------------------------

@@ -317,3 +317,25 @@ def test_interactions_are_exported_with_whose_they_are_today(called):
     assert [(row["id"], row["golden_ids"], row["contact_points"]) for row in rows] == [
         (f"call-{n}", joao, "+351912345678") for n in range(2)
     ]
+
+
+def test_what_a_person_notes_is_in_the_timeline(called):
+    joao = called.golden("joao muller")
+
+    assert called("contacts", "log", joao, "complaint", "Late again", "--channel", "call", "--by", "eve").code == 0
+    first = called.json("contacts", "timeline", joao)["rows"][0]
+    assert (first["connection"], first["kind"], first["summary"], first["details"]) == (
+        *("hub", "complaint", "Late again"),
+        {"by": "eve"},
+    )
+
+
+@pytest.mark.parametrize(
+    "words", [("g-none", "note"), ("JOAO", "telepathy"), ("JOAO", "note", "--channel", "telepathy")]
+)
+def test_what_makes_no_sense_is_not_noted(called, words):
+    joao = called.golden("joao muller")
+    answer = called("contacts", "log", *(joao if word == "JOAO" else word for word in words))
+
+    assert answer.code == 2
+    assert len(called.json("contacts", "timeline", joao)["rows"]) == 2

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import given
@@ -15,9 +16,11 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from hub.connectors.calls import CallsConnector, CallSettings, Columns, reader
-from hub.connectors.contract import Context
+from hub.connectors.contract import Connector, Context
 from hub.errors import AccountError, ConfigError
 from hub.model import Interaction, Record, Unreadable
+from hub.testing import OVER_HTTP, ConnectorContract, System
+from tests.connectors.told import NOT_OF_RECORDS, telling
 
 CREATE = (
     "create table cdr (calldate datetime, clid text, src text, dst text, duration integer, billsec integer,"
@@ -182,6 +185,71 @@ def test_a_check_counts_and_shows_no_number(board):
 
     assert "1 rows" in report.lines[0]
     assert "912345678" not in repr(report)
+
+
+# --- the suite --------------------------------------------------------------------------------------
+
+
+class SwitchboardSystem(System):
+    """A telephone system whose records are in SQLite."""
+
+    many = 25
+    plenty = 10_000
+    kind = telling(CallsConnector)
+
+    def __init__(self, folder: Path) -> None:
+        self.board = Switchboard(folder)
+        self.connector = self.within(self.context())
+
+    def within(self, context: Context) -> Connector:
+        return self.kind(self._settings("cdr.db"), replace(context, base=self.board.folder, default_region="PT"))
+
+    def _settings(self, file: str) -> CallSettings:
+        return CallSettings.model_validate({"url": f"sqlite:///{file}", "table": "cdr", "overlap": 600})
+
+    def unreachable(self) -> Connector:
+        context = replace(self.context(), base=self.board.folder)
+        return self.kind(self._settings("none.db"), context)
+
+    def seed(self, count: int) -> list[str]:
+        with closing(sqlite3.connect(self.board.folder / "cdr.db")) as db, db:
+            first = db.execute("select count(*) from cdr").fetchone()[0]
+            rows = [
+                (f"2026-07-01 09:{n // 60 % 60:02d}:{n % 60:02d}", "912345678", "204", 9, 5, "ANSWERED", f"17.{n}")
+                for n in range(first, first + count)
+            ]
+            db.executemany(f"insert into cdr ({', '.join(COLUMNS)}) values (?, ?, ?, ?, ?, ?, ?)", rows)
+        return [row[-1] for row in rows]
+
+    def remove(self, record_id: str) -> None:
+        self.board.sql("delete from cdr where uniqueid = ?", record_id)
+
+    def twin(self, record_id: str) -> str:
+        key = f"{record_id}.twin"
+        self.board.sql(
+            f"insert into cdr ({', '.join(COLUMNS)}) select calldate, src, dst, duration, billsec, disposition, ?"
+            " from cdr where uniqueid = ?",
+            key,
+            record_id,
+        )
+        return key
+
+
+BY_SQL = "the connector sql reads the table, and is asked there"
+
+
+class TestCalls(ConnectorContract):
+    cannot: ClassVar[Mapping[str, str]] = {
+        **NOT_OF_RECORDS,
+        **dict.fromkeys(OVER_HTTP, "it speaks to a database, not over HTTP"),
+        "test_a_system_that_is_down_is_tried_again_later": BY_SQL,
+        "test_a_wrong_key_pauses_the_connection": BY_SQL,
+        "test_a_key_revoked_in_mid_run_pauses_the_connection": BY_SQL,
+    }
+
+    @pytest.fixture
+    def system(self, tmp_path: Path) -> SwitchboardSystem:
+        return SwitchboardSystem(tmp_path)
 
 
 # --- from a file ------------------------------------------------------------------------------------

@@ -14,6 +14,8 @@ from pydantic import ValidationError
 
 from hub.connectors.contract import PAGE_SIZE, Connector, Context, Inbox
 from hub.connectors.forms import (
+    CONSENTS,
+    SPAM,
     ConsentBox,
     FormConnector,
     FormSettings,
@@ -26,7 +28,7 @@ from hub.connectors.forms import (
 from hub.document import parse_document
 from hub.errors import ConfigError, CursorExpired, TransientError
 from hub.mapping.spec import load_mapping
-from hub.model import Mapped, Page, Record, Unreadable
+from hub.model import Interaction, Mapped, Page, Record, Unreadable
 from hub.testing import OVER_HTTP, ConnectorContract, System
 
 AT = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -114,11 +116,20 @@ def connector(payloads: Sequence[Mapping[str, Any]], settings: FormSettings = PU
 def test_every_delivery_becomes_a_record_with_its_id_and_its_time():
     (page,) = connector([{"given_name": "Ana"}, {"given_name": "Rui"}]).pull(None)
 
-    assert page.items == (
+    assert tuple(item for item in page.items if isinstance(item, Record)) == (
         Record("msg-1", {"given_name": "Ana"}, changed_at=AT + timedelta(seconds=1)),
         Record("msg-2", {"given_name": "Rui"}, changed_at=AT + timedelta(seconds=2)),
     )
     assert page.cursor == "2"
+
+
+def test_a_submission_is_an_interaction_of_its_record_with_what_was_agreed():
+    agreed = {"email|newsletter": {"status": "granted", "wording": "Yes, send me news"}}
+    (page,) = connector([{"given_name": "Ana", CONSENTS: agreed}, {"given_name": "x", SPAM: True}]).pull(None)
+
+    (told,) = (item for item in page.items if isinstance(item, Interaction))
+    assert (told.id, told.record, told.kind, told.at) == ("msg-1", "msg-1", "form.sent", AT + timedelta(seconds=1))
+    assert told.details == {"agreed": {"email|newsletter": "Yes, send me news"}}
 
 
 def test_the_next_pull_reads_only_what_came_since():
@@ -126,7 +137,7 @@ def test_the_next_pull_reads_only_what_came_since():
 
     (page,) = form.pull("3")
 
-    assert [item.id for item in page.items] == ["msg-4", "msg-5"]
+    assert [item.id for item in page.items if isinstance(item, Record)] == ["msg-4", "msg-5"]
 
 
 def test_a_pull_with_nothing_new_stays_where_it_was():
@@ -139,7 +150,7 @@ def test_many_deliveries_come_in_pages_that_each_can_be_resumed_from():
 
     pages = list(form.pull(None))
 
-    assert [len(page.items) for page in pages] == [PAGE_SIZE, PAGE_SIZE, 1]
+    assert [len(page.items) for page in pages] == [2 * PAGE_SIZE, 2 * PAGE_SIZE, 2]  # a record and that it was sent
     assert [page.cursor for page in pages] == [str(PAGE_SIZE), str(2 * PAGE_SIZE), str(2 * PAGE_SIZE + 1)]
 
 

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from email.message import EmailMessage
 from itertools import count
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from imapclient import IMAPClient
 from pydantic import ValidationError
 
-from hub.connectors.contract import Context
+from hub.connectors.contract import Connector, Context
 from hub.connectors.imap import ImapConnector, ImapSettings
 from hub.errors import AccountError, ConfigError, CursorExpired, TransientError
 from hub.model import Interaction, Page, Unreadable
+from hub.testing import OVER_HTTP, ConnectorContract, System
 from tests.connectors.servers import PASSWORD, Server, free_port
 from tests.connectors.test_mail_reading import REPORT
+from tests.connectors.told import NOT_OF_RECORDS, telling
 
 _numbers = count(1)
 
@@ -98,6 +100,55 @@ Subject: News
 
 def ids(items: list[Any]) -> list[str]:
     return [item.id for item in items]
+
+
+class MailSystem(System):
+    """A mailbox on the server, filled by people who answer."""
+
+    many = 25
+    secrets = ("c4nary-of-a-mailbox",)
+    kind = telling(ImapConnector)
+
+    def __init__(self, box: Box) -> None:
+        self.box, self.made = box, 0
+        self.connector = self.within(self.context())
+
+    def within(self, context: Context) -> Connector:
+        return self.kind(self.box.connector(batch=7).settings, context)
+
+    def seed(self, count: int) -> list[str]:
+        numbers = range(self.made, self.made + count)
+        self.made += count
+        self.box.put(*map(reply, numbers))
+        return [f"{n}@example.org" for n in numbers]
+
+    def remove(self, record_id: str) -> None:
+        with self.box.client() as client:
+            client.select_folder("INBOX")
+            client.delete_messages(client.search(["HEADER", "Message-ID", f"<{record_id}>"]))
+            client.expunge()
+
+    def twin(self, record_id: str) -> str:
+        return self.seed(1)[0]
+
+    def unreachable(self) -> Connector:
+        return self.kind(self.box.connector(port=free_port()).settings, self.context())
+
+    def wrong_key(self) -> Connector:
+        return self.kind(self.box.connector(secret=self.secrets[0]).settings, self.context())
+
+
+class TestImap(ConnectorContract):
+    cannot: ClassVar[Mapping[str, str]] = {
+        **NOT_OF_RECORDS,
+        **dict.fromkeys(OVER_HTTP, "it speaks IMAP, not HTTP"),
+        "test_ten_thousand_records_are_listed_in_little_memory": "so many take minutes to seed; a batch is bounded",
+        "test_a_key_revoked_in_mid_run_pauses_the_connection": "a session lives on when the password has changed",
+    }
+
+    @pytest.fixture
+    def system(self, box: Box) -> MailSystem:
+        return MailSystem(box)
 
 
 # --- reading ----------------------------------------------------------------------------------------

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
-from hub.connectors.contract import Context
+from hub.connectors.contract import PAGE_SIZE, Connector, Context
 from hub.connectors.messages import MessagesConnector, MessageSettings
-from hub.errors import ConfigError, CursorExpired
+from hub.errors import ConfigError, CursorExpired, TransientError
 from hub.model import Interaction, Statement, Unreadable
+from hub.testing import OVER_HTTP, ConnectorContract, System
+from tests.connectors.told import NOT_OF_RECORDS, THEY_HAPPENED, telling
 
 AT = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 STOPPED = (Statement("sms", "marketing", "denied"),)
@@ -55,6 +58,60 @@ def message(body: str, **more: str) -> dict[str, str]:
         "SmsStatus": "received",
         **more,
     }
+
+
+class Away:
+    def read(self, after: int, limit: int) -> Sequence[tuple[int, str, datetime, Mapping[str, Any]]]:
+        raise TransientError("the store is busy")
+
+
+class MessageSystem(System):
+    """A provider whose deliveries arrive in memory."""
+
+    many = 2 * PAGE_SIZE
+    plenty = 10_000
+    secrets = ("c4nary-of-a-provider",)
+    kind = telling(MessagesConnector)
+
+    def __init__(self) -> None:
+        self.inbox = Deliveries()
+        self.connector = self.connect(self.inbox)
+
+    def connect(self, inbox: Any, context: Context | None = None) -> Connector:
+        settings = MessageSettings(provider="kannel", secret=SecretStr(self.secrets[0]))
+        return self.kind(settings, replace(context or Context("sms"), inbox=inbox))
+
+    def seed(self, count: int) -> list[str]:
+        first = len(self.inbox.rows) + 1
+        rows = [(n, f"d{n}", AT, {"from": "+34600111222", "text": str(n)}) for n in range(first, first + count)]
+        self.inbox.rows += rows
+        return [row[1] for row in rows]
+
+    def twin(self, record_id: str) -> str:
+        return self.seed(1)[0]
+
+    def unreachable(self) -> Connector:
+        return self.connect(Away())
+
+    def within(self, context: Context) -> Connector:
+        return self.connect(self.inbox, context)
+
+
+NOT_ASKED = "the providers show the key, not the hub"
+
+
+class TestMessages(ConnectorContract):
+    cannot: ClassVar[Mapping[str, str]] = {
+        **NOT_OF_RECORDS,
+        **dict.fromkeys(OVER_HTTP, "the providers come to the hub; it asks nobody"),
+        "test_a_record_that_leaves_while_others_are_listed_hides_none": THEY_HAPPENED,
+        "test_a_wrong_key_pauses_the_connection": NOT_ASKED,
+        "test_a_key_revoked_in_mid_run_pauses_the_connection": NOT_ASKED,
+    }
+
+    @pytest.fixture
+    def system(self) -> MessageSystem:
+        return MessageSystem()
 
 
 # --- opt-out ----------------------------------------------------------------------------------------

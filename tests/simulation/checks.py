@@ -191,6 +191,21 @@ class Checks:
         if found != wanted:
             raise Violation(f"H1: person {person.number}: lost {wanted - found}, too much {found - wanted}")
 
+    def stopped(self, person: Person) -> None:
+        """H3: who has asked by mail to be left alone is refused in the hub, and in every system that can hold it."""
+        mails = [one for s in self.systems.values() for mail, one in s.happened if mail == person.mail and one.says]
+        golden = self.golden_of(person)
+        if not mails or golden is None:
+            return
+        said = golden[1].get(f"consents/email|{person.mail}|newsletter")
+        if said is None or said["status"] != consent.DENIED:
+            raise Violation(f"H3: the stop of person {person.number} is lost: {said}")
+        for system in self.systems.values():
+            if system.kind.can.update:
+                for row_id in _rows(person, system):
+                    if system.rows[row_id].fields["news"] != "N":
+                        raise Violation(f"H3: {system.name} has not heard that person {person.number} wants no more")
+
     def happened(self) -> None:
         """H2: every interaction that a system has told is in the store, once."""
         with self.store.read() as tx:
@@ -229,7 +244,8 @@ class Checks:
                     f"L2: person {person.number}: {canonical} is {fields.get(canonical)!r}, the last edit was {value!r}"
                 )
         self._shared(person, fields)
-        said = fields.get(NEWSLETTER)
+        # where the hub had written a stop of the address before, an opt-out there is an edit that nobody can see
+        said = fields.get(NEWSLETTER) or fields.get(f"consents/email|{person.mail}|newsletter")
         if person.opted_out and (said is None or said["status"] != consent.DENIED):
             raise Violation(f"I6: the opt-out of person {person.number} is lost: {said}")
 

@@ -364,3 +364,4 @@ class History:
         for person in self.people.everybody:
             self.checks.person(person)
             self.checks.timeline(person)
+            self.checks.stopped(person)

@@ -25,6 +25,7 @@ from hub.model import (
     Page,
     Record,
     Stale,
+    Statement,
     Tombstone,
     Unknown,
     Write,
@@ -63,6 +64,7 @@ NAMES = {
     "nickname": "nick",
     "note": "note",
 }
+STOPS = (Statement("email", "newsletter", "denied"),)
 SHARED = "nickname"  # the field that everybody edits
 
 _MUTE = Can(changes=True, read=True, create=True, update=True, delete=True, promise=Promise.KEYED, batch=2)
@@ -217,6 +219,8 @@ class System:
             party = {"channel": "call", "kind": "call.answered", "phones": phones}
         elif number % 3 == 1:
             party = {"channel": "email", "kind": "mail.reply", "emails": (row["mail"],)}
+            if number % 6 == 4:
+                party |= {"kind": "mail.unsubscribed", "says": STOPS}
         at = datetime.fromtimestamp(self.clock(), UTC)
         self.happened.append((row["mail"], Interaction(f"{self.name}-{number}", at, direction="in", **party)))
 

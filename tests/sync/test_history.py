@@ -310,6 +310,30 @@ def test_a_stop_is_told_to_the_systems_as_an_opt_out(rig):
     assert len([w for w in rig.systems["shop"].writes if "sms" in w.fields]) == 1
 
 
+def test_a_stop_is_told_also_to_the_system_that_told_of_it(rig):
+    """The record there says nothing of it, whether it comes before or after."""
+    row = {"from": "sms", "values": {"Y": "granted", "N": "denied"}, "channel": "sms", "purpose": "marketing"}
+    table = {"fields": {"family_name": "last", "emails": "mail", "phones": "tel"}, "consents": [row]}
+    shop = rig.add("shop", can(), table=load_mapping(table, where="a test", default_region="PT"))
+    shop.put("9", last="Abreu", mail="ada@example.org", tel="912345678")
+    rig.settle()
+    tell(rig, stop(), stop(2, phones=("+351961234567",)), name="shop")
+    shop.put("8", last="Castanheira", tel="961234567")
+    rig.settle(rounds=3)
+
+    assert [shop.rows[row].fields.get("sms") for row in "89"] == ["N", "N"]
+
+
+def test_what_a_person_notes_follows_the_contact(rig):
+    ada, rui = contact(rig, "1", **ADA), contact(rig, "2", **RUI)
+    history.log(rig.hub, ada, happened(7, phones=(), kind="note"))
+
+    kept = merge(rig.hub, [ada, rui], "eve")
+    assert timeline(rig, kept) == ["call-7"]
+    split(rig.hub, kept, [("crm", "2")], "eve")
+    assert [timeline(rig, rig.home("crm", row)) for row in "12"] == [["call-7"], []]
+
+
 def test_the_store_hangs_together_with_statements(tmp_path):
     with closing(prepare(Rig(store=opened(f"sqlite:///{tmp_path / 'hub.db'}")))) as rig:
         contact(rig, "1", **ADA)
