@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
+from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -19,10 +20,6 @@ class Form:
 
     write: Callable[[datetime], Any]
     read: Callable[[Any], datetime]
-
-
-def _iso(value: Any) -> datetime:
-    return datetime.fromisoformat(str(value))
 
 
 def _epoch(value: Any) -> datetime:
@@ -41,10 +38,12 @@ def _pattern(pattern: str) -> Form:
 
 
 MOMENTS: Mapping[str, Form] = {
-    "iso": Form(lambda at: at.strftime("%Y-%m-%dT%H:%M:%SZ"), _iso),
-    "iso_ms": Form(lambda at: at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z", _iso),
-    "iso_us": Form(lambda at: at.strftime("%Y-%m-%dT%H:%M:%S.%fZ"), _iso),
-    "iso_offset": Form(lambda at: at.strftime("%Y-%m-%dT%H:%M:%S+00:00"), _iso),
+    "iso": Form(lambda at: at.strftime("%Y-%m-%dT%H:%M:%SZ"), datetime.fromisoformat),
+    "iso_ms": Form(
+        lambda at: at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z", datetime.fromisoformat
+    ),
+    "iso_us": Form(lambda at: at.strftime("%Y-%m-%dT%H:%M:%S.%fZ"), datetime.fromisoformat),
+    "iso_offset": Form(lambda at: at.strftime("%Y-%m-%dT%H:%M:%S+00:00"), datetime.fromisoformat),
     "plain": _pattern("%Y-%m-%d %H:%M:%S"),
     "plain_us": _pattern("%Y-%m-%d %H:%M:%S.%f"),
     "plain_t": _pattern("%Y-%m-%dT%H:%M:%S"),
@@ -65,10 +64,22 @@ def write_moment(at: datetime, form: str, zone: str = "UTC") -> Any:
 
 def read_moment(value: Any, form: str, zone: str = "UTC") -> datetime | None:
     """Aware UTC; None when the value is none of this form."""
-    if value is None or value == "":
-        return None
-    try:
-        at = MOMENTS[form].read(value)
-        return (at if at.tzinfo else at.replace(tzinfo=ZoneInfo(zone))).astimezone(UTC)
-    except (ValueError, TypeError, OverflowError, OSError):
-        return None
+    return moment_reader(form, zone)(value)
+
+
+@cache
+def moment_reader(form: str, zone: str) -> Callable[[Any], datetime | None]:
+    parse, place = MOMENTS[form].read, ZoneInfo(zone)
+
+    def read(value: Any) -> datetime | None:
+        if value is None or value == "":
+            return None
+        try:
+            at = parse(value)
+            if at.tzinfo is UTC:
+                return at
+            return (at if at.tzinfo else at.replace(tzinfo=place)).astimezone(UTC)
+        except (ValueError, TypeError, OverflowError, OSError):
+            return None
+
+    return read

@@ -36,9 +36,15 @@ def walk(exchange: Exchange, listing: Listing, values: Values, state: State | No
     """
     start = _begin(listing.paging)
     state = {**start, **(state or {})}
+    numbered = listing.paging.page is not None or listing.paging.offset is not None
+    before: set[str] = set()
     for _ in range(PASSES):
         while True:
             items, answer = _page(exchange, listing, values, state)
+            ids = {str(last_id.of(item)) for item in items} if numbered else set()
+            if ids & before:  # they moved, or an old page came again
+                state = {**state, "moved": True}
+            before = ids
             following, moved = _next(listing.paging, state, items, answer, last_id)
             if following is not None:
                 yield Batch(items, answer, following)
@@ -48,7 +54,7 @@ def walk(exchange: Exchange, listing: Listing, values: Values, state: State | No
             if not moved:
                 return
             break
-        state = start
+        state, before = start, set()
     raise TransientError(
         "The list changed each time it was read; nothing is concluded from who is missing. The next run reads it again."
     )

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from functools import cached_property
+from typing import Any, TypeAlias
 
 import orjson
 
-from hub.connectors.rest.calls import RecordSpec, Scalar
-from hub.connectors.rest.moments import read_moment, write_moment
+from hub.connectors.rest.calls import RecordSpec, Scalar, Test
+from hub.connectors.rest.moments import moment_reader, read_moment, write_moment
+from hub.connectors.rest.words import Reading, reader_of
 from hub.mapping.paths import parse_path
 from hub.model import Record, Tombstone, Unreadable
 
@@ -17,37 +20,98 @@ LONGEST_ID = 512
 SHOWN = 4000  # characters of an original that is parked
 
 
-def read_item(spec: RecordSpec, raw: Any) -> Record | Tombstone | Unreadable:
-    """One entry of a listing."""
-    if not isinstance(raw, Mapping):
-        return Unreadable("an entry of a page", "it is no object", _original(raw))
-    gone = spec.gone is not None and spec.gone.holds(raw)
-    name = (spec.gone_id if gone and spec.gone_id is not None else spec.id).of(raw)
-    if name is None or name == "" or isinstance(name, dict | list) or len(str(name)) > LONGEST_ID:
-        return Unreadable("an entry of a page", "it has no id where one belongs", _original(raw))
-    if gone:
+Item: TypeAlias = Record | Tombstone | Unreadable
+
+
+@dataclass(frozen=True)
+class RecordReader:
+    """Entries of answers as records. Every listing passes here, so what the file leaves out costs nothing."""
+
+    spec: RecordSpec
+
+    def item(self, raw: Any) -> Item:
+        """One entry of a listing."""
+        if type(raw) is not dict:
+            return Unreadable("an entry of a page", "it is no object", _original(raw))
+        if self._gone is not None and self._gone.holds(raw):
+            return self._tombstone(raw)
+        name = _name(self._id(raw))
+        if name is None:
+            return Unreadable("an entry of a page", "it has no id where one belongs", _original(raw))
+        fields = raw if self._fields is None else self._fields(raw)
+        if type(fields) is not dict:
+            return Unreadable(f"record {name}", "its fields are not where they belong", _original(raw), name)
+        if self._reshaped:
+            fields = inward(self.spec, fields | {field: place.of(raw) for field, place in self.spec.derived.items()})
+        return Record(
+            name,
+            fields,
+            None if self._version is None else _text(self._version(raw)),
+            None if self._changed is None else self._changed(raw),
+            self._archived is not None and self._archived.holds(raw),
+            None if self._key is None else _text(self._key(raw)),
+        )
+
+    def record(self, raw: Any) -> Record | None:
+        """A record that is there; None for a tombstone or anything else."""
+        found = self.item(raw)
+        return found if isinstance(found, Record) else None
+
+    def _tombstone(self, raw: dict[str, Any]) -> Item:
+        spec = self.spec
+        name = _name((spec.gone_id or spec.id).of(raw))
+        if name is None:
+            return Unreadable("an entry of a page", "it has no id where one belongs", _original(raw))
         merged = spec.merged.of(raw) if spec.merged else None
-        return Tombstone(str(name), _changed(spec, raw), None if merged is None else str(merged))
-    fields = spec.fields.of(raw)
-    if not isinstance(fields, Mapping):
-        return Unreadable(f"record {name}", "its fields are not where they belong", _original(raw), str(name))
-    return Record(
-        id=str(name),
-        fields=inward(spec, {**fields, **{field: place.of(raw) for field, place in spec.derived.items()}}),
-        version=_text(spec.version.of(raw) if spec.version else None),
-        changed_at=_changed(spec, raw),
-        archived=spec.archived is not None and spec.archived.holds(raw),
-        key=_text(spec.key.of(raw) if spec.key else None),
-    )
+        return Tombstone(name, self._changed(raw) if self._changed else None, None if merged is None else str(merged))
+
+    # --- prepared once ----------------------------------------------------------------------------
+
+    @cached_property
+    def _id(self) -> Reading:
+        return reader_of(self.spec.id)
+
+    @cached_property
+    def _fields(self) -> Reading | None:
+        return reader_of(self.spec.fields) if self.spec.fields.source else None
+
+    @cached_property
+    def _version(self) -> Reading | None:
+        return reader_of(self.spec.version) if self.spec.version else None
+
+    @cached_property
+    def _key(self) -> Reading | None:
+        return reader_of(self.spec.key) if self.spec.key else None
+
+    @cached_property
+    def _gone(self) -> Test | None:
+        return self.spec.gone
+
+    @cached_property
+    def _archived(self) -> Test | None:
+        return self.spec.archived
+
+    @cached_property
+    def _reshaped(self) -> bool:
+        return bool(self.spec.derived or self.spec.without or self.spec.single or self.spec.shapes)
+
+    @cached_property
+    def _changed(self) -> Reading | None:
+        changed = self.spec.changed
+        if changed is None:
+            return None
+        place, moment = reader_of(changed.at), moment_reader(changed.form, changed.zone.source)
+        return lambda raw: moment(place(raw))
 
 
-def read_record(spec: RecordSpec, raw: Any) -> Record | None:
-    """A record that is there; None for a tombstone or anything else."""
-    found = read_item(spec, raw)
-    return found if isinstance(found, Record) else None
+def _name(value: Any) -> str | None:
+    """A text or a number as an id; None when it is none."""
+    if type(value) is str:
+        return value if 0 < len(value) <= LONGEST_ID else None
+    return str(value) if type(value) is int or type(value) is float else None
 
 
-def inward(spec: RecordSpec, fields: Mapping[str, Any]) -> dict[str, Any]:
+def inward(spec: RecordSpec, fields: dict[str, Any]) -> dict[str, Any]:
     found = {name: value for name, value in fields.items() if name not in spec.without}
     for name in spec.single:
         if isinstance(found.get(name), list):
@@ -146,11 +210,6 @@ _OUT: Mapping[str, Any] = {
     "digits": lambda value: value,
     "csv": lambda value: ",".join(map(str, value)) if isinstance(value, list) else value,
 }
-
-
-def _changed(spec: RecordSpec, raw: Any) -> datetime | None:
-    changed = spec.changed
-    return None if changed is None else read_moment(changed.at.of(raw), changed.form, changed.zone.source)
 
 
 def _text(value: Any) -> str | None:

@@ -219,6 +219,7 @@ class ServiceSpec(Part):
     related: tuple[Related, ...] = ()
     empty: Scalar = None
     read_only: tuple[str, ...] = ()
+    writable: tuple[str, ...] = ()
     promise: Literal["K", "R", "E", "W"] = "W"
     settle: Span = 0
     stale: bool = False

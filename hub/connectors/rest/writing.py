@@ -243,6 +243,9 @@ class Writer:
         if _holds_nul(write.fields):
             raise Said("refused", "a text holds a NUL character, which no service keeps")
         fields = {name: value for name, value in write.fields.items() if name not in spec.read_only}
+        known = {*spec.writable, *self._consents}
+        if spec.writable and (unknown := sorted(set(fields) - known)):
+            raise Said("refused", f"it has no field {unknown[0]!r} that can be written")
         calls = [_call(name, each, fields.pop(name)) for name, each in self._consents.items() if name in fields]
         return outward(spec.record, fields, spec.empty), [call for call in calls if call is not None]
 
