@@ -36,11 +36,12 @@ from hub.store.stage import Row, Stage
 from hub.sync import rematch
 from hub.sync.clusters import Clusters
 from hub.sync.engine import Held, Hub, Run
-from hub.sync.intake import Fresh, iso, read_page, save_page
+from hub.sync.intake import iso, save_page
 from hub.sync.link import Link, date_consents
+from hub.sync.reading import Fresh, read_page
 from hub.sync.run import Orders, Result, begin, end, lease, outcome
 
-PAGE = 1_000  # records saved in one transaction, or one golden record with more
+PAGE = 5_000  # records saved in one transaction, or one golden record with more: each writes to most of the indexes
 RECENT = 500_000  # blocking keys that gather before they are put in order: more at a time than where pages trickle in
 STEADY = 20.0  # seconds between two renewals of the leases while only reading
 
