@@ -1,7 +1,7 @@
 """Odoo: the contract on a strict fake in its protocols, on a real server where one is named, and what is Odoo's own.
 
-ODOO_TEST_URL, _DATABASE, _USER, _KEY and _DSN (of its PostgreSQL) in the environment name a real server that may be
-written to; its database needs `contacts`, `rpc` and `mass_mailing`.
+ODOO_TEST_URL, _DATABASE, _USER, _KEY, _READER (key of a user who may only read) and _DSN (of its PostgreSQL) in the
+environment name a real server whose contacts are deleted; it needs `contacts`, `rpc` and `mass_mailing`.
 """
 
 from __future__ import annotations
@@ -135,7 +135,9 @@ class RealOdoo(OdooSystem):
 
     def __init__(self, protocol: str) -> None:
         self.plenty = 0
-        self.env = {name: os.environ[f"ODOO_TEST_{name}"] for name in ("URL", "DATABASE", "USER", "KEY", "DSN")}
+        self.env = {
+            name: os.environ[f"ODOO_TEST_{name}"] for name in ("URL", "DATABASE", "USER", "KEY", "READER", "DSN")
+        }
         self.secrets = (self.env["KEY"],)
         self.network = httpx.HTTPTransport(trust_env=False)
         self.clock = None
@@ -181,6 +183,9 @@ class RealOdoo(OdooSystem):
             stamp = "select write_date from res_partner where id=%s"
             db.execute(f"update res_partner set write_date=({stamp}) where id=%s", [int(record_id), int(new)])
         return new
+
+    def no_right_to_write(self) -> Connector:
+        return self.connect(secret=self.env["READER"], protocol="json2")
 
     def within(self, context: Context) -> Connector:
         return self.connect(context=context)
