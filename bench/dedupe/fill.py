@@ -34,8 +34,9 @@ from hub.store.db import Fence, Store, Tx
 from hub.store.names import add_names
 from hub.sync.clusters import Clusters
 from hub.sync.engine import Hub, Route, Run
-from hub.sync.intake import fingerprint, read_page, save_page
+from hub.sync.intake import save_page
 from hub.sync.link import Link
+from hub.sync.reading import fingerprint, read_page
 
 SYSTEMS = ("erp", "web", "mail", "carddav", "legacy")
 NOT_FIELDS = ("system", "source_id", "updated_at")

@@ -21,7 +21,8 @@ from bench.dedupe.fill import SYSTEMS, Rig, at_once, page_by_page, records
 from hub.store.db import Store
 from hub.store.schema import metadata
 from hub.store.upgrade import opened
-from hub.sync.intake import read_page, save_page
+from hub.sync.intake import save_page
+from hub.sync.reading import read_page
 
 AIM = {"median": 5.0, "99th percentile": 25.0}  # ms
 EDGES = (0, 1, 2, 3, 4, 5, 6, 8, 10, 15, 20, 25, 50, 100, float("inf"))  # ms

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,9 +10,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from hub.cli import bulk, show
+from hub.cli import bulk, happened, show
 from hub.cli.screen import DONE, SET_ASIDE, Json, complain
-from hub.cli.show import By, Limit, Skip, cell, clean, key_and_value, plain_text, when
+from hub.cli.show import By, GoldenId, Limit, Skip, cell, clean, key_and_value, plain_text, when
 from hub.errors import ConfigError
 from hub.model import KIND, base_field, element
 from hub.store.lists import Listed, Part
@@ -22,7 +21,6 @@ from hub.sync.link import HOLDING
 if TYPE_CHECKING:
     from hub.store.contacts import ChangeRow, Found
     from hub.sync.engine import Hub
-    from hub.sync.history import Event
     from hub.sync.story import Claim, KeyStory, Story, Telling
 
 app = typer.Typer(
@@ -30,7 +28,6 @@ app = typer.Typer(
     help="Find golden records, see where every value came from, put right what is wrong.",
 )
 
-GoldenId = Annotated[str, typer.Argument(metavar="ID", help="Of a golden record; an id from before a merge too.")]
 HELD = frozenset(map(str, HOLDING))
 CLAIMS = {
     "own": "says",
@@ -105,15 +102,11 @@ def show_one(ctx: typer.Context, golden_id: GoldenId, limit: Limit = 50, skip: S
     with show.opened_hub(ctx) as hub, hub.store.read() as tx:
         story = tell(tx, golden_id, hub.rules, part)
     if story is None:
-        raise _unknown(golden_id)
+        raise show.unknown(golden_id)
     if as_json:
         show.put_json(story)
         return
     _print_story(show.out(), story, part)
-
-
-def _unknown(golden_id: str) -> ConfigError:
-    return ConfigError(f"There is no golden record {clean(golden_id)!r}. Look for it: hub contacts find TEXT")
 
 
 def _print_story(out: Console, story: Story, part: Part) -> None:
@@ -138,7 +131,7 @@ def _print_story(out: Console, story: Story, part: Part) -> None:
     out.print(_systems(story))
     if story.timeline.rows:
         show.heading(out, "Last interactions")
-        out.print(_events(story.timeline))
+        out.print(happened.events(story.timeline))
         if story.timeline.more:
             show.say(out, f"… and {story.timeline.more:,} more: hub contacts timeline {head.id}")
     show.heading(out, "History")
@@ -223,20 +216,6 @@ def _still(story: Story, name: str) -> Text:
     return cell("; ".join([*sent, *queued]), "yellow")
 
 
-def _events(listed: Listed[Event]) -> Table:
-    table = show.table("at", "what", "", "with", "summary", "from")
-    for event in listed.rows:
-        table.add_row(
-            when(event.at),
-            cell(event.kind),
-            cell(event.direction),
-            cell("; ".join(event.points) + (" (shared)" if event.shared else "")),
-            cell(_short(event.summary) if event.summary else ""),
-            cell(f"{event.connection}:{event.id}"),
-        )
-    return table
-
-
 def _history(listed: Listed[ChangeRow]) -> Table:
     table = show.table("at", "what", "by", "change")
     for row in listed.rows:
@@ -266,50 +245,8 @@ def _short(value: Any) -> str:
     return "is there" if value == {} else text if len(text) <= 60 else text[:59] + "…"
 
 
-# --- timeline ---------------------------------------------------------------------------------------
-
-
-@app.command()
-def timeline(ctx: typer.Context, golden_id: GoldenId, limit: Limit = 50, skip: Skip = 0, as_json: Json = False) -> None:
-    """What happened with a contact: calls, messages, forms, visits, the latest first.
-
-    "shared": somebody else has the same address or number, so it may have been them.
-    Exit: 0 there is something, 1 nothing.
-    """
-    from hub.sync import history
-
-    part = Part(limit, skip)
-    with show.opened(ctx) as store, store.read() as tx:
-        listed = history.timeline(tx, golden_id, part)
-    if listed is None:
-        raise _unknown(golden_id)
-    if as_json:
-        show.put_list(listed)
-    else:
-        show.rows(show.out(), listed, part, "Nothing is known to have happened.", _events(listed))
-    raise typer.Exit(DONE if listed.rows else SET_ASIDE)
-
-
-@app.command()
-def log(
-    ctx: typer.Context,
-    golden_id: GoldenId,
-    kind: Annotated[str, typer.Argument(help="call.answered, note, visit, complaint, task.done …")],
-    summary: Annotated[str, typer.Argument(help="What happened, in a few words.")] = "",
-    channel: Annotated[str, typer.Option(help="call sms email chat web social visit post other")] = "other",
-    direction: Annotated[str, typer.Option(help="in, out, or nothing")] = "",
-    by: By = None,
-) -> None:
-    """Note what happened with a contact: a call, a visit, a complaint."""
-    from hub.model import Interaction
-    from hub.sync import history
-
-    who = show.person(by)
-    with show.opened_hub(ctx) as hub:
-        at = datetime.fromtimestamp(hub.clock(), UTC)
-        item = Interaction(hub.new_id("i"), at, channel, kind, direction, summary=summary.strip(), details={"by": who})
-        home = history.log(hub, golden_id, item)
-    show.say(show.out(), f"Noted with {home}.")
+app.command()(happened.timeline)
+app.command()(happened.log)
 
 
 # --- explain ----------------------------------------------------------------------------------------
@@ -327,7 +264,7 @@ def explain(
 
     with show.opened_hub(ctx) as hub, hub.store.read() as tx:
         if tell(tx, golden_id, hub.rules, Part(1)) is None:
-            raise _unknown(golden_id)
+            raise show.unknown(golden_id)
         keys = explain_field(tx, golden_id, field, hub.rules)
     if as_json:
         show.put_json({"golden_id": golden_id, "field": field, "keys": keys})
@@ -430,7 +367,7 @@ def unpin(
         with hub.store.read() as tx:
             home = resolve_golden(tx, golden_id)
             if home is None:
-                raise _unknown(golden_id)
+                raise show.unknown(golden_id)
             pinned = [p.field for p in db.pin_rows(tx, home)]
         if field not in pinned:
             known = f"Pinned: {', '.join(pinned)}." if pinned else "Nothing is pinned there."
@@ -484,7 +421,7 @@ def _homes(hub: Hub, golden_ids: Iterable[str]) -> list[str]:
         for golden_id in golden_ids:
             home = resolve_golden(tx, golden_id)
             if home is None:
-                raise _unknown(golden_id)
+                raise show.unknown(golden_id)
             homes.append(home)
     return list(dict.fromkeys(homes))
 

@@ -42,6 +42,9 @@ TIMES = frozenset({"at", "since", "changed", "created_at", "updated_at", "decide
 _NOT_PLAIN = re.compile(r"[^\x20-\x7e]")
 _UNSAFE_JSON = re.compile("[\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 
+GoldenId: TypeAlias = Annotated[
+    str, typer.Argument(metavar="ID", help="Of a golden record; an id from before a merge too.")
+]
 Limit: TypeAlias = Annotated[int, typer.Option("--limit", min=1, help="The most rows to show.")]
 Skip: TypeAlias = Annotated[int, typer.Option("--skip", min=0, help="Rows to pass over first.")]
 By: TypeAlias = Annotated[
@@ -213,6 +216,10 @@ def there(found: T | None, what: str, number: int, listing: str) -> T:
     if found is None:
         raise ConfigError(f"There is no {what} {number}. See `{listing}`.")
     return found
+
+
+def unknown(golden_id: str) -> ConfigError:
+    return ConfigError(f"There is no golden record {clean(golden_id)!r}. Look for it: hub contacts find TEXT")
 
 
 def wanted_state(everything: bool) -> str | None:

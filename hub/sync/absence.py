@@ -18,9 +18,10 @@ from hub.store.db import Tx, dumps
 from hub.sync.clusters import Cluster, Clusters
 from hub.sync.engine import Held, Hub, Run, chunks
 from hub.sync.guard import held
-from hub.sync.intake import iso, read_page, save_page
+from hub.sync.intake import iso, save_page
 from hub.sync.lacks import lacks
 from hub.sync.link import HOLDING, Link
+from hub.sync.reading import read_page
 
 BATCH = 500  # links acted on in one transaction
 

@@ -19,8 +19,9 @@ from hub.store.db import Fence, Store, Tx, dumps, loads
 from hub.sync.absence import Seen, carry_out_deletions, mark_absent
 from hub.sync.engine import Hub, NoMeter, Run
 from hub.sync.guard import held
-from hub.sync.intake import read_page, save_page
+from hub.sync.intake import save_page
 from hub.sync.push import Job, prepare
+from hub.sync.reading import read_page
 
 MOST_ROWS = 10_000  # kept of a plan; all are counted
 WINDOW = 200  # queue rows decided together

@@ -22,9 +22,10 @@ from hub.store.db import Tx, dumps
 from hub.store.work import Intent, QueueRow
 from hub.sync.engine import Hub, Run, chunks, golden_key
 from hub.sync.guard import held
-from hub.sync.intake import fingerprint, read_page, save_page
+from hub.sync.intake import save_page
 from hub.sync.lacks import first_fields, lacks, may_create
 from hub.sync.link import HOLDING, Link, acknowledge, differs
+from hub.sync.reading import fingerprint, read_page
 from hub.sync.unknown import ANEW, UNSEARCHED, end_creates, not_there, resolve
 
 WINDOW = 200  # queue rows looked at together

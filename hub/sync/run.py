@@ -20,9 +20,10 @@ from hub.store import work
 from hub.store.db import Fence, dumps, loads
 from hub.sync.absence import Seen, carry_out_deletions, mark_absent
 from hub.sync.engine import Held, Hub, Run
-from hub.sync.intake import read_page, save_page
+from hub.sync.intake import save_page
 from hub.sync.push import push
 from hub.sync.questions import ask_afresh
+from hub.sync.reading import read_page
 
 log = logging.getLogger(__name__)
 

@@ -14,8 +14,9 @@ from hub.store import work
 from hub.store.db import Tx, dumps
 from hub.store.work import Intent, QueueRow
 from hub.sync.engine import Hub, Run
-from hub.sync.intake import read_page, save_page
+from hub.sync.intake import save_page
 from hub.sync.link import HOLDING, Link
+from hub.sync.reading import read_page
 
 ANEW = frozenset({LinkState.LEFT, LinkState.TAKEN_BACK})
 """States of a link that do not stand in the way of a new record: an update never becomes a create otherwise."""

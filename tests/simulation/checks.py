@@ -11,9 +11,9 @@ from hub.model import Op, Write
 from hub.store.db import Store, loads
 from hub.store.lists import Part
 from hub.sync import history
-from hub.sync.intake import fingerprint
 from hub.sync.link import differs
 from hub.sync.push import intent_hash
+from hub.sync.reading import fingerprint
 from tests.simulation.people import People, Person
 from tests.simulation.systems import NAMES, SHARED, System, mapping_by_name
 from tests.simulation.world import Violation

@@ -1,0 +1,176 @@
+"""A page of source records sorted out before its transaction: unchanged, changed, gone, or not to be taken.
+
+Compared by fingerprint first, so that an unchanged record costs one look-up. What changed is mapped. Writes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any
+
+import orjson
+
+from hub.errors import RecordError
+from hub.model import Interaction, Item, LinkState, Mapped, Record, Tombstone, Unreadable, base_field
+from hub.store import links as db
+from hub.store import work
+from hub.store.db import dumps
+from hub.sync import history
+from hub.sync.engine import Hub, Run, golden_of
+from hub.sync.link import Link
+from hub.sync.place import Newcomer
+
+FEW = 10  # records of a page that is read by plans made once
+
+
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """A record that is new or changed, mapped."""
+
+    record: Record
+    fingerprint: bytes
+    fields: dict[str, Any]
+    odd: frozenset[str] = frozenset()
+    silent: frozenset[str] = frozenset()
+
+
+@dataclass(slots=True)
+class Reading:
+    """A page sorted out before its transaction.
+
+    seen     record ids of all that are there, for the proof of absence
+    touched  unchanged records that were in another state: (record id, state now)
+    newcomers  of `fresh`, in a page of few: those that the hub does not know yet and whose key is not ours
+    settles  intents whose outcome this reading tells
+    happened interactions that are new or have changed
+    nameless items that could not be read, key included
+    """
+
+    total: int = 0
+    nameless: int = 0
+    unchanged: int = 0
+    seen: list[int] = field(default_factory=list)
+    touched: list[tuple[int, LinkState]] = field(default_factory=list)
+    fresh: dict[str, Fresh] = field(default_factory=dict)
+    newcomers: dict[str, Newcomer] = field(default_factory=dict)
+    gone: dict[str, Tombstone] = field(default_factory=dict)
+    parked: list[work.Parked] = field(default_factory=list)
+    settles: list[int] = field(default_factory=list)
+    happened: list[Interaction] = field(default_factory=list)
+
+    def is_quiet(self) -> bool:
+        return not (self.fresh or self.gone or self.parked or self.touched or self.settles or self.happened)
+
+
+def fingerprint(record: Record, digest: bytes) -> bytes:
+    """16 bytes that change when the record's content or the mapping does."""
+    state = (record.fields, record.archived, record.key)
+    return blake2b(orjson.dumps(state, option=orjson.OPT_SORT_KEYS), digest_size=16, key=digest).digest()
+
+
+def read_page(hub: Hub, run: Run, items: Collection[Item]) -> Reading:
+    """Sort a page into unchanged, changed, gone and not to be taken. Writes nothing."""
+    reading = Reading()
+    happened = {i.id: i for i in items if isinstance(i, Interaction)}
+    if happened:
+        reading.happened = _happened(hub, run, happened, reading)
+        items = [i for i in items if not isinstance(i, Interaction)]
+    records = _collect(items, reading)
+    unread = [i.id for i in items if isinstance(i, Unreadable) and i.id]
+    known: dict[str, tuple[int, bytes | None, str]] = {}
+    if records or unread:
+        with hub.store.glance() as tx:
+            known = db.known(tx, run.name, [*records, *unread])
+    reading.seen.extend(known[i][0] for i in unread if i in known and i not in records)
+    digest = run.route.mapping.digest
+    for record in records.values():
+        try:
+            mark = fingerprint(record, digest)
+        except (TypeError, ValueError) as err:
+            reading.parked.append(work.Parked(record.id, "read", f"The record is not JSON: {err}", repr(record.fields)))
+            continue
+        if (was := known.get(record.id)) is not None:
+            reading.seen.append(was[0])
+            if was[1] == mark:
+                reading.unchanged += 1
+                if was[2] != (state := state_of(record)):
+                    reading.touched.append((was[0], state))
+                continue
+        _map(run, record, mark, reading)
+        few = len(records) <= FEW
+        if few and was is None and record.id in reading.fresh and golden_of(record.key) is None:
+            reading.newcomers[record.id] = newcomer_of(run, reading.fresh[record.id])
+    return reading
+
+
+def newcomer_of(run: Run, fresh: Fresh) -> Newcomer:
+    return Newcomer(Link(run.name, fresh.record.id, state=state_of(fresh.record)), fresh.fields)
+
+
+def _happened(hub: Hub, run: Run, items: Mapping[str, Interaction], reading: Reading) -> list[Interaction]:
+    """Interactions that are new or have changed; those that cannot be taken are parked."""
+    sound = {}
+    for item in items.values():
+        reason = history.fault(item)
+        if reason is None:
+            sound[item.id] = item
+        else:
+            reading.parked.append(work.Parked(item.id, "read", f"An interaction: {reason}", history.as_text(item)))
+    with hub.store.glance() as tx:
+        return history.unknown(tx, run.name, sound)
+
+
+def _collect(items: Iterable[Item], reading: Reading) -> dict[str, Record]:
+    records: dict[str, Record] = {}
+    for item in items:
+        reading.total += 1
+        if isinstance(item, Record):
+            if item.id in records and records[item.id].fields != item.fields:
+                reading.parked.append(_came_twice(records[item.id]))
+            records[item.id] = item
+            reading.gone.pop(item.id, None)
+        elif isinstance(item, Tombstone):
+            reading.gone[item.id] = item
+            records.pop(item.id, None)
+        elif isinstance(item, Unreadable):
+            reading.nameless += item.id is None
+            reading.parked.append(work.Parked(item.id or item.where, "read", item.reason, item.original))
+    return records
+
+
+def _came_twice(record: Record) -> work.Parked:
+    reason = "The same key came twice with different values; the last one was taken. Make the key unique."
+    return work.Parked(f"{record.id} (earlier)", "read", reason, original(record))
+
+
+def state_of(record: Record) -> LinkState:
+    return LinkState.ARCHIVED if record.archived else LinkState.LIVE
+
+
+def _map(run: Run, record: Record, mark: bytes, reading: Reading) -> None:
+    try:
+        mapped: Mapped = run.route.mapping.inward(record)
+    except RecordError as err:
+        reading.parked.append(work.Parked(record.id, "map", str(err), original(record)))
+        return
+    if mapped.problems:
+        reason = "; ".join(f"{p.field}: {p.reason}" for p in mapped.problems)
+        values = dumps({p.field: p.value for p in mapped.problems})
+        reading.parked.append(work.Parked(record.id, "value", reason, values))
+    odd = frozenset(base_field(p.field) for p in mapped.problems)
+    reading.fresh[record.id] = Fresh(record, mark, mapped.fields, odd, mapped.silent)
+
+
+def original(record: Record) -> str:
+    """A record as JSON text, to be parked and tried again."""
+    state = {
+        "id": record.id,
+        "fields": record.fields,
+        "version": record.version,
+        "changed_at": record.changed_at,
+        "archived": record.archived,
+        "key": record.key,
+    }
+    return orjson.dumps(state, default=str).decode("utf-8", "backslashreplace")
