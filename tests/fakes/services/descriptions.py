@@ -41,12 +41,17 @@ DESCRIBED = {
         "/3.0",
         free=(("merge_fields", "object", "merge fields hold texts and numbers"),),
     ),
-    "brevo": Described("brevo-contacts.swagger2.yaml", "/v3"),
+    "brevo": Described(
+        "brevo-contacts.swagger2.yaml",
+        "/v3",
+        known={"GET /contacts/{identifier}: query identifierType": "newer than the description"},
+    ),
     "listmonk": Described(
         "listmonk-subscribers.openapi.yaml",
         "/api",
         known={
             "GET /subscribers: query per_page": "a number of a query is text, and two kinds are described",
+            "PUT /subscribers/lists: body: target_list_ids": "it is a list, as its sources have it",
             "PATCH /subscribers/": "its sources have it, the description does not",
         },
     ),

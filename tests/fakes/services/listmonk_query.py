@@ -24,7 +24,7 @@ COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,
     "<=": operator.le,
 }
-LITERAL = r"(?:'(?P<text>(?:[^']|'')*)'|(?P<number>\d+))"
+LITERAL = r"(?:(?P<lower>LOWER\()?'(?P<text>(?:[^']|'')*)'(?(lower)\))|(?P<number>\d+))"
 COLUMN = re.compile(rf"subscribers\.(?P<name>\w+)\s*(?P<sign>>=|<=|=|>|<)\s*{LITERAL}")
 ATTRIBUTE = re.compile(rf"subscribers\.attribs\s*->>\s*'(?P<name>\w+)'\s*(?P<sign>=)\s*{LITERAL}")
 MEMBERSHIP = re.compile(
@@ -101,7 +101,10 @@ def _membership(match: re.Match[str]) -> Test:
 
 
 def _value(match: re.Match[str]) -> Any:
-    return int(match["number"]) if match["number"] else match["text"].replace("''", "'")
+    if match["number"]:
+        return int(match["number"])
+    text = match["text"].replace("''", "'")
+    return text.lower() if match["lower"] else text
 
 
 def _time(match: re.Match[str]) -> datetime:
