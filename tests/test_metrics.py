@@ -48,6 +48,15 @@ def test_records_are_counted_by_connection_and_outcome(registry):
     assert registry.get_sample_value("hub_records_total", {"connection": "erp", "outcome": "created"}) is None
 
 
+def test_interactions_are_counted_by_connection_and_channel(registry):
+    metrics = Metrics(registry)
+    metrics.interactions("pbx", "call", 3)
+    metrics.interactions("pbx", "+351912345678", 1)
+
+    assert registry.get_sample_value("hub_interactions_total", {"connection": "pbx", "channel": "call"}) == 3
+    assert b"912345678" not in generate_latest(registry)
+
+
 def test_conflicts_are_counted_by_base_field_and_rule(registry):
     Metrics(registry).conflict("erp", "emails/ann@example.org", "latest")
 
