@@ -60,6 +60,13 @@ class Rpc:
         order: Sequence[Any] = BY_ID,
     ) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.read(model, "search_read", list(domain), 0, limit, order, list(fields))
+        plain = {name for name in fields if "." not in name}
+        for each in found:
+            if missing := plain - each.keys():
+                raise TransientError(
+                    f"{self._name}: Tryton answers without {min(missing)} of {model}; nothing is concluded from it. "
+                    "Next: check that the server is of series 8.0 or newer."
+                )
         return found
 
     def write(self, model: str, method: str, *params: Any, timestamps: Mapping[str, str] | None = None) -> Any:

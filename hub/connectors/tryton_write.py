@@ -5,6 +5,7 @@ When Tryton refuses a transaction, its halves are sent, and theirs, so that only
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -33,6 +34,7 @@ class Writing:
     rpc: Rpc
     outcomes: dict[int, Outcome] = field(default_factory=dict)
     written: dict[int, int] = field(default_factory=dict)
+    carried_out: bool = False
 
     def carry_out(
         self,
@@ -73,23 +75,28 @@ class Writing:
                 self._send(jobs[middle:], call)
             else:
                 self.outcomes[jobs[0].index] = Stale() if isinstance(error, MovedError) else Refused(str(error))
-        except (TransientError, AccountError) as error:  # what was sent before is done: no error for all
+        except (TransientError, AccountError) as error:
+            if isinstance(error, AccountError) and not self.carried_out:
+                raise  # it speaks for all of them; once something is done it cannot
             lost = isinstance(error, TransientError) and error.maybe_done
             for job in jobs:
                 self.outcomes[job.index] = Unknown(str(error)) if lost else NotSent(str(error))
 
     def _create(self, jobs: Sequence[Job]) -> None:
         ids = self.rpc.write(PARTY, "create", [dict(job.values) for job in jobs])
+        self.carried_out = True
         self.written.update(zip((job.index for job in jobs), ids, strict=True))
 
     def _update(self, jobs: Sequence[Job]) -> None:
         ids = _ids(jobs)
         pairs = [part for job, number in zip(jobs, ids, strict=True) for part in ([number], dict(job.values))]
         self.rpc.write(PARTY, "write", *pairs, timestamps=_stamps(jobs))
+        self.carried_out = True
         self.written.update(zip((job.index for job in jobs), ids, strict=True))
 
     def _delete(self, jobs: Sequence[Job]) -> None:
         self.rpc.write(PARTY, "delete", _ids(jobs), timestamps=_stamps(jobs))
+        self.carried_out = True
         self.outcomes.update({job.index: Done(None) for job in jobs})
 
     def _read_back(self, read: Callable[[Sequence[str]], Mapping[str, Record]]) -> None:
@@ -108,6 +115,8 @@ class Writing:
 
 def prepare(index: int, write: Write, raw: Raw | None, places: Places, types: Sequence[str]) -> Job | Outcome:
     """What one write comes to against its party as it is now; for a create, the party with its key."""
+    if "\\u0000" in json.dumps(list(write.fields.values()), default=str):
+        return Refused("A text of this write holds a NUL character, which nobody can have typed.")
     if write.op is Op.CREATE:
         return _prepare_create(index, write, raw, places, types)
     if raw is None or raw["replaced_by"] is not None:

@@ -117,7 +117,7 @@ class FaultsInReading:
     @each({"503": f.answered(503), "no connection": f.refused_connection, "429": f.too_many(1)})
     def test_a_short_fault_is_waited_for(self, system: System, fault: Fault) -> None:
         ids = set(system.seed(3))
-        _, connector = broken(system, fault, times=1)
+        _, connector = broken(system, fault, after=counted(system) // 2, times=1)
 
         assert ids <= set(records(connector.pull(None)))
 

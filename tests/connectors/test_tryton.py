@@ -114,7 +114,7 @@ class Tryton(System):
         return any(mark in request.content for mark in WRITES)
 
     def is_page(self, request: httpx.Request) -> bool:
-        return b'"model.party.party.search_read"' in request.content
+        return b'"replaced_by"' in request.content
 
     def twin(self, record_id: str) -> str:
         return self.late(record_id, 0)

@@ -86,7 +86,7 @@ class Acorn(Service):
         call.only("limit", "after", "key")
         limit = call.number("limit", 10, least=1, most=100)
         after, key = call.one("after", ""), call.one("key")
-        rest = [each for at, each in sorted(self.contacts.items()) if at > str(after)]
+        rest = [each for at, each in self.contacts.items() if at > str(after)]  # in the order of their ids
         if key is not None:
             rest = [each for each in rest if each.get("key") == key]
         following = rest[limit - 1]["id"] if len(rest) > limit else None

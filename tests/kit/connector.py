@@ -24,12 +24,14 @@ ignore: [key]
 class AcornSettings(Settings):
     """A made-up CRM.
 
-    url     where it is
-    secret  its key
+    url        where it is
+    secret     its key
+    page_size  contacts read in one call
     """
 
     url: str = "https://api.acorn.example/v2"
     secret: SecretStr
+    page_size: int = 100
 
 
 class AcornConnector(Connector):
@@ -54,7 +56,7 @@ class AcornConnector(Connector):
             raise CursorExpired("Acorn tells no changes.")
         after: str | None = ""
         while after is not None:
-            body = self._ask("/contacts", "items", limit=10, after=after)
+            body = self._ask("/contacts", "items", limit=self.settings.page_size, after=after)
             after = body["next"]
             yield Page(tuple(map(read_contact, body["items"])), None)
 
@@ -84,6 +86,7 @@ class AcornConnector(Connector):
         if write.op is Op.CREATE:
             body = self._api.post("/contacts", json={**write.fields, "key": write.key}).body
             return self._stored(str(self._whole(body, "id", maybe_done=True)["id"]))
+        assert write.op is not Op.ARCHIVE, "not declared in `can`"
         path = f"/contacts/{write.id}"
         if write.op is Op.DELETE:
             self._api.delete(path)

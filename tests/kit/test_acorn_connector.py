@@ -18,6 +18,7 @@ class AcornSystem(System):
     """Acorn with its back door: the fake's own memory."""
 
     nobody = "c9999999"
+    many = 250
     plenty = 10_000
     secrets = (KEY, "wrong-key-1")
     text = "name"
