@@ -14,7 +14,7 @@ from hub.connectors.http import Api, HttpStatusError, Response
 from hub.connectors.rows import MAX_ORIGINAL
 from hub.connectors.vcard import Card, VCardError, parse
 from hub.connectors.vcard_fields import GROUP_KIND, kind_of, read_fields
-from hub.errors import AccountError, CursorExpired
+from hub.errors import AccountError, CursorExpired, TransientError
 from hub.model import Record, Unreadable
 
 WELL_KNOWN = "/.well-known/carddav"
@@ -105,13 +105,33 @@ class Book:
         if not names:
             return {}
         found = self._ask("REPORT", dav.multiget([self.href(each) for each in names]))
-        cards = {}
+        cards: dict[str, Found] = {}
+        gone: set[str] = set()
         for each in found.answers:
             identity = self.id_of(each)
             if identity and dav.DATA in each.props:
                 text = each.props[dav.DATA].text or ""
                 cards[identity] = Found(identity, strong(each.text(dav.ETAG)), text, each.text(dav.MODIFIED))
-        return {each: cards[each] for each in ids if each in cards}
+            elif identity and each.status in {404, 410}:
+                gone.add(identity)
+        for name in names:
+            if name not in cards and name not in gone and (one := self._card(name)) is not None:
+                cards[name] = one
+        return {each: cards[each] for each in names if each in cards}
+
+    def _card(self, name: str) -> Found | None:
+        """One that the server did not speak of, asked for on its own; None: it is not there."""
+        try:
+            answer = self._api.get(self.href(name), headers={"accept": "text/vcard"}, own={404, 410})
+        except HttpStatusError as error:
+            if error.status in {404, 410}:
+                return None
+            raise no_book(self._name) from error
+        if b"BEGIN:VCARD" not in (answer.body or b"")[:100].upper():
+            raise TransientError(f"{self._name}: the server answers for a card with something else; nothing was read.")
+        text = answer.body.decode("utf-8", "replace")
+        headers = answer.headers
+        return Found(name, strong(headers.get("etag", "")), text, headers.get("last-modified", ""))
 
     # --- writing ----------------------------------------------------------------------------------
 
@@ -154,10 +174,10 @@ class Book:
 def find_book(api: Api, name: str, url: str, wanted: str | None) -> Book:
     """The address book that a URL is, or leads to. AccountError when there is none, or a choice."""
     start = urlsplit(url).path or "/"
-    seen = _try(api, name, start)
+    seen = _well_known(api, name, url) if start == "/" else _try(api, name, start)
     if seen is not None and _is_book(seen):
         return Book(api, name, _folder(seen.path))
-    principal = _principal(seen) or _principal(_well_known(api, name, url))
+    principal = _principal(seen) or _principal(_try(api, name, "/") if start == "/" else _well_known(api, name, url))
     if not principal:
         raise no_book(name)
     homes = properties(api, name, principal, [dav.HOMES]).hrefs(dav.HOMES)
@@ -196,27 +216,27 @@ def request(
     return api.request(method, path, content=body, headers=headers, own=own, idempotent=True)
 
 
-def _try(api: Api, name: str, path: str) -> Answer | None:
+def _try(api: Api, name: str, path: str, own: frozenset[int] = ODD) -> Answer | None:
     """The properties of a place; None where no WebDAV is."""
     try:
-        answer = request(api, "PROPFIND", quote(path), dav.propfind(BOOK_PROPS), {**XML, "depth": "0"}, ODD | REDIRECTS)
+        answer = request(api, "PROPFIND", quote(path), dav.propfind(BOOK_PROPS), {**XML, "depth": "0"}, own)
     except HttpStatusError as error:
-        if error.status in REDIRECTS:
+        if error.status in ODD:
             return None
-        if error.status in ODD | {400, 412, 415}:
-            return None
-        raise no_book(name) from error
-    if dav.document(answer.body) is None:
-        return None
+        raise
     found = dav.read_multistatus(answer.body, name).answers
     return found[0] if found else None
 
 
 def _well_known(api: Api, name: str, url: str) -> Answer | None:
-    """What /.well-known/carddav answers, or the place it leads to on the same host; one step only."""
+    """What /.well-known/carddav answers, or the place it leads to on the same host; one step only.
+
+    None also where it is a page for people: then the configured address is all there is.
+    """
     try:
-        body = dav.propfind(BOOK_PROPS)
-        request(api, "PROPFIND", WELL_KNOWN, body, {**XML, "depth": "0"}, ODD | REDIRECTS)
+        return _try(api, name, WELL_KNOWN, ODD | REDIRECTS)
+    except TransientError:
+        return None
     except HttpStatusError as error:
         if error.status not in REDIRECTS:
             return None
@@ -224,7 +244,6 @@ def _well_known(api: Api, name: str, url: str) -> Answer | None:
         target = urljoin(start, error.headers.get("location", ""))
         same = urlsplit(target)[:2] == urlsplit(start)[:2]  # scheme and host: the key goes nowhere else
         return _try(api, name, dav.path_of(target)) if same else None
-    return _try(api, name, WELL_KNOWN)
 
 
 def _principal(answer: Answer | None) -> str:

@@ -202,6 +202,8 @@ def check_fields(fields: Mapping[str, Any], shape: Shape) -> None:
                 f"The attribute {name!r} takes {'a list of texts' if name in shape.multiple else 'a text'}."
             )
         for each in value if isinstance(value, list) else [value or ""]:
+            if "\x00" in each:
+                raise RecordError(f"The attribute {name!r} holds a NUL character, which no entry may hold.")
             try:
                 each.encode()
             except UnicodeEncodeError as error:

@@ -69,12 +69,15 @@ class Synced:
 
 
 class Link:
-    """Binds when it is first used, and again after the connection was lost."""
+    """Binds when it is first used, and again after the connection was lost. `calls`: asked of the server so far."""
 
     def __init__(self, context: Context, account: Account) -> None:
-        self._name, self._account, self._timeout = context.name, account, account.timeout_seconds
+        self._context, self._name = context, context.name
+        self._account, self._timeout = account, account.timeout_seconds
         self._ca_file = context.base / account.ca_file if account.ca_file else None
+        self.calls = 0
         self._open: Any = None
+        self._is_listing = False
         self._root: dict[str, list[bytes]] | None = None
         self._ldap = _library()
         context.closing.callback(self.close)
@@ -118,7 +121,26 @@ class Link:
     def pages(
         self, base: str, filter_: str, names: Sequence[str], size: int, *, deleted: bool = False
     ) -> Iterator[list[Entry]]:
-        """Pages of entries; at least one, which may be empty. AccountError when the base is not there."""
+        """Pages of entries; at least one, which may be empty. AccountError when the base is not there.
+
+        A server remembers one listing a connection: another that is begun meanwhile has a connection of its own.
+        """
+        if self._is_listing:
+            other = Link(self._context, self._account)
+            try:
+                yield from other.pages(base, filter_, names, size, deleted=deleted)
+            finally:
+                other.close()
+            return
+        self._is_listing = True
+        try:
+            yield from self._pages(base, filter_, names, size, deleted=deleted)
+        finally:
+            self._is_listing = False
+
+    def _pages(
+        self, base: str, filter_: str, names: Sequence[str], size: int, *, deleted: bool
+    ) -> Iterator[list[Entry]]:
         from ldap.controls import RequestControl, SimplePagedResultsControl
 
         cookie: Any = b""
@@ -251,11 +273,14 @@ class Link:
 
     def _write(self, call: Callable[[Any], T]) -> T:
         self._tried(lambda _: None, writing=False)  # bound, before anything is sent
+        self.calls -= 1
         return self._tried(call, writing=True)
 
     def _tried(self, call: Callable[[Any], T], *, writing: bool) -> T:
         try:
-            return call(self._bound())
+            link = self._bound()
+            self.calls += 1
+            return call(link)
         except self._ldap.LDAPError as error:
             raise self._translated(error, writing) from None  # the original holds the server's text and the DN
 
@@ -290,7 +315,7 @@ class Link:
         if code in LIMITS:
             return AccountError(
                 f"{name}: the directory cut the answer at its limit (LDAP result {code}); nothing is concluded from "
-                "a part. Next: raise the limit of this account there, lower `page_size`, or set changes: entry_csn."
+                "a part. Next: raise the limit of this account there (in OpenLDAP by `limits`)."
             )
         if code in LATER:
             return TransientError(
