@@ -59,7 +59,7 @@ class CallSettings(Settings):
     encoding  of the texts, where it is not the usual one
     columns   where the names are others than Asterisk's
     overlap   how far each reading goes back: at least as long as the longest call
-    zone      time zone of the times
+    time_zone  of the times, where they name none
     internal  pattern of internal extensions
     own       our own public numbers
     prefix    digits that are dialled for an outside line, taken off a number that was called
@@ -77,13 +77,13 @@ class CallSettings(Settings):
     encoding: str | None = None
     columns: Columns = Columns()
     overlap: Annotated[float, BeforeValidator(seconds), Field(ge=0)] = 12 * 3600.0
-    zone: str = "UTC"
+    time_zone: str = "UTC"
     internal: str = Field(r"\*?[0-9]{1,5}", max_length=LONGEST_PATTERN)
     own: tuple[str, ...] = ()
     prefix: str = Field("", pattern=r"^[0-9]{0,4}$")
     region: str | None = Field(None, pattern=r"^[A-Z]{2}$")
 
-    _zone = field_validator("zone")(known_zone)
+    _zone = field_validator("time_zone")(known_zone)
     _encoding = field_validator("encoding")(known_encoding)
 
     @field_validator("internal")
@@ -113,7 +113,7 @@ class CallsConnector(Connector):
 type: calls
 url: mysql+pymysql://asterisk:${env:CDR_PASSWORD}@127.0.0.1/asteriskcdrdb
 table: cdr
-zone: Europe/Lisbon
+time_zone: Europe/Lisbon
 own: ["+351210000000"]
 """
 
@@ -155,7 +155,7 @@ def _inner(settings: CallSettings, context: Context) -> Connector:
             "encoding": settings.encoding,
             "key": columns.id,
             "changed": columns.at,
-            "zone": settings.zone,
+            "zone": settings.time_zone,
         }
         return FileConnector(FileConnector.Settings.model_validate(given), context)
     if settings.url is None:
@@ -168,7 +168,7 @@ def _inner(settings: CallSettings, context: Context) -> Connector:
         "schema": settings.schema_name,
         "key": columns.id,
         "columns": wanted,
-        "changed": {"column": columns.at, "overlap": settings.overlap, "zone": settings.zone},
+        "changed": {"column": columns.at, "overlap": settings.overlap, "zone": settings.time_zone},
         "encoding": settings.encoding,
     }
     return SqlConnector(SqlConnector.Settings.model_validate(table), context)
@@ -185,7 +185,7 @@ def reader(settings: CallSettings, context: Context) -> Reader:
         raise ConfigError(f"{context.name}: `own` holds something that is no phone number.") from err
     return Reader(
         columns=settings.columns,
-        zone=ZoneInfo(settings.zone),
+        zone=ZoneInfo(settings.time_zone),
         internal=re.compile(settings.internal),
         own=own,
         prefix=settings.prefix,

@@ -15,8 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from hub.config.models import ConnectionConfig
 from hub.connectors.calls import CallsConnector, CallSettings, Columns, reader
 from hub.connectors.contract import Connector, Context
+from hub.connectors.imap import ImapConnector
+from hub.connectors.messages import MessagesConnector
 from hub.errors import AccountError, ConfigError
 from hub.model import Interaction, Record, Unreadable
 from hub.testing import OVER_HTTP, ConnectorContract, System
@@ -27,7 +30,7 @@ CREATE = (
     " disposition text, uniqueid text)"
 )
 COLUMNS = "calldate src dst duration billsec disposition uniqueid".split()
-SETTINGS = CallSettings(path="x.csv", zone="Europe/Lisbon", own=("+351210000000",), prefix="0")
+SETTINGS = CallSettings(path="x.csv", time_zone="Europe/Lisbon", own=("+351210000000",), prefix="0")
 READER = reader(SETTINGS, Context("pbx", default_region="PT"))
 
 
@@ -252,6 +255,12 @@ class TestCalls(ConnectorContract):
         return SwitchboardSystem(tmp_path)
 
 
+@pytest.mark.parametrize("kind", [CallsConnector, ImapConnector, MessagesConnector])
+def test_no_setting_has_the_name_of_one_that_every_connection_has(kind):
+    """Such a one would never reach the connector."""
+    assert set(kind.Settings.model_fields) & set(ConnectionConfig.model_fields) == set()
+
+
 # --- from a file ------------------------------------------------------------------------------------
 
 
@@ -281,7 +290,7 @@ def test_a_file_that_grows_is_read_on(tmp_path):
         {"url": "sqlite://", "path": "x.csv", "table": "cdr"},
         {"url": "sqlite://"},
         {"path": "x.csv", "internal": "("},
-        {"path": "x.csv", "zone": "Nowhere/None"},
+        {"path": "x.csv", "time_zone": "Nowhere/None"},
     ],
     ids="nothing both no-table pattern zone".split(),
 )

@@ -11,7 +11,7 @@ import pytest
 
 from hub.connectors.messages import MessageSettings
 from hub.errors import ConfigError, TransientError
-from hub.web.messages import Twilio, signed_text
+from hub.web.messages import Kannel, Twilio, open_hook, signed_text
 from tests.web.intake_rig import Inbox, Rig
 
 TOKEN = "auth-token-of-the-account"
@@ -137,6 +137,13 @@ def test_names_of_ours_in_a_delivery_are_not_believed(rig):
 def test_a_secret_that_is_too_short_is_refused():
     with pytest.raises(ConfigError, match="shorter"):
         Rig({}, hooks={"sms": MessageSettings(provider="kannel", secret="short")})
+
+
+def test_a_secret_may_be_a_reference(tmp_path):
+    (tmp_path / "token").write_text(f"{SECRET}\n")
+    hook = open_hook("modem", MessageSettings(provider="kannel", secret="file:token"), tmp_path)
+
+    assert hook == Kannel(SECRET.encode())
 
 
 def test_keys_are_shown_nowhere():
