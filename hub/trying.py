@@ -11,18 +11,15 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-import httpx
-import orjson
-
 from hub.checking import Finding, SampleRow, check_connection, sample_rows
 from hub.config import HubConfig, connection_mapping
 from hub.connectors.contract import Connector
+from hub.connectors.rehearsal import Rehearsal
 from hub.errors import HubError, RecordError
 from hub.mapping.apply import ContactMapping
 from hub.model import Op, Record, Unreadable, Write
 from hub.opening import open_connector
 
-READING = frozenset({"GET", "HEAD", "OPTIONS", "PROPFIND", "REPORT"})
 KEY = "hub:trial"
 
 
@@ -61,18 +58,13 @@ def try_connection(
     if finding.error is not None:
         return Trial(finding)
     mapping = connection_mapping(config, name, types)
-    withheld: list[Withheld] = []
-
-    def through(transport: httpx.BaseTransport) -> httpx.BaseTransport:
-        withheld.append(Withheld(transport))
-        return withheld[-1]
-
-    with open_connector(config, name, through=through, types=types) as connector:
+    rehearsal = Rehearsal()
+    with open_connector(config, name, through=rehearsal.through, types=types) as connector:
         items = _first(connector, count)
         records = [item for item in items if isinstance(item, Record)]
         aside = tuple(f"{item.where}: {item.reason}" for item in items if isinstance(item, Unreadable))
         samples = tuple(rows for record in records if (rows := _rows(mapping, record)))
-        writes = _rehearsed(connector, mapping, records, withheld)
+        writes = _rehearsed(connector, mapping, records, rehearsal)
     return Trial(finding, len(records), aside, samples, writes)
 
 
@@ -92,69 +84,33 @@ def _rows(mapping: ContactMapping, record: Record) -> tuple[SampleRow, ...]:
 # --- a write that never leaves ----------------------------------------------------------------------
 
 
-class Withheld(httpx.BaseTransport):
-    """Lets everything pass until it is armed; then keeps the first request that may write, and refuses it."""
-
-    def __init__(self, inner: httpx.BaseTransport) -> None:
-        self._inner = inner
-        self.armed = False
-        self.kept: httpx.Request | None = None
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        if not self.armed or request.method in READING:
-            return self._inner.handle_request(request)
-        request.read()
-        self.kept = self.kept or request
-        return httpx.Response(418, json={"message": "a rehearsal: it was not sent"}, request=request)
-
-    def close(self) -> None:
-        self._inner.close()
-
-
 def _rehearsed(
-    connector: Connector, mapping: ContactMapping, records: list[Record], withheld: list[Withheld]
+    connector: Connector, mapping: ContactMapping, records: list[Record], rehearsal: Rehearsal
 ) -> tuple[Rehearsed, ...]:
     able = {Op.UPDATE: connector.can.update, Op.CREATE: connector.can.create}
     if not records or not mapping.outward:
         return ()
-    return tuple(_rehearse(connector, mapping, records[0], op, withheld) for op, can in able.items() if can)
+    return tuple(_rehearse(connector, mapping, records[0], op, rehearsal) for op, can in able.items() if can)
 
 
-def _rehearse(
-    connector: Connector, mapping: ContactMapping, record: Record, op: Op, withheld: list[Withheld]
-) -> Rehearsed:
+def _rehearse(connector: Connector, mapping: ContactMapping, record: Record, op: Op, rehearsal: Rehearsal) -> Rehearsed:
     try:
         fields = mapping.inward(record).fields
         wanted = mapping.project(fields, fields if op is Op.UPDATE else {}, creating=op is Op.CREATE)
         sent = mapping.payload(wanted, [key for key in wanted if mapping.covers(key)])
     except RecordError as error:
         return Rehearsed(op, {}, why=str(error))
-    if not withheld:
+    if not rehearsal.used:
         return Rehearsed(op, sent)
-    for each in withheld:
-        each.armed, each.kept = True, None
-    write = Write(op, KEY, record.id if op is Op.UPDATE else None, sent, record.version if op is Op.UPDATE else None)
-    try:
-        [outcome] = connector.write([write])
-        why = getattr(outcome, "reason", type(outcome).__name__.lower())
-    except HubError as error:
-        why = str(error)
-    finally:
-        for each in withheld:
-            each.armed = False
-    kept = next((each.kept for each in withheld if each.kept is not None), None)
-    if kept is None:
-        return Rehearsed(op, sent, why=why)
-    return Rehearsed(op, sent, (f"{kept.method} {kept.url.raw_path.decode()}", _body(kept)))
-
-
-def _body(request: httpx.Request) -> Any:
-    if not request.content:
-        return None
-    try:
-        return orjson.loads(request.content)
-    except ValueError:
-        return request.content.decode(errors="replace")
+    known = op is Op.UPDATE
+    write = Write(op, KEY, record.id if known else None, sent, record.version if known else None)
+    with rehearsal.armed():
+        try:
+            [outcome] = connector.write([write])
+            why = getattr(outcome, "reason", type(outcome).__name__.lower())
+        except HubError as error:
+            why = str(error)
+    return Rehearsed(op, sent, rehearsal.kept, None if rehearsal.kept else why)
 
 
 __all__ = ["Rehearsed", "Trial", "try_connection"]

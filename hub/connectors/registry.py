@@ -22,7 +22,7 @@ from hub.errors import ConfigError
 GROUP = "contact_hub.connectors"
 SERVICES = "services"  # folder of service files beside a configuration
 
-Loading: TypeAlias = Callable[[], type[Connector]]
+Loading: TypeAlias = EntryPoint | Callable[[], type[Connector]]
 
 
 class ConnectorTypes(Mapping[str, type[Connector]]):
@@ -34,7 +34,8 @@ class ConnectorTypes(Mapping[str, type[Connector]]):
 
     def __getitem__(self, name: str) -> type[Connector]:
         if name not in self._loaded:
-            self._loaded[name] = self._found[name]()
+            found = self._found[name]
+            self._loaded[name] = _load(found) if isinstance(found, EntryPoint) else found()
         return self._loaded[name]
 
     def __contains__(self, name: object) -> bool:
@@ -54,7 +55,7 @@ def connector_types(folder: Path | None = None) -> ConnectorTypes:
     folder  of the configuration
     """
     found: dict[str, Loading] = {name: partial(_built_in, name) for name in built_in_services()}
-    found |= {point.name: partial(_load, point) for point in entry_points(group=GROUP)}
+    found |= {point.name: point for point in entry_points(group=GROUP)}
     own = sorted((folder / SERVICES).glob(f"*{SUFFIX}")) if folder is not None else []
     return ConnectorTypes(found | {path.stem: partial(_own, path) for path in own})
 
