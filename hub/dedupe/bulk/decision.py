@@ -136,8 +136,8 @@ class _Rest:
         self._promising = linked.promising
         first, second = self._unmet(plain)
         self._others = PairIndex(whole.records, first, second)
-        self._table = whole.table(np.concatenate([linked.outcomes, whole.outcomes(first, second)]))
-        self._count = len(linked.outcomes)
+        self._table = linked.table.followed_by(whole.table(whole.outcomes(first, second)))
+        self._count = len(linked.met.first)
 
     def _unmet(self, plain: Gathered) -> tuple[Codes, Codes]:
         """Pairs of records of one component that did not meet, in order."""

@@ -229,3 +229,11 @@ class Table(NamedTuple):
     row: Codes
     bits: Floats
     weights: Floats
+
+    def followed_by(self, other: Table) -> Table:
+        """With more pairs after its own."""
+        return Table(
+            np.concatenate([self.row, other.row + np.int32(len(self.bits))]),
+            np.concatenate([self.bits, other.bits]),
+            np.concatenate([self.weights, other.weights]),
+        )

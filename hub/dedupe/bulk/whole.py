@@ -79,10 +79,8 @@ class Linked:
     def __init__(self, whole: Whole, met: Met, judged: Verdicts) -> None:
         self.whole = whole
         self.met = met
-        self.outcomes = whole.outcomes(met.first, met.second)
-        table = whole.table(self.outcomes)
-        self.promising: Flags = (table.weights >= whole.model.ask - HOPELESS)[table.row]
-        self._rows, self._bits = table.row[self.promising], table.bits
+        self.table = whole.table(whole.outcomes(met.first, met.second))
+        self.promising: Flags = (self.table.weights >= whole.model.ask - HOPELESS)[self.table.row]
         self.first, self.second = met.first[self.promising], met.second[self.promising]
         held = self._held_together(judged)
         first, second = np.concatenate([self.first, held[:, 0]]), np.concatenate([self.second, held[:, 1]])
@@ -111,17 +109,18 @@ class Linked:
         """Some of the components, by their place in `gathered`; a few hundred at a time."""
         order = np.argsort(self.label[self.first], kind="stable")
         label = self.label[self.first[order]]
+        rows = self.table.row[self.promising]
         for at in range(0, len(which), AT_ONCE):
             starts, sizes = (of[which[at : at + AT_ONCE]] for of in (self.gathered.starts, self.gathered.sizes))
             wanted = self.label[self.gathered.members[starts]]
             lows, highs = np.searchsorted(label, wanted), np.searchsorted(label, wanted, "right")
             spans = zip(starts.tolist(), sizes.tolist(), lows.tolist(), highs.tolist(), strict=True)
             yield [
-                self._packed(self.gathered.members[start : start + size], order[low:high])
+                self._packed(self.gathered.members[start : start + size], order[low:high], rows)
                 for start, size, low, high in spans
             ]
 
-    def _packed(self, members: Codes, pairs: Ints) -> Packed:
+    def _packed(self, members: Codes, pairs: Ints, rows: Codes) -> Packed:
         refs, goldens = self.whole.refs, self.whole.goldens
         first, second = self.first[pairs].tolist(), self.second[pairs].tolist()
         places = members.tolist()
@@ -131,7 +130,7 @@ class Linked:
             [goldens.get(at) for at in places],
             self.whole.packed(members),
             [(refs[one], refs[other]) for one, other in zip(first, second, strict=True)],
-            list(map(tuple, self._bits[self._rows[pairs]].tolist())),
+            list(map(tuple, self.table.bits[rows[pairs]].tolist())),
         )
 
     def is_special(self) -> Flags:
