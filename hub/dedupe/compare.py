@@ -14,7 +14,7 @@ from typing import Final, NamedTuple, cast
 from rapidfuzz.distance import OSA, JaroWinkler
 
 from hub.dedupe.features import ORGANISATION, Features, Place, Split
-from hub.dedupe.words import SAME_NAME
+from hub.dedupe.words import HOUSEHOLDS, SAME_NAME
 
 ALIKE: Final = 0.88  # Jaro-Winkler from which two words may be one with a slip
 PAIRS: Final = 1_024  # pairs of values kept a cache: the same two meet again soon or never
@@ -31,14 +31,23 @@ LEVELS: Final[dict[str, tuple[str, ...]]] = {
         "different",
     ),
     "family": ("missing", "equal", "part of it equal", "a slip apart", "different", "two words equal"),
-    "email": ("missing", "equal", "office address equal", "a slip apart", "same before the @", "different"),
-    "phone": ("missing", "equal", "a slip apart", "different"),
+    "email": (
+        "missing",
+        "equal",
+        "office address equal",
+        "a slip apart",
+        "same before the @",
+        "different",
+        "household address equal",
+    ),
+    "phone": ("missing", "equal", "a slip apart", "different", "another mobile"),
     "address": ("missing", "equal", "street and town alike", "same postcode", "same town", "different"),
     "birth": ("missing", "equal", "a slip apart", "different"),
     "tax": ("missing", "equal", "a slip apart", "different"),
     "company": ("missing", "equal", "alike", "one within the other", "same domain", "different"),
     "generation": ("missing", "equal", "one without", "different"),
     "kind": ("missing", "equal", "different"),
+    "year": ("missing", "equal", "different"),
 }
 
 
@@ -55,6 +64,7 @@ class Comparison(NamedTuple):
     company: int
     generation: int
     kind: int
+    year: int
     given_word: str = ""
     family_word: str = ""
 
@@ -67,17 +77,19 @@ def compare(a: Features, b: Features) -> Comparison:
     """Levels of every field. compare(a, b) == compare(b, a)."""
     kind = 0 if not a.kind or not b.kind else 1 if a.kind == b.kind else 2
     given, family, given_word, family_word = _names(a.splits, b.splits) if a.name and b.name else _NO_NAMES
+    email = _emails(a, b)
     return Comparison(
         given,
         family,
-        _emails(a, b),
-        _phones(a.phones, b.phones) if a.phones and b.phones else 0,
+        email,
+        _phones(a, b) if a.phones and b.phones else 0,
         _places(a.places, b.places) if a.places and b.places else 0,
         _dates(a.birth, b.birth) if a.birth and b.birth else 0,
         _numbers(a.tax, b.tax) if a.tax and b.tax else 0,
         _companies(a, b) if (a.company and b.company) or (a.work and b.work) else 0,
         compare_generations(a.generation, b.generation) if a.name and b.name else 0,
         kind,
+        0 if email in SAME_DIGITS else compare_years(a, b),
         given_word,
         family_word,
     )
@@ -306,11 +318,25 @@ def are_strangers(a: Features, b: Features) -> bool:
 def _emails(a: Features, b: Features) -> int:
     if a.emails and b.emails:
         if not a.emails.isdisjoint(b.emails):
-            return 1
+            return 1 if not all(map(_is_household, a.emails & b.emails)) else _HOUSEHOLD
         return min(_email(*sorted((one, other))) for one in a.emails for other in b.emails)
     if a.roles and not a.roles.isdisjoint(b.roles):
         return 1 if a.kind == b.kind == ORGANISATION else 2
     return 0
+
+
+_HOUSEHOLD: Final = 6
+SAME_DIGITS: Final = (1, 3, 4, _HOUSEHOLD)
+"""Levels of e-mail addresses that have the same digits: that years agree then says nothing more."""
+
+
+@lru_cache(maxsize=PAIRS)
+def _is_household(address: str) -> bool:
+    """Whether an address says that it is a family's: family.smith@, familia_reis@."""
+    return not HOUSEHOLDS.isdisjoint(_WORD.findall(address.partition("@")[0]))
+
+
+_WORD: Final = re.compile("[a-z]+")
 
 
 @lru_cache(maxsize=PAIRS)
@@ -335,14 +361,14 @@ def _plain(local: str) -> str:
     return local.replace(".", "").replace("_", "").replace("-", "")
 
 
-def _phones(a: frozenset[str], b: frozenset[str]) -> int:
-    if not a.isdisjoint(b):
+def _phones(a: Features, b: Features) -> int:
+    if not a.phones.isdisjoint(b.phones):
         return 1
-    for one in a:
-        for other in b:
+    for one in a.phones:
+        for other in b.phones:
             if len(one) == len(other) and OSA.distance(one, other, score_cutoff=1) == 1:
                 return 2
-    return 3
+    return 4 if a.mobiles and b.mobiles else 3
 
 
 def _places(a: tuple[Place, ...], b: tuple[Place, ...]) -> int:
@@ -385,6 +411,17 @@ def _dates(one: str, other: str) -> int:
     if one[:4] == other[:4] and (one[5:7], one[8:]) == (other[8:], other[5:7]):
         return 2
     return 2 if OSA.distance(one, other, score_cutoff=1) == 1 or one[:7] == other[:7] else _OTHER_DATE
+
+
+def compare_years(a: Features, b: Features) -> int:
+    """Whether the year in an e-mail address of one is that of the other's birth, or of an address of the other."""
+    if not (a.years or b.years) or (a.birth and b.birth):
+        return 0
+    one = a.years or (a.birth and {a.birth[2:4]})
+    other = b.years or (b.birth and {b.birth[2:4]})
+    if not one or not other:
+        return 0
+    return 2 if one.isdisjoint(other) else 1
 
 
 def _numbers(a: frozenset[str], b: frozenset[str]) -> int:
@@ -448,9 +485,10 @@ def compare_generations(one: str, other: str) -> int:
 
 COMPARED: Final[dict[str, Callable[[Features, Features], int]]] = {
     "email": _emails,
-    "phone": lambda a, b: _phones(a.phones, b.phones),
+    "phone": _phones,
     "address": lambda a, b: _places(a.places, b.places),
-    "birth": lambda a, b: _dates(a.birth, b.birth),
+    "birth": lambda a, b: _dates(a.birth, b.birth) if a.birth and b.birth else 0,
+    "year": compare_years,
     "tax": lambda a, b: _numbers(a.tax, b.tax),
     "company": lambda a, b: _companies(a, b) if (a.company and b.company) or (a.work and b.work) else 0,
     "kind": lambda a, b: 1 if a.kind == b.kind else 2,

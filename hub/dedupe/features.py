@@ -6,7 +6,7 @@ Every value goes through one bounded cache of distinct values; placeholders come
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple, TypeAlias
 
@@ -33,6 +33,7 @@ _LAST_KEPT: Final = 0x2FFF  # of scripts with an alphabet; the tens of thousands
 _NOT_LETTER: Final = re.compile(r"[^a-z]+")
 WORK_LETTERS: Final = 10  # domains cut the company's name short
 _NUMBER: Final = re.compile(r"\d+")
+_YEAR: Final = re.compile(r"(?<!\d)(?:19[3-9]\d|20[01]\d|[3-9]\d|0\d|1[0-5])(?!\d)")
 _TAX_PREFIXES: Final = frozenset(MEMBER_STATES) | {"el", "br", "us", "gb", "ch", "no"}
 
 
@@ -56,6 +57,8 @@ class Features(NamedTuple):
     generation     "2" for junior, filho, II, …
     emails, roles  addresses of somebody, and of an office (info@…)
     phones         last nine digits
+    mobiles        those of them that are known to be of mobile phones
+    years          two digits in addresses of somebody that may be the year of birth; none where the birth date is known
     work           where somebody works: the start of the company's name, or of the domain of an address (acorn#2)
     splits         the ways to take `name` apart into given and family names
     """
@@ -74,6 +77,8 @@ class Features(NamedTuple):
     company: tuple[str, ...]
     work: frozenset[str]
     splits: tuple[Split, ...]
+    mobiles: frozenset[str] = frozenset()
+    years: frozenset[str] = frozenset()
 
 
 class _Latin(dict[int, str]):
@@ -133,6 +138,9 @@ def _name_words(text: str) -> tuple[tuple[str, ...], str]:
             generation = known.GENERATIONS[found.pop()]
         elif len(found) > 2:
             generation = known.GENERATIONS[found[-1]]
+    elif len(found) > 2 and (between := [word for word in found[1:-1] if word in known.BETWEEN]):
+        generation = known.GENERATIONS[between[0]]
+        found = [found[0], *[word for word in found[1:-1] if word not in known.BETWEEN], found[-1]]
     kept = [word for word in found if word not in known.PARTICLES and not word.isdigit()]
     return tuple(kept or found), generation
 
@@ -166,7 +174,12 @@ def _parts(
             given, first = _name_words(right)
         elif len(whole) > len(given or family):
             return (), (), whole, generation
-    return given, family, given + family, first or last
+    return given, family, given + family, first or last or _of_two(given) or _of_two(family)
+
+
+def _of_two(part: tuple[str, ...]) -> str:
+    """Branco Filho: in a family name the second word is a generation, in a whole name it may be the family's."""
+    return known.GENERATIONS[part[1]] if len(part) == 2 and part[1] in known.SONS else ""
 
 
 def _email(text: str) -> tuple[str, bool]:
@@ -180,6 +193,13 @@ def _email(text: str) -> tuple[str, bool]:
     if plain in known.JUNK_LOCALS or len(plain) < 2:
         return "", False
     return f"{local}@{domain}", plain in known.ROLES
+
+
+def _years(addresses: Iterable[str]) -> frozenset[str]:
+    """The last two digits of the one number before each @ that may be a year of birth."""
+    found = [_YEAR.findall(address, 0, address.index("@")) for address in addresses]
+    years = [numbers[0][-2:] for numbers in found if len(numbers) == 1]
+    return frozenset(years) if years else _NONE
 
 
 def only_alnum(text: str) -> str:
@@ -214,6 +234,13 @@ def _phone(text: str) -> str:
     if len(digits) < 7 or len(set(digits)) < 3 or digits in ("123456789", "987654321", "234567890"):
         return ""
     return digits
+
+
+_MOBILE: Final = re.compile(
+    r"(?:\+|00)?(?:3(?:519\d{8}|[34][67]\d{8}|93\d{8,9}|16\d{8}|24[5-9]\d{7})"
+    r"|4(?:91[567]\d{8,9}|8(?:45|5[0137]|6[069]|7[2389]|88)\d{7}|47[1-9]\d{8}|17[5-9]\d{7}|36[5-9]\d{5,9})"
+    r"|55\d\d9\d{8})|0(?:[67]\d{8,9}|1[567]\d{8,9})|[67]\d{8}|[1-9]\d9\d{8}"
+)
 
 
 @lru_cache(maxsize=CACHED)
@@ -286,6 +313,7 @@ def features(fields: Fields) -> Features:
     emails: list[str] = []
     roles: list[str] = []
     phones: list[str] = []
+    mobiles: list[str] = []
     places: list[Place] = []
     for key, value in fields.items():
         base, many, text = key.partition("/")
@@ -299,6 +327,8 @@ def features(fields: Fields) -> Features:
             number = _phone(text)
             if number:
                 phones.append(number)
+                if _MOBILE.fullmatch(text):
+                    mobiles.append(number)
         elif base == "addresses" and isinstance(value, dict):
             place = _place(value.get("street") or "", value.get("postcode") or "", value.get("locality") or "")
             if place is not None:
@@ -311,6 +341,7 @@ def features(fields: Fields) -> Features:
     if name and full_name and not _has_parts(fields) and _is_company(full_name, company):
         company, given, family, name, generation, splits = company or _company(full_name), *_NAMELESS
     birth = _text(fields, "birth_date")
+    birth = "" if birth in known.JUNK_BIRTHS or len(birth) != 10 else birth
     tax = _tax(_text(fields, "tax_id")) if fields.get("tax_id") else ""
     kind = fields.get("kind") or (PERSON if name else ORGANISATION if company else UNKNOWN)
     return Features(
@@ -322,18 +353,20 @@ def features(fields: Fields) -> Features:
         frozenset(emails) if emails else _NONE,
         frozenset(roles) if roles else _NONE,
         frozenset(phones) if phones else _NONE,
-        "" if birth in known.JUNK_BIRTHS or len(birth) != 10 else birth,
+        birth,
         frozenset((tax,)) if tax else _NONE,
         tuple(places),
         company,
         _work(company, emails, roles, name) if company or emails or roles else _NONE,
         splits,
+        frozenset(mobiles) if mobiles else _NONE,
+        _years(emails) if emails and not birth else _NONE,
     )
 
 
 # --- packed -----------------------------------------------------------------------------------------
 
-EDITION: Final = 2
+EDITION: Final = 3
 """Grows with whatever changes what `features` makes of a record: features packed by another edition are made anew."""
 
 
@@ -354,6 +387,8 @@ def pack(record: Features) -> str:
         [tuple(place) for place in record.places],
         " ".join(record.company),
         sorted(record.work),
+        sorted(record.mobiles),
+        sorted(record.years),
     )
     return orjson.dumps(state).decode()
 
@@ -363,7 +398,8 @@ def unpack(text: str) -> Features | None:
     state = orjson.loads(text)
     if state[0] != EDITION:
         return None
-    _, kind, given, family, name, generation, emails, roles, phones, birth, tax, places, company, work = state
+    _, kind, given, family, name, generation, emails, roles, phones, birth, tax, places, company, work, *rest = state
+    mobiles, years = rest
     parts = tuple(given.split()), tuple(family.split()), tuple(name.split())
     return Features(
         kind,
@@ -378,6 +414,8 @@ def unpack(text: str) -> Features | None:
         tuple(company.split()),
         frozenset(work),
         splits_of(*parts),
+        frozenset(mobiles) if mobiles else _NONE,
+        frozenset(years) if years else _NONE,
     )
 
 

@@ -25,27 +25,29 @@ Bits: TypeAlias = tuple[float, ...]
 PERSONS: Final[Table] = {
     "given": (0, 5.0, 2.5, 4.0, 2.5, 1.5, -2.5, -13.0),
     "family": (0, 6.0, 3.0, 4.0, -2.0, 8.0),
-    "email": (0, 11.0, 2.5, 8.0, 0.0, -1.7),
-    "phone": (0, 9.0, 7.5, -2.3),
-    "address": (0, 5.5, 5.0, 3.5, 2.2, -3.0),
+    "email": (0, 11.0, 2.5, 8.0, 1.5, -1.1, 5.5),
+    "phone": (0, 9.0, 7.5, -3.0, -6.0),
+    "address": (0, 4.0, 4.0, 3.5, 2.2, -1.5),
     "birth": (0, 10.0, 4.0, -14.0),
     "tax": (0, 13.0, 8.0, -10.0),
     "company": (0, 4.5, 3.5, 3.5, 4.0, -2.0),
-    "generation": (0, 2.0, -2.5, -25.0),
+    "generation": (0, 2.0, -3.5, -25.0),
     "kind": (0, 0, -30.0),
+    "year": (0, 4.0, -5.5),
 }
 
 ORGANISATIONS: Final[Table] = {
     "given": (0,) * 8,
     "family": (0,) * 6,
-    "email": (0, 8.0, 6.0, 5.0, 1.0, -0.5),
-    "phone": (0, 8.0, 5.0, -4.5),
+    "email": (0, 8.0, 6.0, 5.0, 1.0, -0.5, 8.0),
+    "phone": (0, 8.0, 5.0, -4.5, -4.5),
     "address": (0, 6.0, 5.0, 3.0, 1.5, -3.5),
     "birth": (0, 0, 0, 0),
     "tax": (0, 14.0, 8.0, -22.0),
     "company": (0, 8.0, 7.0, 4.0, 3.0, -5.0),
     "generation": (0,) * 4,
-    "kind": (0, -1.0, -30.0),
+    "kind": (0, -0.75, -30.0),
+    "year": (0, 0, 0),
 }
 
 
@@ -62,9 +64,9 @@ class Model:
 
     persons: Table = field(default_factory=lambda: PERSONS)
     organisations: Table = field(default_factory=lambda: ORGANISATIONS)
-    prior: float = -11.5
+    prior: float = -11.75
     join: float = 0.0
-    ask: float = -1.0
+    ask: float = -0.75
     frequency: Mapping[str, float] = field(default_factory=dict)
     records: int = 0
     apart: frozenset[str] = frozenset()
@@ -97,12 +99,15 @@ _PHONE, _ADDRESS = FIELDS.index("phone"), FIELDS.index("address")
 _BIRTH, _TAX, _GENERATION = FIELDS.index("birth"), FIELDS.index("tax"), FIELDS.index("generation")
 OTHER_PERSON: Final = -6.0  # bits of birth date, tax id or generation from which two people bear the name
 REACHED: Final = (FIELDS.index("email"), FIELDS.index("phone"))
-SPREAD: Final = (0.25, 1.25)
+SPREAD: Final = (0.0, 1.5)
 """Bits for each doubling of the pairs of records that differ in e-mail address, in phone, where none agrees."""
-SPREAD_ELSEWHERE: Final = 1.0  # for either, where none agrees in the other one
-MIXED: Final = 3.0  # bits where one pair of very many agrees
-MIXED_ELSEWHERE: Final = 8.0  # where none agrees in the other one
-WITHOUT: Final = 1.5  # bits for each doubling of the pairs of which one has a generation
+SPREAD_ELSEWHERE: Final = 1.75  # for either, where none agrees in the other one
+MIXED: Final = 4.0  # bits where one pair of very many agrees
+MIXED_ELSEWHERE: Final = 2.0  # where none agrees in the other one
+WITHOUT: Final = 1.0  # bits for each doubling of the pairs of which one has a generation
+NEAR: Final = 0.4
+"""Share of what the postal address is worth, where only one of e-mail address and phone is known of both, and is
+another's: a namesake may live there."""
 EMAIL: Final = FIELDS.index("email")
 NAMELESS: Final = 1.6
 """Bits more for an equal personal e-mail address where one of the two has no name: a list member without one is
@@ -144,15 +149,16 @@ def household(found: Sequence[float]) -> float:
 
     With other given names one household, or one office, explains all that is shared: contact values count once,
     the family name not at all. So it is with another birth date, tax id or generation: father and son. Where both
-    e-mail address and phone are others', the postal address does not count: they may bear one name. With other
-    family names the company does not count.
+    e-mail address and phone are others', the postal address does not count: they may bear one name; where one of the
+    two is and the other is not known, it counts for less. With other family names the company does not count.
     """
     if is_other(found):
         contact = [found[at] for at in CONTACT if found[at] > 0]
         return max(contact, default=0.0) - sum(contact) - max(found[_FAMILY], 0.0)
     discount = 0.0
-    if found[EMAIL] < 0 and found[_PHONE] < 0:
-        discount -= max(found[_ADDRESS], 0.0)
+    if is_elsewhere(found):
+        both = found[EMAIL] < 0 and found[_PHONE] < 0
+        discount -= max(found[_ADDRESS], 0.0) * (1.0 if both else NEAR)
     if found[_FAMILY] <= OTHER_FAMILY:
         discount -= max(found[_COMPANY], 0.0)
     return discount
@@ -173,11 +179,11 @@ def strain(found: Sequence[float], differ: Sequence[int], known: Sequence[int], 
     for at, number in enumerate(REACHED):
         if not differ[at]:
             continue
-        is_elsewhere = found[REACHED[1 - at]] < 0
+        other_too = found[REACHED[1 - at]] < 0
         if found[number] < 0:
-            taken -= (SPREAD_ELSEWHERE if is_elsewhere else SPREAD[at]) * log2(differ[at])
+            taken -= (SPREAD_ELSEWHERE if other_too else SPREAD[at]) * log2(differ[at])
         else:
-            taken -= (MIXED_ELSEWHERE if is_elsewhere else MIXED) * differ[at] / known[at]
+            taken -= (MIXED_ELSEWHERE if other_too else MIXED) * differ[at] / known[at]
     if without and found[_GENERATION] < 0:
         taken -= WITHOUT * log2(without)
     return taken

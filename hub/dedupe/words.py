@@ -337,6 +337,10 @@ GENERATIONS: Final = {
     "iv": "4",
 }
 
+SONS: Final = _folded("filho hijo fils")
+BETWEEN: Final = SONS | {"jr", "junior", "ii", "iii"}
+"""Generations that stand within a name, where the family name comes first; not those that are names elsewhere (jun)."""
+
 ALSO_SURNAMES: Final = _folded("filho hijo fils neto nieto pai pere")
 
 PLACEHOLDERS: Final = _folded("""
@@ -361,6 +365,9 @@ ROLES: Final = _set("""
     recepcao recepcion empfang direction direccao help helpdesk webmaster it press presse newsletter
     shop loja tienda sklep atendimento clientes customer customerservice enquiries inquiries general
     central sede oddzial filiale succursale branch
+""")
+HOUSEHOLDS: Final = _set("""
+    family familia familie famille famiglia rodzina fam casa haus haushalt hogar lar dom home household
 """)
 FREE_DOMAINS: Final = _set("""
     gmail googlemail hotmail outlook live msn yahoo ymail icloud me mac aol gmx web tonline freenet sapo

@@ -36,6 +36,7 @@ names = st.sampled_from(
         "A. Couto",
         "Rui|Couto",
         "Rui Couto Jr",
+        "COUTO JR ANA",
         "Ana|",
         "",
     ]
@@ -43,8 +44,18 @@ names = st.sampled_from(
 records = st.builds(
     fields,
     name=names,
-    mail=st.sampled_from(["", "ana.couto@example.org", "couto@example.org", "info@example.org"]),
-    phone=st.sampled_from(["", "+351912345678", "912345678", "+351213344556", "000000000"]),
+    mail=st.sampled_from(
+        [
+            "",
+            "ana.couto@example.org",
+            "couto@example.org",
+            "info@example.org",
+            "ana.couto80@example.org",
+            "anac55@example.net ana_1980@example.com",
+            "familia.couto@example.org",
+        ]
+    ),
+    phone=st.sampled_from(["", "+351912345678", "912345678", "+351966000111", "+351213344556", "000000000"]),
     born=st.sampled_from(["", "1980-05-01", "1980-01-05", "1955-03-03"]),
     street=st.sampled_from(["", "Rua Nova 1", "R. Nova, 1", "Rua Velha 2"]),
     postcode=st.sampled_from(["", "4000-001", "4000001"]),

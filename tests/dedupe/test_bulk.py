@@ -15,11 +15,11 @@ from hub.dedupe.bulk.columns import COLUMNS, assembled
 from hub.dedupe.bulk.join import households
 from hub.dedupe.bulk.shards import Refs
 from hub.dedupe.cluster import Member, Verdict, resolve
-from hub.dedupe.compare import compare
+from hub.dedupe.compare import SAME_DIGITS, compare
 from hub.dedupe.features import features
 from hub.dedupe.frequency import NameCounts
 from hub.dedupe.keys import blocking_keys
-from hub.dedupe.weigh import DEFAULT, Model, household
+from hub.dedupe.weigh import DEFAULT, FIELDS, PERSONS, Model, household
 from tests.dedupe.people import fields, member, records
 
 CAP, TELLING = 6, 3  # small enough that a page of a dozen has keys above them
@@ -170,7 +170,8 @@ def test_records_that_are_much_alike_are_decided_as_one_page(drawn, model, all_m
 
 def test_of_pairs_that_say_as_much_the_same_two_records_are_asked_about():
     """Two clusters, the later one with two records that are as much like one of the first: the lowest refs stand."""
-    model = Model(prior=-9.0, ask=-6.0, frequency={"ana": 0.03, "couto": 0.0004}, records=5)
+    persons = {**PERSONS, "email": (0, 11.0, 2.5, 8.0, 0.0, -1.7, 11.0)}
+    model = Model(persons, prior=-9.0, ask=-6.0, frequency={"ana": 0.03, "couto": 0.0004}, records=5)
     members = [
         member("a:1", name="Ana|", mail="ana.couto@example.org", company="Acorn Lda"),
         member("b:1", name="A. Couto", mail="couto@example.org", company="Acorn"),
@@ -204,7 +205,11 @@ def test_crowds_of_the_same_few_records_are_decided_as_one_page(drawn, times, mo
     check_decision(members, {}, model, cap=60, telling=40)
 
 
-@given(st.lists(st.sampled_from([-13.0, -4.0, -2.5, -1.0, 0.0, 2.0, 6.5, 11.0]), min_size=10, max_size=10))
+@given(
+    st.lists(
+        st.sampled_from([-13.0, -4.0, -2.5, -1.0, 0.0, 2.0, 6.5, 11.0]), min_size=len(FIELDS), max_size=len(FIELDS)
+    )
+)
 def test_a_household_is_discounted_as_for_one_pair(found):
     assert households(np.array(found)[:, None]).tolist() == [household(found)]
 
@@ -216,7 +221,8 @@ def test_columns_are_compared_apart_as_whole_records_are(one, other):
     for number, column in enumerate(COLUMNS):
         of_a, of_b = ([(number, dumps(column.pack(value), 2))] if (value := column.value(r)) else [] for r in (a, b))
         apart = compare(assembled(of_a), assembled(of_b))
-        assert [getattr(apart, name) for name in column.levels] == [getattr(levels, name) for name in column.levels]
+        names = [name for name in column.levels if name != "year" or levels.email not in SAME_DIGITS]
+        assert [getattr(apart, name) for name in names] == [getattr(levels, name) for name in names]
 
 
 @given(records)

@@ -81,11 +81,39 @@ def test_names_are_read_in_the_most_favourable_way(one, other, given, family):
             "office address equal",
         ),
         ("email", fields(mail="ann@example.org"), fields(mail="bob@example.org"), "different"),
+        (
+            "email",
+            fields(mail="family.bell@example.org"),
+            fields(mail="Family.Bell@example.org"),
+            "household address equal",
+        ),
+        ("email", fields(mail="casanova@example.org"), fields(mail="casanova@example.org"), "equal"),
+        (
+            "email",
+            fields(mail="family.bell@example.org ann@example.org"),
+            fields(mail="ann@example.org family.bell@example.org"),
+            "equal",
+        ),
+        ("phone", fields(phone="912345678"), fields(phone="+351213344556"), "different"),
+        ("phone", fields(phone="+351912345678"), fields(phone="00351966000111"), "another mobile"),
+        ("phone", fields(phone="+351912345678 +351213344556"), fields(phone="+351966000111"), "another mobile"),
+        ("phone", fields(phone="+351912345678 +351213344556"), fields(phone="+351213344556"), "equal"),
         ("phone", fields(phone="00351912345678"), fields(phone="912345678"), "equal"),
         ("phone", fields(phone="912345678"), fields(phone="912345679"), "a slip apart"),
         ("phone", fields(phone="912345678"), fields(phone="000000000"), "missing"),
         ("birth", fields(born="1980-05-01"), fields(born="1980-01-05"), "a slip apart"),
         ("birth", fields(born="1980-05-01"), fields(born="1955-03-02"), "different"),
+        ("year", fields(mail="ann80@example.org"), fields(born="1980-05-01"), "equal"),
+        ("year", fields(mail="ann.1980@example.org"), fields(mail="a_bell80@example.com"), "equal"),
+        ("year", fields(mail="ann80.3@example.org"), fields(born="1955-05-01"), "different"),
+        ("year", fields(mail="ann80@example.org"), fields(mail="ann55@example.com"), "different"),
+        ("year", fields(mail="ann80@example.org"), fields(mail="ann80@example.org", born="1955-05-01"), "missing"),
+        ("year", fields(mail="ann80@example.org"), fields(mail="ann80@example.com"), "missing"),
+        ("year", fields(mail="ann55@example.org", born="1980-05-01"), fields(born="1955-05-01"), "missing"),
+        ("year", fields(mail="ann22@example.org"), fields(born="1922-05-01"), "missing"),
+        ("year", fields(mail="ann180@example.org"), fields(born="1980-05-01"), "missing"),
+        ("year", fields(mail="ann1860@example.org"), fields(born="1960-05-01"), "missing"),
+        ("year", fields(mail="80ann55@example.org"), fields(born="1980-05-01"), "missing"),
         ("tax", fields(tax_id="ES-B12345678"), fields(tax_id="b12345678"), "equal"),
         ("company", fields(company="Acorn GmbH & Co. KG"), fields(company="ACORN"), "equal"),
         ("company", fields(company="Acorn Trade"), fields(company="Acorn"), "one within the other"),
@@ -125,6 +153,13 @@ def test_a_rare_name_says_more_than_a_common_one():
     assert family_bits(rare, model) > family_bits(rare, DEFAULT) > family_bits(common, DEFAULT)
 
 
+def test_a_year_in_an_address_weighs_less_than_a_birth_date():
+    _, equal, _, different = PERSONS["birth"]
+
+    assert 0 < PERSONS["year"][1] < equal
+    assert different < PERSONS["year"][2] < 0
+
+
 def test_a_model_needs_a_weight_for_every_level():
-    with pytest.raises(ValueError, match="email needs 6 weights"):
+    with pytest.raises(ValueError, match="email needs 7 weights"):
         Model(persons={**PERSONS, "email": (0, 1)}, organisations=ORGANISATIONS)

@@ -11,20 +11,27 @@ from hub.dedupe.weigh import FIELDS, REACHED, Model, strain
 from tests.dedupe.people import member
 
 HOME = {"name": "Erick|Barinha", "street": "Rua Nova 1", "postcode": "4000-001", "town": "Porto"}
-ONE, OTHER = {"phone": "+351912345678", **HOME}, {"phone": "+351966000111", **HOME}
+ONE, OTHER = {"phone": "+351912345678", **HOME}, {"phone": "+351213344556", **HOME}
 GIVEN = FIELDS.index("given")
+SELDOM = Model(frequency={"erick": 0.0065, "barinha": 0.01}, records=1000)  # few of them bear the name
 
 
 def placed(newcomers, known=(), moving=False):
     everyone = [*newcomers, *known]
     pairs = [(a.ref, b.ref) for a, b in combinations(everyone, 2) if shared(a.features, b.features)]
-    return resolve(newcomers, known, pairs, {}, Model(), moving=moving)
+    return resolve(newcomers, known, pairs, {}, SELDOM, moving=moving)
 
 
 def test_one_record_with_another_phone_is_the_same_person():
     found = placed([member(f"erp:{n}", **ONE) for n in range(3)] + [member("web:x", **OTHER)])
 
     assert len(set(found.joins.values())) == 1
+
+
+def test_two_records_with_a_mobile_each_are_not_one_for_sure():
+    found = placed([member("erp:1", **ONE), member("web:x", **{**ONE, "phone": "+351966000111"})])
+
+    assert len(set(found.joins.values())) == 2
 
 
 def test_two_groups_each_with_a_phone_of_its_own_are_two_people():

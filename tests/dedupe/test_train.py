@@ -194,6 +194,7 @@ without_households = st.builds(
     company=st.just(0),
     generation=st.just(0),
     kind=st.just(0),
+    year=st.just(0),
 )
 
 

@@ -71,6 +71,14 @@ def _emails(record: Features) -> tuple[Any, ...] | None:
     return ("", record.emails, record.roles) if record.emails else None
 
 
+def _phones(record: Features) -> tuple[Any, ...] | None:
+    return (record.phones, record.mobiles) if record.phones else None
+
+
+def _birth(record: Features) -> tuple[Any, ...] | None:
+    return (record.birth, record.years) if record.birth or record.years else None
+
+
 def _work(record: Features) -> tuple[Any, ...] | None:
     return (record.company, record.work) if record.company or record.work else None
 
@@ -92,7 +100,15 @@ COLUMNS: Final = (
         lambda value: (value[0], sorted(value[1]), sorted(value[2])),
         lambda packed: (packed[0], frozenset(packed[1]), frozenset(packed[2])),
     ),
-    Column("phones", ("phones",), ("phone",), attrgetter("phones"), sorted, lambda packed: (frozenset(packed),), True),
+    Column(
+        "phones",
+        ("phones", "mobiles"),
+        ("phone",),
+        _phones,
+        lambda value: tuple(map(sorted, value)),
+        lambda packed: tuple(map(frozenset, packed)),
+        True,
+    ),
     Column(
         "places",
         ("places",),
@@ -101,7 +117,14 @@ COLUMNS: Final = (
         lambda value: list(map(tuple, value)),
         lambda packed: (tuple([Place(*place) for place in packed]),),
     ),
-    Column("birth", ("birth",), ("birth",), attrgetter("birth"), str, lambda packed: (packed,), True),
+    Column(
+        "birth",
+        ("birth", "years"),
+        ("birth", "year"),
+        _birth,
+        lambda value: (value[0], *sorted(value[1])),
+        lambda packed: (packed[0], frozenset(packed[1:])),
+    ),
     Column("tax", ("tax",), ("tax",), attrgetter("tax"), sorted, lambda packed: (frozenset(packed),), True),
     Column(
         "company",

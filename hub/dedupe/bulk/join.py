@@ -19,6 +19,7 @@ from hub.dedupe.weigh import (
     FIELDS,
     MIXED,
     MIXED_ELSEWHERE,
+    NEAR,
     OTHER_FAMILY,
     OTHER_GIVEN,
     OTHER_PERSON,
@@ -223,8 +224,10 @@ def households(found: Floats) -> Floats:
     for row in contact:
         shared += row
     other_person = contact.max(axis=0) - shared - np.maximum(found[_FAMILY], 0.0)
-    other_contact = (found[_EMAIL] < 0) & (found[_PHONE] < 0)
-    discount = np.where(other_contact, -np.maximum(found[_ADDRESS], 0.0), 0.0)
+    email, phone = found[_EMAIL], found[_PHONE]
+    elsewhere = ((email < 0) & (phone <= 0)) | ((phone < 0) & (email <= 0))
+    share = np.where((email < 0) & (phone < 0), 1.0, NEAR)
+    discount = np.where(elsewhere, -np.maximum(found[_ADDRESS], 0.0) * share, 0.0)
     discount = discount - np.where(found[_FAMILY] <= OTHER_FAMILY, np.maximum(found[_COMPANY], 0.0), 0.0)
     is_other = (found[_GIVEN] <= OTHER_GIVEN) | (found[_PERSON].min(axis=0) <= OTHER_PERSON)
     return np.where(is_other, other_person, discount)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from hub.dedupe.bulk.columns import COLUMNS, NAMELESS, NAMES, Coded, Codes, Ints, Splits, assembled, taken_apart
 from hub.dedupe.bulk.each import Spread
-from hub.dedupe.compare import COMPARED, LEVELS, Comparison, compare_generations, compare_names
+from hub.dedupe.compare import COMPARED, LEVELS, SAME_DIGITS, Comparison, compare_generations, compare_names
 from hub.dedupe.weigh import FIELDS, Model, bits, family_rarity, given_rarity, household
 
 Outcomes: TypeAlias = NDArray[np.uint64]
@@ -66,11 +66,13 @@ def compare_values(task: Task) -> Compared:
     pairs = zip(task.one.tolist(), task.other.tolist(), strict=True)
     if task.column == NAMES:
         return _compare_names(list(map(taken_apart, values)), pairs)
-    (name,) = COLUMNS[task.column].levels
-    level = COMPARED[name]
     records = [assembled([(task.column, raw)]) for raw in values]
-    levels = np.array([level(records[one], records[other]) for one, other in pairs], np.uint64)
-    return Compared(levels << np.uint64(_SHIFTS[name]), _NO_WORDS, _NO_WORDS, [""])
+    met = [(records[one], records[other]) for one, other in pairs]
+    found = np.zeros(len(met), np.uint64)
+    for name in COLUMNS[task.column].levels:
+        level = COMPARED[name]
+        found |= np.array([level(*pair) for pair in met], np.uint64) << np.uint64(_SHIFTS[name])
+    return Compared(found, _NO_WORDS, _NO_WORDS, [""])
 
 
 def _compare_names(names: Sequence[tuple[Splits, str]], pairs: Iterable[tuple[int, int]]) -> Compared:
@@ -122,7 +124,7 @@ class Scores:
             before = started
         if before:
             self._enter(found, *before)
-        return found
+        return _without_known_years(found)
 
     def _enter(self, found: Outcomes, plan: _Plan, compared: Iterable[Compared]) -> None:
         parts = [self.weights.outcomes(result) for result in compared]
@@ -153,6 +155,14 @@ class Scores:
             ends = np.cumsum([len(value) for value in values])
             left, right = places[: len(one)].astype(np.int32), places[len(one) :].astype(np.int32)
             yield Task(number, b"".join(values), ends, left, right)
+
+
+def _without_known_years(outcomes: Outcomes) -> Outcomes:
+    """As `compare` does: years say nothing where the e-mail addresses have the same digits."""
+    email = (outcomes >> np.uint64(_SHIFTS["email"])).astype(np.uint8) & (1 << _WIDTHS[FIELDS.index("email")]) - 1
+    year = np.uint64((1 << _WIDTHS[FIELDS.index("year")]) - 1 << _SHIFTS["year"])
+    outcomes[np.isin(email, SAME_DIGITS)] &= ~year
+    return outcomes
 
 
 class _Plan(NamedTuple):
