@@ -14,7 +14,7 @@ import pytest
 
 from hub.testing.contract import THEMES, ConnectorContract, checks
 from hub.testing.openapi import UNCHECKED
-from hub.testing.table import FAILED, NOT_APPLICABLE, NOT_ASKED, PASSED, Column, folded, said, table
+from hub.testing.table import FAILED, NOT_APPLICABLE, NOT_ASKED, PASSED, Column, folded, kept, said, table
 from hub.testing.words import NOT_APPLICABLE as PREFIX
 
 BY_THEME: Mapping[str, list[str]] = {theme.__name__: checks(theme) for theme in THEMES}
@@ -76,8 +76,9 @@ class Results:
         self.unchecked.update(UNCHECKED)
         path = self.config.getoption("--kit-table")
         if path:
+            before = kept(Path(path).read_text(encoding="utf-8"), BY_THEME) if Path(path).is_file() else {}
             run = {name: each for name, each in self.columns.items() if each.connector}
-            Path(path).write_text(table(run, BY_THEME), encoding="utf-8")
+            Path(path).write_text(table({**before, **run}, BY_THEME), encoding="utf-8")
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:

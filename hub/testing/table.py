@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -9,6 +10,7 @@ from hub.cli.checked import HEADING
 
 PASSED, FAILED, NOT_APPLICABLE, NOT_ASKED = "passed", "failed", "not applicable", "not asked"
 MARKS = {PASSED: "✓", FAILED: "✗", NOT_APPLICABLE: "–", NOT_ASKED: "○"}
+STORED = "<!-- for the next run"
 RANK = [NOT_APPLICABLE, PASSED, FAILED]  # of one check with several cases, the last of these counts
 
 
@@ -46,7 +48,8 @@ def table(columns: Mapping[str, Column], themes: Mapping[str, list[str]]) -> str
     lines = [
         "# Results of the connector kit",
         "",
-        "Written by `pytest tests/connectors tests/fakes --kit-table docs/connectors/checks.md`. Not edited by hand.",
+        "Written by `pytest tests/connectors --kit-table docs/connectors/checks.md`, not by hand. A run of some test "
+        "files replaces their results and keeps the others.",
         "",
         f"{count} checks; one with several cases has passed when all of them have. ✓ passed, ✗ failed, – not "
         "applicable (the connector declares no such ability, and refuses it), ○ not asked, with the reason below.",
@@ -64,7 +67,34 @@ def table(columns: Mapping[str, Column], themes: Mapping[str, list[str]]) -> str
         for check in names:
             marks = (MARKS.get(each.results.get(check, ""), " ") for each in shown)
             lines.append(f"| {said(check)} | " + " | ".join(marks) + " |")
-    return "\n".join([*lines, "", *_reasons(shown, themes)])
+    return "\n".join([*lines, "", *_reasons(shown, themes), stored(shown, themes), ""])
+
+
+def stored(columns: list[Column], themes: Mapping[str, list[str]]) -> str:
+    """The results for the next run, which replaces those of the classes it runs and keeps the others."""
+    names = [name for each in themes.values() for name in each]
+    lines = [STORED]
+    for each in columns:
+        marks = "".join(MARKS.get(each.results.get(name, ""), " ") for name in names)
+        reasons = {name: each.reasons[name] for name in names if each.results.get(name) == NOT_ASKED}
+        lines.append(json.dumps([each.name, each.connector, marks, reasons], ensure_ascii=False, sort_keys=True))
+    return "\n".join([*lines, "-->"])
+
+
+def kept(text: str, themes: Mapping[str, list[str]]) -> dict[str, Column]:
+    """What an earlier run stored; nothing when the checks are others now."""
+    names = [name for each in themes.values() for name in each]
+    states = {mark: state for state, mark in MARKS.items()}
+    found: dict[str, Column] = {}
+    _, _, end = text.partition(STORED)
+    for line in end.partition("-->")[0].splitlines():
+        if not line:
+            continue
+        name, connector, marks, reasons = json.loads(line)
+        if len(marks) == len(names):
+            results = {check: states[mark] for check, mark in zip(names, marks, strict=True) if mark in states}
+            found[name] = Column(name, connector, results, reasons)
+    return found
 
 
 def _reasons(columns: list[Column], themes: Mapping[str, list[str]]) -> list[str]:

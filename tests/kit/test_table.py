@@ -7,7 +7,7 @@ import pytest
 from hub.cli.checked import read_reasons
 from hub.testing import OVER_HTTP
 from hub.testing.contract import THEMES, ConnectorContract, checks
-from hub.testing.table import FAILED, NOT_APPLICABLE, NOT_ASKED, PASSED, Column, table
+from hub.testing.table import FAILED, NOT_APPLICABLE, NOT_ASKED, PASSED, Column, kept, table
 
 SHOWN = {"FirstTheme": ["test_a_thing_is_seen", "test_another_is_not"], "Other": ["test_a_third"]}
 
@@ -46,6 +46,15 @@ def test_reasons_stand_below_and_a_whole_theme_in_one_line() -> None:
     assert read_reasons(table({"TestAcorn": one}, SHOWN)) == {
         "acorn": ["Acorn: *First theme* (2 checks): there is no such thing"]
     }
+
+
+def test_a_later_run_keeps_the_results_of_others() -> None:
+    one = column("TestAcorn", a_thing_is_seen=NOT_ASKED, another_is_not=FAILED, a_third=PASSED)
+    text = table({"TestAcorn": one}, SHOWN)
+
+    assert kept(text, SHOWN) == {"TestAcorn": one}
+    assert table(kept(text, SHOWN), SHOWN) == text
+    assert kept(text, {"FirstTheme": ["test_a_thing_is_seen"]}) == {}
 
 
 @pytest.mark.parametrize(
