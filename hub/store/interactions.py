@@ -265,6 +265,22 @@ def everything(tx: Tx, size: int) -> Iterator[list[InteractionRow]]:
         last = rows[-1][0]
 
 
+def by_point(tx: Tx, rows: Sequence[InteractionRow]) -> list[tuple[int, str]]:
+    """(number, point) by which these are found today: not by a point that was let go."""
+    points = {point for row in rows for point in row.points}
+    if not points:
+        return []
+    found = tx.all(
+        "SELECT interaction_id, point FROM interaction_point WHERE point IN :*points AND at BETWEEN :low AND :high"
+        " AND interaction_id IN :*ids",
+        points=sorted(points),
+        low=min(row.at for row in rows),
+        high=max(row.at for row in rows),
+        ids=[row.number for row in rows],
+    )
+    return [(r[0], r[1]) for r in found]
+
+
 def by_record(tx: Tx, numbers: Sequence[int]) -> list[tuple[int, str]]:
     """(number, golden id) of interactions that a record names or keeps."""
     rows = tx.all(

@@ -324,12 +324,11 @@ def homes(tx: Tx, rows: Sequence[InteractionRow], memo: dict[str, set[str]]) -> 
 
     memo  point → golden ids, of points that were looked for already
     """
-    wanted = {point for row in rows if row.record is None for point in row.points}
-    memo.update(holders(tx, wanted - memo.keys()))
     found: dict[int, set[str]] = {row.number: set() for row in rows}
-    for row in rows:
-        if row.record is None:
-            found[row.number].update(*(memo[point] for point in row.points))
+    at = db.by_point(tx, rows)
+    memo.update(holders(tx, {point for _, point in at} - memo.keys()))
+    for number, point in at:
+        found[number].update(memo[point])
     for number, golden_id in db.by_record(tx, list(found)):
         found[number].add(golden_id)
     return {number: sorted(ids) for number, ids in found.items()}
