@@ -20,6 +20,7 @@ from uuid import UUID
 
 import orjson
 
+from hub.connectors.names import with_word
 from hub.errors import RecordError
 from hub.model import Record
 
@@ -177,7 +178,7 @@ def followed(
         new = wanted.get(attribute)
         old = shown(texts_of(by_name.get(attribute.lower(), ())) or [], None)
         if new and old and old != new:
-            name = re.sub(rf"(?<!\w){re.escape(old)}(?!\w)", lambda _, new=new: new, name, count=1)
+            name = with_word(name, old, new)
     return {"cn": name} if name != cn else {}
 
 

@@ -304,7 +304,8 @@ def _param_text(value: str) -> str:
 
 def fold(line: str) -> Iterator[str]:
     """Pieces of at most 75 octets; all but the first begin with a blank."""
-    piece, size = [], 0
+    piece: list[str] = []
+    size = 0
     for char in line:
         octets = len(char.encode("utf-8", "surrogatepass"))
         if size + octets > FOLD:

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from hub.connectors.names import with_word
 from hub.connectors.vcard import Card, Line, escape, split, structured, unescape
 from hub.errors import RecordError
 from hub.mapping.countries import country_code
@@ -276,7 +277,7 @@ class Edit:
         for part in ("given_name", "family_name", *(["company"] if before["kind"] == "org" else [])):
             old, new = before[part] or "", now[part] or ""
             if old and old != new:
-                name = re.sub(rf"(?<!\w){re.escape(old)}(?!\w)", lambda _, new=new: new, name, count=1)
+                name = with_word(name, old, new)
         if not before["full_name"] or not name.strip():
             order = ("prefix", "given_name", "additional_names", "family_name", "suffix")
             name = " ".join(filter(None, (now[part] for part in order))) or now["company"] or name
