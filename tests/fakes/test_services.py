@@ -534,6 +534,7 @@ def test_a_write_is_seen_by_google_s_token_after_a_while(google: GooglePeople, g
     late = connections(google_client, syncToken=soon["nextSyncToken"]).json()
 
     assert "connections" not in soon
+    assert len(connections(google_client).json()["connections"]) == 1
     assert len(late["connections"]) == 1
 
 

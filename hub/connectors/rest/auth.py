@@ -20,7 +20,7 @@ from hub.connectors.contract import Context
 from hub.connectors.http import Api, HttpStatusError
 from hub.connectors.rest.spec import Auth, Csrf, OAuth
 from hub.connectors.rest.words import Values, fill
-from hub.errors import AccountError, ConfigError
+from hub.errors import AccountError, ConfigError, TransientError
 
 EARLY = timedelta(seconds=60)  # a token is renewed before it ends
 STATEMENT = timedelta(minutes=5)  # how long a signed statement is good
@@ -127,6 +127,8 @@ class Token(httpx.Auth):
                 f"{self._context.name}: the token service answered {error.status}; nothing was done. Next: check the "
                 "client, its secret and whether its access was withdrawn, then run `hub check`."
             ) from error
+        except TransientError as error:  # the call that needs the token was not made
+            raise TransientError(str(error), retry_after=error.retry_after) from error
         return body if isinstance(body, dict) else {}
 
     def _statement(self) -> str:

@@ -297,6 +297,7 @@ class RecordSpec(Part):
     gone_id   place of the id in a tombstone, where that is another
     derived   fields beside the others: name → place in the whole record; a gap in it stands for a setting
     without   fields that say nothing of the contact, and that only some answers hold
+    strip     keys that are left out wherever they stand within a field
     single    lists that hold one object: the mapping sees the object
     shapes    values in a form of the service: place → form
     """
@@ -312,6 +313,7 @@ class RecordSpec(Part):
     key: Place | None = None
     derived: dict[str, Place] = {}
     without: tuple[str, ...] = ()
+    strip: tuple[str, ...] = ()
     single: tuple[str, ...] = ()
     shapes: dict[str, Shape] = {}
 

@@ -258,6 +258,8 @@ def read_raws(exchange: Exchange, read: Read, ids: Sequence[str]) -> Iterator[An
                 continue
             raise TransientError(f"A record could not be read: {error.words}.") from error
         found = _held(read, answer.body) if read.size == 1 else items_of(read, answer.body)
+        if read.record is not None:
+            found = [read.record.of(each) for each in found]
         yield from (raw for raw in found if raw is not None)
 
 

@@ -113,6 +113,8 @@ def _name(value: Any) -> str | None:
 
 def inward(spec: RecordSpec, fields: dict[str, Any]) -> dict[str, Any]:
     found = {name: value for name, value in fields.items() if name not in spec.without}
+    if spec.strip:
+        found = {name: _stripped(value, frozenset(spec.strip)) for name, value in found.items()}
     for name in spec.single:
         if isinstance(found.get(name), list):
             found[name] = found[name][0] if found[name] else None
@@ -145,6 +147,12 @@ def _change(fields: dict[str, Any], path: str, change: Any) -> None:
         at = at[step]
     if at.get(last) is not None:
         at[last] = change(at[last])
+
+
+def _stripped(value: Any, names: frozenset[str]) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _stripped(each, names) for name, each in value.items() if name not in names}
+    return [_stripped(each, names) for each in value] if isinstance(value, list) else value
 
 
 def _emptied(value: Any, empty: Scalar) -> Any:

@@ -14,6 +14,7 @@ Limits    reads a minute, and first pages of full listings apart: 429 RESOURCE_E
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -57,14 +58,14 @@ class Person:
 class GooglePeople(Service):
     base = "https://people.googleapis.com/v1"
     rate = Rate(90, 60.0)
-    full_a_minute = 12
+    full_a_minute = 60
     shown_after_seconds = 120.0
 
     def __init__(self, token: str = "ya29.right", clock: Clock | None = None) -> None:
         super().__init__(clock)
         self.keys = {token: True}
         self.state |= {"people": {}, "revision": 0}
-        self._tokens: dict[str, tuple[datetime, int, Any]] = {}
+        self._pages: dict[str, tuple[int, Any]] = {}
         self._full: list[datetime] = []
         self._made = 0
 
@@ -121,35 +122,38 @@ class GooglePeople(Service):
         if call.one("syncToken") is None:
             answer |= {"totalPeople": len(rows), "totalItems": len(rows)}
         if start + size < len(rows):
-            answer["nextPageToken"] = self._token("page", start + size, (same, rows, until))
+            answer["nextPageToken"] = self._page_token(start + size, (same, rows, until))
         elif call.one("requestSyncToken") == "true" or call.one("syncToken"):
-            answer["nextSyncToken"] = self._token("sync", until, None)
+            begun = (call.one("syncToken") or f"sync.{stamp(self.clock())}").split(".r")[0]
+            answer["nextSyncToken"] = f"{begun}.r{until}"
         return Answer(200, answer if rows else {name: value for name, value in answer.items() if name != "connections"})
 
     def _rows(self, call: Call, same: Mapping[str, Any]) -> tuple[list[Person], int, int]:
         """(all rows of the listing, where this page begins, up to which revision it goes)"""
         if (page_token := call.one("pageToken")) is not None:
-            if page_token not in self._tokens or self._tokens[page_token][2][0] != same:
+            if page_token not in self._pages or self._pages[page_token][1][0] != same:
                 raise refused(400, "INVALID_ARGUMENT", "Request parameters do not match those of the page token.")
-            _, start, (_, rows, until) = self._tokens[page_token]
+            start, (_, rows, until) = self._pages[page_token]
             return rows, start, until
         now = self.clock()
-        until = max([each.revision for each in self.people.values() if each.seen <= now], default=0)
-        visible = [each for each in self.people.values() if each.seen <= now]
+        late = [each.revision for each in self.people.values() if each.seen > now]
+        until = min(late) - 1 if late else self.state["revision"]
         if (sync_token := call.one("syncToken")) is None:
             self._count_full()
-            return [each for each in visible if not each.deleted], 0, until
+            return [each for each in self.people.values() if not each.deleted], 0, until
         since = self._since(sync_token)
-        return [each for each in visible if each.revision > since], 0, max(until, since)
+        changed = [each for each in self.people.values() if each.revision > since and each.seen <= now]
+        return changed, 0, max(until, since)
 
     def _since(self, token: str) -> int:
-        made, since, _ = self._tokens.get(token, (None, 0, None))
-        if made is None or not token.startswith("sync"):
+        """The revision that it stands for. It is as old as the full listing it comes from."""
+        match = re.fullmatch(r"sync\.(.+)\.r(\d+)", token)
+        if match is None:
             raise refused(400, "INVALID_ARGUMENT", "Invalid sync token.")
-        if made + LIFE <= self.clock():
+        if datetime.fromisoformat(match[1]) + LIFE <= self.clock():
             said = "Sync token is expired. Clear local cache and retry call without the sync token."
             raise refused(400, "FAILED_PRECONDITION", said, reason="EXPIRED_SYNC_TOKEN")
-        return since
+        return int(match[2])
 
     def _count_full(self) -> None:
         now = self.clock()
@@ -159,9 +163,9 @@ class GooglePeople(Service):
             raise refused(429, "RESOURCE_EXHAUSTED", "Quota exceeded for quota metric 'FullSync requests'")
         self._full.append(now)
 
-    def _token(self, kind: str, number: int, kept: Any) -> str:
-        token = f"{kind}-{len(self._tokens) + 1}"
-        self._tokens[token] = (self.clock(), number, kept)
+    def _page_token(self, start: int, kept: Any) -> str:
+        token = f"page-{len(self._pages) + 1}"
+        self._pages[token] = (start, kept)
         return token
 
     @route("GET", "/people/{person_id}")

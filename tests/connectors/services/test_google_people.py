@@ -1,0 +1,188 @@
+"""Google Contacts: the contract on its stand-in, and what is Google's own."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any, ClassVar
+
+import httpx
+import pytest
+
+from hub.errors import CursorExpired
+from hub.model import Op, Stale, Tombstone, Write
+from hub.testing import ConnectorContract
+from hub.testing.words import done, items, listing, records
+from tests.connectors.services.systems import NUMBERS, ServiceSystem, address
+from tests.fakes.services.google_people import GooglePeople
+
+REFRESH = "1//refresh-right"
+
+
+class TokenService(httpx.BaseTransport):
+    """Gives the token for the right refresh token; everything else goes to the contacts."""
+
+    def __init__(self, inner: httpx.BaseTransport, token: str) -> None:
+        self.inner, self.token = inner, token
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        if request.url.host != "oauth2.googleapis.com":
+            return self.inner.handle_request(request)
+        if b"refresh-right" not in request.read():
+            return httpx.Response(400, json={"error": "invalid_grant"}, request=request)
+        return httpx.Response(200, json={"access_token": self.token, "expires_in": 3599}, request=request)
+
+    def close(self) -> None:
+        self.inner.close()
+
+
+class GoogleSystem(ServiceSystem):
+    service = "google_people"
+    settings: ClassVar[dict[str, Any]] = {
+        "client": "hub.apps.example",
+        "secret": "client-secret-1",
+        "refresh": REFRESH,
+        "page_size": 10,
+    }
+    wrong: ClassVar[dict[str, Any]] = {"refresh": "1//refresh-wrong"}
+    secrets = (REFRESH, "1//refresh-wrong", "client-secret-1", "ya29.right")
+    hosts = ("people.googleapis.com", "oauth2.googleapis.com")
+    nobody = "people/c999999999"
+    optional = ("organizations", "organizations")
+    choice = ("nicknames", "nicknames")
+    plenty = 10_000
+    fake: GooglePeople
+
+    def __init__(self, fake: GooglePeople) -> None:
+        super().__init__(fake)
+        assert self.network is not None
+        self.network = TokenService(self.network, "ya29.right")
+        self.connector = self.within(self.context())
+
+    def seed(self, count: int) -> list[str]:
+        home = {"streetAddress": "Rua Um 1", "city": "Porto", "region": "Porto", "postalCode": "4000-001"}
+        return [
+            self.fake.seed(
+                "Marta",
+                "",
+                emailAddresses=[{"value": address(), "type": "work"}],
+                phoneNumbers=[{"value": "+351 912 345 678", "type": "mobile"}],
+                addresses=[{**home, "countryCode": "PT", "type": "home"}],
+                organizations=[{"name": "Company Lda", "title": "Buyer"}],
+                biographies=[{"value": "Met at a fair", "contentType": "TEXT_PLAIN"}],
+                birthdays=[{"date": {"year": 1980, "month": 4, "day": 12}}],
+                nicknames=[{"value": "Mar"}],
+                urls=[{"value": "https://example.org/marta", "type": "work"}],
+                names=[
+                    {
+                        "givenName": "Marta",
+                        "middleName": "Ana",
+                        "familyName": "Żak",
+                        "honorificPrefix": "Dr",
+                        "honorificSuffix": "PhD",
+                    }
+                ],
+            )
+            for _ in range(count)
+        ]
+
+    def edit(self, record_id: str) -> None:
+        self.fake.clock.pass_by(1)
+        self.fake.edit(record_id, nicknames=[{"value": "Edited"}])
+
+    def remove(self, record_id: str) -> None:
+        self.fake.remove(record_id)
+
+    def twin(self, record_id: str) -> str:
+        return self.seed(1)[0]
+
+    def settle(self) -> None:
+        self.fake.settle()
+
+    def is_write(self, request: httpx.Request) -> bool:
+        return super().is_write(request) and request.url.host != "oauth2.googleapis.com"
+
+    def new_fields(self) -> dict[str, Any]:
+        return {"names": {"givenName": "Noël", "familyName": "Têtu"}, "emailAddresses": [{"value": address()}]}
+
+    def edit_fields(self) -> dict[str, Any]:
+        at = f"https://example.org/{next(NUMBERS)}"
+        return {"urls": [{"value": at, "type": "work"}], "biographies": {"value": at, "contentType": "TEXT_PLAIN"}}
+
+    def refused_fields(self) -> dict[str, Any]:
+        return {"emailAddresses": [{"value": "no address at all"}]}
+
+
+@pytest.fixture
+def system() -> GoogleSystem:
+    return GoogleSystem(GooglePeople())
+
+
+class TestGooglePeople(ConnectorContract):
+    cannot: ClassVar[dict[str, str]] = {
+        "Texts": "its texts stand in objects and lists: see the tests below",
+    }
+
+
+@pytest.mark.parametrize("text", ["Zoë Ångström-Łódź", "山田 太郎", 'O\'Neil "Bob" \\ <b>&amp;'])
+def test_a_text_comes_back_as_it_was_written(system: GoogleSystem, text: str) -> None:
+    [record_id] = system.seed(1)
+
+    record = done(system.connector.write([Write(Op.UPDATE, "hub:1", record_id, {"biographies": {"value": text}})]))
+
+    assert record.fields["biographies"] == {"value": text}
+
+
+def test_an_emptied_field_is_gone(system: GoogleSystem) -> None:
+    [record_id] = system.seed(1)
+
+    record = done(system.connector.write([Write(Op.UPDATE, "hub:1", record_id, {"biographies": None, "urls": []})]))
+
+    assert not record.fields.get("biographies")
+    assert not record.fields.get("urls")
+    assert record.fields["names"]["givenName"] == "Marta"
+
+
+def test_a_token_that_ended_after_a_week_asks_for_a_new_listing(system: GoogleSystem) -> None:
+    system.seed(1)
+    _, cursor = listing(system.connector)
+    system.fake.clock.pass_by(timedelta(days=7).total_seconds())
+
+    with pytest.raises(CursorExpired):
+        list(system.connector.pull(cursor))
+
+
+def test_a_quiet_pull_is_one_request(system: GoogleSystem) -> None:
+    system.seed(25)
+    _, cursor = listing(system.connector)
+    before = len(system.requests())
+
+    assert items(system.connector.pull(cursor)) == []
+    assert len(system.requests()) - before == 1
+
+
+def test_what_was_deleted_is_told(system: GoogleSystem) -> None:
+    gone, kept = system.seed(2)
+    _, cursor = listing(system.connector)
+    system.remove(gone)
+
+    found = items(system.connector.pull(cursor))
+
+    assert [each.id for each in found if isinstance(each, Tombstone)] == [gone]
+    assert set(records(system.connector.pull(None))) == {kept}
+
+
+def test_a_deletion_decided_on_an_older_state_is_stale(system: GoogleSystem) -> None:
+    [record_id] = system.seed(1)
+    version = records(system.connector.pull(None))[record_id].version
+    system.edit(record_id)
+
+    assert system.connector.write([Write(Op.DELETE, "hub:1", record_id, {}, version)]) == [Stale()]
+
+
+def test_a_thousand_new_contacts_are_five_calls(system: GoogleSystem) -> None:
+    writes = [Write(Op.CREATE, f"hub:{number}", None, system.new_fields()) for number in range(1000)]
+
+    outcomes = [each for start in range(0, 1000, 200) for each in system.connector.write(writes[start : start + 200])]
+
+    assert len({done([each]).id for each in outcomes}) == 1000
+    assert [each.method for each in system.requests()].count("POST") == 5

@@ -1,0 +1,152 @@
+"""Salesforce: the contract on its stand-in, and what is Salesforce's own."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import pytest
+
+from hub.errors import TransientError
+from hub.model import Op, Refused, Tombstone, Write
+from hub.testing import ConnectorContract
+from hub.testing.service import Rate
+from hub.testing.words import done, items, listing, records
+from tests.connectors.services.systems import NUMBERS, ServiceSystem, address
+from tests.fakes.services.salesforce import Salesforce
+from tests.fakes.services.tokens import TokenService
+
+HOST = "https://acme.my.salesforce.com"
+FORM = {"grant_type": "client_credentials", "client_id": "3MVG9.hub", "client_secret": "right-secret-1"}
+
+
+class SalesforceSystem(ServiceSystem):
+    service = "salesforce"
+    settings: ClassVar[dict[str, Any]] = {"url": HOST, "client": "3MVG9.hub", "secret": "right-secret-1"}
+    wrong: ClassVar[dict[str, Any]] = {"secret": "wrong-secret-1"}
+    secrets = ("right-secret-1", "wrong-secret-1", "token-1")
+    nobody = "0035g0000999999AAA"
+    text = "Department"
+    optional = ("Department", "Department")
+    choice = ("Salutation", "Salutation")
+    many = 250
+    plenty = 10_000
+    fake: Salesforce
+
+    def __init__(self, fake: Salesforce) -> None:
+        super().__init__(fake)
+        assert self.network is not None
+        address = f"{HOST}/services/oauth2/token"
+        self.network = TokenService(self.network, fake, address, FORM, life=7200, telling=False)
+        self.connector = self.within(self.context())
+
+    def seed(self, count: int) -> list[str]:
+        self.fake.page = 2000 if count > 1000 else 200
+        company = self.fake.account("Company Lda")
+        return [
+            self.fake.seed(
+                FirstName="Marta",
+                LastName="Żak",
+                Salutation="Dr.",
+                Title="Buyer",
+                Department="Buying",
+                Email=address(),
+                Phone="+351 222 345 678",
+                MobilePhone="+351 912 345 678",
+                HomePhone="+351 223 345 678",
+                Birthdate="1980-04-12",
+                Description="Met at a fair",
+                MailingStreet="Rua Um 1",
+                MailingCity="Porto",
+                MailingState="Porto",
+                MailingPostalCode="4000-001",
+                MailingCountry="Portugal",
+                HasOptedOutOfEmail=number == 0,
+                AccountId=company,
+            )
+            for number in range(count)
+        ]
+
+    def edit(self, record_id: str) -> None:
+        self.fake.clock.pass_by(1)
+        self.fake.edit(record_id, Title=f"Edited {next(NUMBERS)}")
+
+    def remove(self, record_id: str) -> None:
+        self.fake.remove(record_id)
+
+    def twin(self, record_id: str) -> str:
+        twin = self.fake.seed(LastName="Twin")
+        self.fake.contacts[twin].modified = self.fake.contacts[record_id].modified
+        return twin
+
+    def new_fields(self) -> dict[str, Any]:
+        return {"FirstName": "Noël", "LastName": "Têtu", "Email": address()}
+
+    def edit_fields(self) -> dict[str, Any]:
+        return {"Department": f"Department {next(NUMBERS)}", "MailingCity": "Lisboa"}
+
+    def refused_fields(self) -> dict[str, Any]:
+        return {"LastName": "Refused", "Email": "no address at all"}
+
+    def is_write(self, request: Any) -> bool:
+        return super().is_write(request) and not request.url.path.endswith("/token")
+
+
+@pytest.fixture
+def system() -> SalesforceSystem:
+    return SalesforceSystem(Salesforce())
+
+
+class TestSalesforce(ConnectorContract):
+    pass
+
+
+def test_a_session_that_ended_without_notice_is_begun_anew(system: SalesforceSystem) -> None:
+    [record_id] = system.seed(1)
+    assert record_id in records(system.connector.pull(None))
+    system.fake.clock.pass_by(7200)
+
+    assert record_id in records(system.connector.pull(None))
+
+
+def test_who_was_merged_away_is_told_with_who_took_the_place(system: SalesforceSystem) -> None:
+    loser, winner = system.seed(2)
+    _, cursor = listing(system.connector)
+    system.fake.merge(loser, winner)
+
+    [found] = [each for each in items(system.connector.pull(cursor)) if isinstance(each, Tombstone)]
+
+    assert (found.id, found.merged_into) == (loser, winner)
+
+
+def test_a_used_up_day_is_waited_for_and_not_taken_for_a_missing_right(system: SalesforceSystem) -> None:
+    system.fake.rate = Rate(1, 86_400.0)  # type: ignore[misc]  # one organisation's own
+    system.connector.check()
+
+    with pytest.raises(TransientError, match="Limit exceeded"):
+        list(system.connector.pull(None))
+
+
+def test_a_text_that_is_too_long_is_refused_by_its_field(system: SalesforceSystem) -> None:
+    [record_id] = system.seed(1)
+
+    [outcome] = system.connector.write([Write(Op.UPDATE, "hub:1", record_id, {"Title": "x" * 200})])
+
+    assert isinstance(outcome, Refused)
+    assert "Title" in outcome.reason
+
+
+def test_an_opt_out_is_kept(system: SalesforceSystem) -> None:
+    _, record_id = system.seed(2)
+
+    record = done(system.connector.write([Write(Op.UPDATE, "hub:1", record_id, {"HasOptedOutOfEmail": True})]))
+
+    assert record.fields["HasOptedOutOfEmail"] is True
+
+
+def test_a_thousand_new_contacts_are_five_calls(system: SalesforceSystem) -> None:
+    writes = [Write(Op.CREATE, f"hub:{number}", None, system.new_fields()) for number in range(1000)]
+
+    outcomes = [each for start in range(0, 1000, 200) for each in system.connector.write(writes[start : start + 200])]
+
+    assert len({done([each]).id for each in outcomes}) == 1000
+    assert [each.method for each in system.requests()].count("PATCH") == 5
