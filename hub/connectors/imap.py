@@ -326,7 +326,8 @@ def _parts(structure: Any) -> Parts:
 
 def _wanted(parts: Parts) -> list[tuple[str, int]]:
     """(place, most bytes) to be fetched."""
-    places = ((parts.status, MOST_REPORT), (parts.returned, MOST_HEADER), (parts.text, MOST_TEXT))
+    reports = (parts.status, MOST_REPORT), (parts.complaint, MOST_REPORT)
+    places = (*reports, (parts.returned, MOST_HEADER), (parts.text, MOST_TEXT))
     return [(place, size) for place, size in places if place is not None]
 
 
@@ -343,6 +344,7 @@ def _mail(where: str, found: Mapping[bytes, Any], parts: Parts, more: Mapping[st
         at=at.astimezone(UTC) if isinstance(at, datetime) and at.tzinfo is not None else now,
         header=_body(found, "HEADER"),
         status=more.get(parts.status, b"") if parts.status else None,
+        complaint=more.get(parts.complaint, b"") if parts.complaint else None,
         returned=more.get(parts.returned, b"") if parts.returned else b"",
         text=decoded(more.get(parts.text, b""), parts.encoding, parts.charset) if parts.text else "",
     )

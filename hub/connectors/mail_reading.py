@@ -1,6 +1,6 @@
 """What a mail says to the hub: that an address is dead, that somebody answers, that somebody wants no more. Pure.
 
-Source   RFC 3464 (delivery status), 3463 (status codes), 3834 (answers of machines), 2369 (List-Unsubscribe)
+Source   RFC 3464 (delivery status), 3463 (status codes), 5965 (complaints), 3834 (answers of machines)
 Bounce   Original-Recipient is whom we wrote to; Final-Recipient may be where it was forwarded to
 Hard     status 5.x.x; soft: 4.x.x. Not every 5.x.x speaks of the address: 5.7.1 refuses our mail, 5.2.2 is a full box
 Time     when the server got the mail: the Date header is whatever its sender says
@@ -35,6 +35,7 @@ MOST_WORDS = 300  # characters of a subject or an answer of a mail server
 _STATUS = re.compile(r"\b([245])\.(\d{1,3})\.(\d{1,3})\b")
 _BLANK = re.compile(r"\s+")
 _REPLY = re.compile(r"^\s*((re|aw|sv|odp|rif|res)\s*:\s*)+", re.IGNORECASE)
+WISHES = frozenset({"abuse", "opt-out", "opt-out-list"})  # of a complaint; "fraud", "auth-failure" … are no person's
 ACTIONS = {"delayed": "mail.delayed", "delivered": "mail.delivered", "relayed": "mail.delivered"}
 
 
@@ -70,6 +71,7 @@ class Mail:
     at        when the server got it, aware
     header    its header block, perhaps cut
     status    its message/delivery-status part; None: it is no report
+    complaint its message/feedback-report part; None: it is none
     returned  header block of the mail that came back, if it was returned
     text      the beginning of its first text, decoded
     """
@@ -78,6 +80,7 @@ class Mail:
     at: datetime
     header: bytes
     status: bytes | None = None
+    complaint: bytes | None = None
     returned: bytes = b""
     text: str = ""
 
@@ -88,6 +91,8 @@ def read_mail(mail: Mail, rules: Rules) -> list[Interaction | Unreadable]:
         header = message_from_bytes(mail.header, policy=default)
         if mail.status is not None:
             return list(_bounces(mail, header, rules))
+        if mail.complaint is not None:
+            return _complaint(mail, header, mail.complaint, rules)
         found = _message(mail, header, rules)
     except BROKEN as err:
         return [unreadable(mail.where, f"the mail cannot be read ({type(err).__name__})", mail.header)]
@@ -179,6 +184,32 @@ def _without(text: str, address: str) -> str:
     return re.sub(re.escape(address), "…", text, flags=re.IGNORECASE)
 
 
+# --- complaints --------------------------------------------------------------------------------------
+
+
+def _complaint(mail: Mail, header: EmailMessage, report: bytes, rules: Rules) -> list[Interaction | Unreadable]:
+    """Somebody has called our mail spam: that is a wish to have no more of it."""
+    told, returned = (message_from_bytes(part, policy=default) for part in (report, mail.returned))
+    if str(told.get("feedback-type", "")).strip().lower() not in WISHES:
+        return []
+    named = [_address(str(value).strip().strip("<>")) for value in told.get_all("original-rcpt-to", [])]
+    to = [address for address in (*named, *_addresses(returned, "to")) if address]
+    if not to:
+        return [unreadable(mail.where, "a complaint that names nobody", report)]
+    return [
+        Interaction(
+            id=_id(header, mail.header),
+            at=mail.at,
+            channel="email",
+            kind="complaint.spam",
+            direction="in",
+            emails=tuple(dict.fromkeys(to)),
+            reference=_message_id(returned),
+            says=tuple(Statement("email", purpose, "denied") for purpose in rules.purposes),
+        )
+    ]
+
+
 # --- replies and unsubscribe mails -------------------------------------------------------------------
 
 
@@ -231,7 +262,7 @@ def _unsubscribes(header: EmailMessage, subject: str, text: str, rules: Rules) -
     return any(plain(said) in rules.words for said in (_REPLY.sub("", subject), first))
 
 
-def _addresses(header: EmailMessage, *names: str) -> Iterator[str]:
+def _addresses(header: Message, *names: str) -> Iterator[str]:
     texts = [str(value) for name in names for value in header.get_all(name, [])]
     for _, text in getaddresses(texts):
         if text and (address := _address(text)):
@@ -272,6 +303,7 @@ class Parts:
     """Numbers of the parts of a mail that are worth fetching, as IMAP names them. None: there is none."""
 
     status: str | None = None
+    complaint: str | None = None
     returned: str | None = None
     text: str | None = None
     encoding: str = "7bit"
@@ -281,16 +313,16 @@ class Parts:
 def parts_of(structure: Any) -> Parts:
     """From a parsed BODYSTRUCTURE: nested tuples, the children of a multipart in a list."""
     leaves = list(_leaves(structure, ""))
-    report = next((place for place, kind, _ in leaves if kind in ("message/delivery-status", REPORT_UTF8)), None)
-    if report is not None:
-        return Parts(status=report, returned=next((r for leaf in leaves if (r := _returned_place(leaf))), None))
+    kinds = {kind: place for place, kind, _ in reversed(leaves)}
+    status = kinds.get("message/delivery-status") or kinds.get("message/global-delivery-status")
+    complaint = None if status else kinds.get("message/feedback-report")
+    if status or complaint:
+        returned = next((r for leaf in leaves if (r := _returned_place(leaf))), None)
+        return Parts(status=status, complaint=complaint, returned=returned)
     for place, kind, part in leaves:
         if kind == "text/plain":
             return Parts(text=place, encoding=_text(part[5]).lower(), charset=_charset(part[2]))
     return Parts()
-
-
-REPORT_UTF8 = "message/global-delivery-status"
 
 
 def _returned_place(leaf: tuple[str, str, Any]) -> str | None:

@@ -166,6 +166,17 @@ def test_a_bounce_is_read_with_its_mailing(box):
     assert [said.purpose for said in found.says] == ["delivery"]
 
 
+def test_a_complaint_is_read_with_whom_it_is_from(box):
+    mail = bounced(1, "Feedback-Type: abuse\nUser-Agent: x/1\nVersion: 1\nOriginal-Rcpt-To: ann@example.org\n")
+    box.put(mail.replace(b"message/delivery-status", b"message/feedback-report"))
+    (found,), _ = box.pull()
+
+    assert (found.kind, found.emails, found.reference) == (
+        *("complaint.spam", ("ann@example.org",)),
+        "campaign-1@our.example",
+    )
+
+
 def test_each_mail_is_read_once(box):
     box.put(reply(1), reply(2))
     first, cursor = box.pull()

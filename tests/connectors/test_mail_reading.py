@@ -125,6 +125,33 @@ def test_bounces_may_state_nothing():
     assert one(header(), silent, status=REPORT.encode()).says == ()
 
 
+# --- complaints -------------------------------------------------------------------------------------
+
+COMPLAINT = b"Feedback-Type: abuse\r\nUser-Agent: x/1\r\nVersion: 1\r\nOriginal-Rcpt-To: <Ann@example.org>\r\n\r\n"
+
+
+def test_who_calls_our_mail_spam_wants_no_more_of_it():
+    found = one(header(), complaint=COMPLAINT, returned=b"Message-ID: <campaign-7@our.example>\r\n\r\n")
+
+    assert (found.kind, found.emails, found.says) == ("complaint.spam", ("ann@example.org",), LEAVES)
+    assert found.reference == "campaign-7@our.example"
+
+
+def test_a_complaint_may_name_the_person_only_in_the_mail_that_came_back():
+    found = one(header(), complaint=b"Feedback-Type: abuse\r\n\r\n", returned=b"To: Ann <ann@example.org>\r\n\r\n")
+
+    assert found.emails == ("ann@example.org",)
+
+
+def test_a_complaint_that_names_nobody_is_set_aside():
+    assert [type(found) for found in read(header(), complaint=b"Feedback-Type: abuse\r\n\r\n")] == [Unreadable]
+
+
+@pytest.mark.parametrize("kind", [b"not-spam", b"auth-failure", b"fraud", b""])
+def test_reports_of_machines_about_mail_are_nobodys_wish(kind):
+    assert read(header(), complaint=COMPLAINT.replace(b"abuse", kind)) == []
+
+
 # --- replies and unsubscribe mails ------------------------------------------------------------------
 
 
@@ -202,11 +229,14 @@ VALUES = st.one_of(
 )
 
 
-@given(st.lists(st.tuples(NAMES, VALUES), max_size=8), st.one_of(st.none(), st.binary(max_size=300)))
-def test_whatever_is_in_a_mail_it_is_read_or_set_aside(fields, status):
+BYTES = st.one_of(st.none(), st.binary(max_size=300))
+
+
+@given(st.lists(st.tuples(NAMES, VALUES), max_size=8), BYTES, BYTES)
+def test_whatever_is_in_a_mail_it_is_read_or_set_aside(fields, status, complaint):
     raw = "".join(f"{name}: {value}\r\n" for name, value in fields).encode("utf-8", "surrogatepass")
 
-    for found in read(raw, status=status):
+    for found in read(raw, status=status, complaint=complaint, returned=raw):
         assert isinstance(found, Interaction | Unreadable)
         assert len(found.id or "x") <= 512
 
@@ -224,6 +254,7 @@ def test_any_bytes_decode_to_some_text(body, encoding, charset):
 
 TEXT = (b"TEXT", b"PLAIN", (b"CHARSET", b"iso-8859-1"), None, None, b"BASE64", 10, 1)
 STATUS = (b"MESSAGE", b"DELIVERY-STATUS", None, None, None, b"7BIT", 10)
+COMPLAINED = (b"MESSAGE", b"FEEDBACK-REPORT", None, None, None, b"7BIT", 10)
 HEADERS = (b"TEXT", b"RFC822-HEADERS", None, None, None, b"7BIT", 10, 1)
 HTML = (b"TEXT", b"HTML", None, None, None, b"7BIT", 10, 1)
 
@@ -239,6 +270,7 @@ HTML = (b"TEXT", b"HTML", None, None, None, b"7BIT", 10, 1)
             Parts(text="1.1", encoding="base64", charset="iso-8859-1"),
         ),
         (([TEXT, STATUS, HEADERS], b"REPORT"), Parts(status="2", returned="3")),
+        (([TEXT, COMPLAINED, HEADERS], b"REPORT"), Parts(complaint="2", returned="3")),
         (([TEXT, STATUS, (b"MESSAGE", b"RFC822", None)], b"REPORT"), Parts(status="2", returned="3.HEADER")),
     ],
 )
