@@ -34,6 +34,7 @@ Connections = Annotated[
 ]
 READ = {"pulled": "read", "unchanged": "unchanged", "created": "new contacts", "linked": "linked"}
 READ |= {"updates": "changed", "merges": "merged", "moves": "moved", "consents": "consents", "deletes": "deleted"}
+READ |= {"interactions": "interactions"}
 WORK = {"conflicts": "conflicts", "asked": "to review", "set_aside": "set aside"}
 COUNTS = READ | {"pushed": "written there"} | WORK
 """Outcome as the engine counts it → column of the table."""
