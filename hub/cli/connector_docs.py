@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from textwrap import indent
 from typing import Annotated
@@ -45,13 +45,15 @@ def docs(
 
     What stands outside the marks of a page is kept. A type without a page gets one.
     """
-    stale = [path for path, text in pages(out, frozenset(types or ())) if not current(path, text)]
+    found, reasons = every_type()
+    for reason in reasons:
+        complain(f"Left out: {reason}")
+    stale = {path: text for path, text in pages(out, frozenset(types or ()), found) if not current(path, text)}
     if not check:
-        for path, text in pages(out, frozenset(types or ())):
-            if path in stale:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(text, encoding="utf-8")
-                typer.echo(f"written: {path}")
+        for path, text in stale.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+            typer.echo(f"written: {path}")
         return
     for path in stale:
         complain(f"{path} is not current.")
@@ -73,9 +75,11 @@ def every_type() -> tuple[list[Described], list[str]]:
     return found, reasons
 
 
-def pages(out: Path, only: frozenset[str] = frozenset()) -> Iterator[tuple[Path, str]]:
+def pages(
+    out: Path, only: frozenset[str] = frozenset(), found: Sequence[Described] | None = None
+) -> Iterator[tuple[Path, str]]:
     """Every page as it should be. The table over all types only when all are written."""
-    found, _ = every_type()
+    found = every_type()[0] if found is None else found
     checks = out / CHECKS
     reasons = read_reasons(checks.read_text(encoding="utf-8")) if checks.is_file() else {}
     for each in found:
