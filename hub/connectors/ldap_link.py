@@ -14,10 +14,14 @@ Referrals are not followed: they would carry the password to another server.
 
 from __future__ import annotations
 
+import socket
+import ssl
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from hub.connectors.contract import Context
 from hub.connectors.ldap_entry import Change, Raw, Rdn
@@ -79,8 +83,12 @@ class Link:
         self._open: Any = None
         self._is_listing = False
         self._root: dict[str, list[bytes]] | None = None
-        self._ldap = _library()
         context.closing.callback(self.close)
+
+    @cached_property
+    def _ldap(self) -> Any:
+        """The library, when it is first needed: what a connection can do is known without it."""
+        return _library()
 
     def close(self) -> None:
         held, self._open = self._open, None
@@ -233,10 +241,45 @@ class Link:
                 link.set_option(option, value)
             self._trust(link)
             if self._account.start_tls:
-                link.start_tls_s()
-            link.simple_bind_s(self._account.user, self._account.secret)
+                self._encrypt(link)
+            try:
+                link.simple_bind_s(self._account.user, self._account.secret)
+            except self._ldap.SERVER_DOWN:
+                if self._shows_another_certificate():
+                    raise self._no_tls() from None
+                raise
             self._open = link
         return self._open
+
+    def _encrypt(self, link: Any) -> None:
+        try:
+            link.start_tls_s()
+        except (self._ldap.SERVER_DOWN, self._ldap.TIMEOUT, self._ldap.BUSY, self._ldap.UNAVAILABLE):
+            raise
+        except self._ldap.LDAPError:
+            raise self._no_tls() from None
+
+    def _shows_another_certificate(self) -> bool:
+        """libldap does not say why a connection by ldaps:// came to nothing: a handshake of our own does."""
+        address = urlsplit(self._account.url)
+        if address.scheme.lower() != "ldaps" or not address.hostname:
+            return False
+        try:
+            trust = ssl.create_default_context(cafile=self._ca_file)
+            with socket.create_connection((address.hostname, address.port or 636), self._timeout) as plain:
+                trust.wrap_socket(plain, server_hostname=address.hostname).close()
+        except ssl.SSLError:
+            return True
+        except OSError:
+            return False
+        return False
+
+    def _no_tls(self) -> AccountError:
+        return AccountError(
+            f"{self._name}: the certificate of the directory is not trusted, or it does not speak TLS as asked; the "
+            "password was not sent. Next: renew it there, name the certificate authority of your network in `ca_file`, "
+            "or check `url` and `start_tls`."
+        )
 
     def _trust(self, link: Any) -> None:
         if not (self._account.start_tls or self._account.url.lower().startswith("ldaps:")):
@@ -290,11 +333,6 @@ class Link:
         name = self._name
         if isinstance(error, self._ldap.SERVER_DOWN | self._ldap.CONNECT_ERROR | self._ldap.TIMEOUT):
             self._open = None
-            if "certif" in said.lower():
-                return AccountError(
-                    f"{name}: the certificate of the directory is not trusted; nothing was sent. Next: renew it there, "
-                    "or name the certificate authority of your network in `ca_file`."
-                )
             what = "took too long" if isinstance(error, self._ldap.TIMEOUT) else "cannot be reached"
             fate = "it is not known whether it was carried out." if writing else "nothing was done."
             return TransientError(f"{name}: the directory {what}; {fate}", maybe_done=writing)

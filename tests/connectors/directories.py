@@ -81,10 +81,11 @@ def _installed() -> Path:
 
 
 @contextmanager
-def slapd(*, session_log: bool = True) -> Iterator[Server]:
+def slapd(*, session_log: bool = True, certificate: str = "") -> Iterator[Server]:
     """OpenLDAP with ou=people, a root account, and two lesser ones, all with the password hubpass.
 
     session_log  without it a sync tells what is there and not what is gone
+    certificate  with its key, in PEM form: it speaks TLS as well, and on the port after its own from the beginning
     """
     program, add = find_program("slapd"), find_program("slapadd")
     schemas = Path("/etc/ldap/schema")
@@ -93,14 +94,18 @@ def slapd(*, session_log: bool = True) -> Iterator[Server]:
     with own_folder("openldap") as (folder, user):
         port = free_port()
         config = folder / "slapd.conf"
-        config.write_text(_slapd_config(folder, schemas, session_log))
+        pem = folder / "certificate.pem"
+        pem.write_text(certificate)
+        secured = f"TLSCertificateFile {pem}\nTLSCertificateKeyFile {pem}\n" if certificate else ""
+        config.write_text(secured + _slapd_config(folder, schemas, session_log))
         (folder / "db").mkdir()
         first = folder / "first.ldif"
         first.write_text(_first_entries())
-        for path in (folder / "db", first, config):
+        for path in (folder / "db", first, config, pem):
             hand_over(path, user)
         run([add, "-f", str(config), "-l", str(first)], user)
-        command = [program, "-f", str(config), "-h", f"ldap://127.0.0.1:{port}", "-d", "0"]
+        urls = f"ldap://127.0.0.1:{port}" + (f" ldaps://127.0.0.1:{port + 1}" if certificate else "")
+        command = [program, "-f", str(config), "-h", urls, "-d", "0"]
         with running(Server("slapd", port, folder, command, user, signal.SIGTERM)) as server:
             yield server
 

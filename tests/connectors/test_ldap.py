@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import count
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
@@ -14,11 +15,12 @@ import ldap
 
 from hub.connectors.contract import Connector, Context
 from hub.connectors.ldap import LdapConnector, LdapSettings
-from hub.errors import AccountError, CursorExpired
+from hub.errors import AccountError, ConfigError, CursorExpired
 from hub.model import Done, Missing, Op, Refused, Stale, Tombstone, Write
 from hub.testing.contract import OVER_HTTP, ConnectorContract, System, done, items, listing, records
-from tests.connectors.directories import CLERK, READER, ROOT, SUFFIX, slapd, started
+from tests.connectors.directories import CLERK, PEOPLE, READER, ROOT, SUFFIX, slapd, started
 from tests.connectors.servers import PASSWORD, Server, free_port
+from tests.connectors.test_http import certificate
 
 NUMBERS = count(1)
 NO_HTTP = "it speaks LDAP, not HTTP; connections that break are tested below"
@@ -396,3 +398,47 @@ def test_settings_that_do_not_hang_together_are_refused(changed: dict[str, Any])
 
     with pytest.raises(ValidationError):
         LdapSettings.model_validate({**base, **changed})
+
+
+# --- TLS --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def secured(tmp_path_factory: pytest.TempPathFactory, server: Server) -> Iterator[tuple[Server, Path]]:
+    folder = tmp_path_factory.mktemp("tls")
+    authority, _ = certificate(folder)
+    with slapd(certificate=(folder / "both.pem").read_text()) as made:
+        yield made, authority
+
+
+@pytest.mark.parametrize("from_the_beginning", [False, True])
+def test_a_certificate_of_the_named_authority_is_trusted_and_no_other(
+    secured: tuple[Server, Path], opened: Context, from_the_beginning: bool
+) -> None:
+    made, authority = secured
+    base = {"user": ROOT, "secret": PASSWORD, "base": PEOPLE, "timeout_seconds": 10}
+    if from_the_beginning:
+        base |= {"url": f"ldaps://127.0.0.1:{made.port + 1}"}
+    else:
+        base |= {"url": f"ldap://127.0.0.1:{made.port}", "start_tls": True}
+
+    trusting = LdapConnector(LdapSettings.model_validate({**base, "ca_file": authority}), opened)
+    wary = LdapConnector(LdapSettings.model_validate(base), opened)
+
+    assert trusting.check().warnings == ()
+    with pytest.raises(AccountError, match="certificate"):
+        wary.check()
+
+
+def test_an_authority_that_is_not_there_is_told_before_anything_is_sent(system: Directory) -> None:
+    connector = system.connect(start_tls=True, ca_file="missing.pem")
+
+    with pytest.raises(ConfigError, match=r"missing\.pem"):
+        connector.check()
+
+
+def test_a_directory_without_tls_gets_no_password_where_tls_is_asked_for(system: Directory) -> None:
+    connector = system.connect(start_tls=True)
+
+    with pytest.raises(AccountError):
+        connector.check()
