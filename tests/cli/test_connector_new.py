@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from tests.cli.rolodex import KEY, Rolodex, served
+from demo.rolodex import KEY, Rolodex, served
 
 
 @pytest.fixture
 def rolodex() -> Rolodex:
     made = Rolodex()
     for number in range(30):
-        made.add(f"Ana{number}", f"Silva{number}")
+        made.add(f"Ana{number}", f"Silva{number}", f"ana{number}.silva{number}@example.org")
     return made
 
 

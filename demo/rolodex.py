@@ -1,7 +1,12 @@
-"""A made-up REST service with a real server and a description of its own, which the hub has never heard of."""
+"""python -m demo.rolodex [--port 8099]: a made-up REST service that the hub has never heard of.
+
+A real server with a description of its own at /openapi.json, for docs/connectors/tutorial.md. It listens on this
+machine only; the key is rolodex-key-1, the people are made up, and they are forgotten when it ends.
+"""
 
 from __future__ import annotations
 
+import argparse
 import socket
 import threading
 import time
@@ -13,6 +18,8 @@ import uvicorn
 from fastapi import Depends, FastAPI, HTTPException, Query, Response, Security
 from fastapi.security import APIKeyHeader
 from pydantic import BaseModel
+
+from demo.people import people
 
 KEY = "rolodex-key-1"
 
@@ -53,9 +60,8 @@ class Rolodex:
         self.app = FastAPI(title="Rolodex", version="2")
         self._routes()
 
-    def add(self, first: str, last: str) -> Person:
+    def add(self, first: str, last: str, mail: str) -> Person:
         number = max(self.people, default=0) + 1
-        mail = f"{first}.{last}@example.org".lower()
         made = Person(id=number, first_name=first, last_name=last, email=mail, updated_at=_now())
         self.people[number] = made
         return made
@@ -125,3 +131,17 @@ def served(rolodex: Rolodex) -> Iterator[str]:
         finally:
             server.should_exit = True
             thread.join(10)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m demo.rolodex", description=__doc__)
+    parser.add_argument("--port", type=int, default=8099)
+    rolodex = Rolodex()
+    for person in people(60):
+        if person.given:
+            rolodex.add(person.given, person.family, person.email)
+    uvicorn.run(rolodex.app, host="127.0.0.1", port=parser.parse_args().port, log_level="warning")
+
+
+if __name__ == "__main__":
+    main()
