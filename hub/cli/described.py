@@ -14,6 +14,7 @@ from hub.config.models import ConnectionConfig
 from hub.config.references import secret_places, stand_in
 from hub.connectors.contract import Can, Connector, Context, Promise
 from hub.connectors.explained import explained
+from hub.connectors.rest import RestConnector
 from hub.document import Place
 from hub.errors import ConfigError
 from hub.mapping.spec import load_mapping
@@ -121,10 +122,28 @@ def block(each: Described, not_asked: Sequence[str] = ()) -> str:
         _settings(each),
         "### Default mapping",
         _mapping(each),
+        *_of_a_service(each),
     ]
     if not_asked:
         parts += ["### Not asked of it by the connector kit", "\n".join(f"- {line}" for line in not_asked)]
     return "\n\n".join(parts)
+
+
+def _of_a_service(each: Described) -> Iterator[str]:
+    """What a service file says for people."""
+    if not issubclass(each.kind, RestConnector):
+        return
+    spec = each.kind.spec
+    writes = {"create": spec.create, "update": spec.update, "archive": spec.archive, "delete": spec.delete}
+    effects = [f"{name}: {kind.effects}" for name, kind in writes.items() if kind is not None and kind.effects]
+    for title, lines in (
+        ("What else a write does there", effects),
+        ("Known gaps", spec.gaps),
+        ("Left open by the vendor's documentation", spec.unconfirmed),
+    ):
+        if lines:
+            yield f"### {title}"
+            yield "\n".join(f"- {line}" for line in lines)
 
 
 def _abilities(can: Can) -> Iterator[str]:
