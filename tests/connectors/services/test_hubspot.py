@@ -7,7 +7,9 @@ from typing import Any, ClassVar
 
 import pytest
 
+from hub.model import Done, Op, Refused, Write
 from hub.testing import ConnectorContract
+from hub.testing.words import done, listing, records
 from tests.connectors.services.systems import ServiceSystem, address
 from tests.fakes.services.hubspot import HubSpot
 
@@ -86,3 +88,98 @@ def system() -> Iterator[HubSpotSystem]:
 
 class TestHubSpot(ConnectorContract):
     pass
+
+
+# --- HubSpot's own ----------------------------------------------------------------------------------
+
+CONSENT = "hs_email_optout_101"
+
+
+def test_a_thousand_changes_are_ten_calls_and_their_reading(system: HubSpotSystem) -> None:
+    ids = [system.fake.seed(email=address()) for _ in range(1000)]
+    writes = [Write(Op.UPDATE, f"hub:{each}", each, {"city": "Porto"}) for each in ids]
+
+    outcomes = [each for start in range(0, 1000, 100) for each in system.connector.write(writes[start : start + 100])]
+
+    assert [each for each in outcomes if not isinstance(each, Done)] == []
+    assert sum(request.url.path.endswith("/batch/update") for request in system.requests()) == 10
+    assert system.fake.too_fast == 0
+
+
+def test_more_than_ten_thousand_changes_of_one_instant_are_all_read(system: HubSpotSystem) -> None:
+    _, cursor = listing(system.connector)
+    for number in range(10_050):
+        system.fake.seed(email=f"many{number}@example.org")
+    system.fake.settle()
+
+    assert len(records(system.connect(page_size=100).pull(cursor))) == 10_050
+
+
+def test_a_change_that_a_search_does_not_show_yet_comes_with_the_next_pull(system: HubSpotSystem) -> None:
+    [record_id] = system.seed(1)
+    _, cursor = listing(system.connector)
+    system.fake.edit(record_id, city="Lisboa")
+    first = list(system.connector.pull(cursor))
+    assert records(first).get(record_id) is None or records(first)[record_id].fields["city"] == "Porto"
+    system.fake.settle()
+
+    second = records(system.connector.pull(first[-1].cursor))
+
+    assert second[record_id].fields["city"] == "Lisboa"
+
+
+def test_an_opt_out_goes_out_before_the_other_fields(system: HubSpotSystem) -> None:
+    [record_id] = system.seed(1)
+
+    record = done(system.connector.write([Write(Op.UPDATE, "hub:1", record_id, {CONSENT: "true", "city": "Faro"})]))
+
+    assert (record.fields[CONSENT], record.fields["city"]) == ("true", "Faro")
+    sent = [each.url.path.rpartition("/")[2] for each in system.requests() if system.is_write(each)]
+    assert sent == ["unsubscribe", "update"]
+
+
+def test_an_opt_out_that_is_there_already_is_no_error(system: HubSpotSystem) -> None:
+    [record_id] = system.seed(1)
+    opt_out = Write(Op.UPDATE, "hub:1", record_id, {CONSENT: "true"})
+
+    for _ in range(2):
+        assert done(system.connector.write([opt_out])).fields[CONSENT] == "true"
+
+
+def test_who_opted_out_himself_is_not_subscribed_again(system: HubSpotSystem) -> None:
+    [record_id] = system.seed(1)
+    email = system.fake.things["contacts"][record_id].properties["email"]
+    system.fake.opt_out(email)
+
+    [outcome] = system.connector.write([Write(Op.UPDATE, "hub:1", record_id, {CONSENT: "false"})])
+
+    assert isinstance(outcome, Refused)
+    assert "opted out himself" in outcome.reason
+    assert email not in outcome.reason
+
+
+def test_the_company_of_a_contact_is_read_once_for_many(system: HubSpotSystem) -> None:
+    company = system.fake.seed("companies", name="Company Lda")
+    ids = [system.fake.seed(email=address()) for _ in range(5)]
+    for each in ids:
+        system.fake.associate(each, company)
+
+    found = records(system.connector.pull(None))
+
+    names = {found[each].fields["associated_company"]["properties"]["name"] for each in ids}
+    assert names == {"Company Lda"}
+    assert sum("companies" in request.url.path for request in system.requests()) == 1
+
+
+def test_a_refused_row_of_a_batch_costs_only_itself(system: HubSpotSystem) -> None:
+    good, bad = system.seed(2)
+    writes = [
+        Write(Op.UPDATE, "hub:1", good, {"city": "Faro"}),
+        Write(Op.UPDATE, "hub:2", bad, {"lifecyclestage": "no stage"}),
+    ]
+
+    first, second = system.connector.write(writes)
+
+    assert isinstance(first, Done)
+    assert isinstance(second, Refused)
+    assert sum(request.url.path.endswith("/batch/update") for request in system.requests()) == 1
