@@ -27,7 +27,7 @@ class TwoSystems:
         self.store = store or Store("sqlite://")
         if store is None:
             self.store.create()
-        kinds = {name: replace(KINDS[letter], name=name) for name, letter in (("c", "R"), ("s", "K"))}
+        kinds = {name: replace(KINDS[letter], name=name, logs=False) for name, letter in (("c", "R"), ("s", "K"))}
         self.systems = {name: System(self.world, kind, 0.0) for name, kind in kinds.items()}
         routes = {n: Route(n, mapping_of(k), k.can, limits=limits, full_every=300.0) for n, k in kinds.items()}
         self.count = 0
