@@ -29,7 +29,7 @@ import orjson
 from pydantic import Field, SecretStr
 
 from hub.connectors import carddav_xml as dav
-from hub.connectors.carddav_book import Book, Found, find_book, refused_account
+from hub.connectors.carddav_book import CHECK_PROPS, Book, Found, find_book, refused_account
 from hub.connectors.contract import Can, Connector, Context, Promise, Report, Settings
 from hub.connectors.defaults import default_mapping
 from hub.connectors.http import Api, HttpStatusError
@@ -122,7 +122,7 @@ addressbook: contacts               # where the account has several
         )
 
     def check(self) -> Report:
-        state = self._book.state()
+        state = self._book.state(CHECK_PROPS)
         count = len(self._book.etags())
         reports = state.holds(dav.REPORTS, dav.DAV + "sync-collection")
         how = "sync-collection" if reports else "its ctag" if state.text(dav.CTAG) else "the etags of all cards"
@@ -138,7 +138,7 @@ addressbook: contacts               # where the account has several
 
     @cached_property
     def _vcard_version(self) -> str:
-        return _version(self._book.state())
+        return _version(self._book.state([dav.VERSIONS]))
 
     # --- reading ----------------------------------------------------------------------------------
 
@@ -183,7 +183,7 @@ addressbook: contacts               # where the account has several
             place = after
 
     def _since_etags(self, place: dict[str, Any]) -> Iterator[Page]:
-        ctag = self._book.state().text(dav.CTAG)
+        ctag = self._book.state([dav.CTAG]).text(dav.CTAG)
         if ctag and ctag == place["ctag"]:
             yield Page((), self._cursor(place))
             return

@@ -22,7 +22,9 @@ XML = {"content-type": "application/xml; charset=utf-8"}
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 MAX_NAME = 255  # bytes, of a card's name: file systems and most databases of servers take no more
 ODD = frozenset({404, 405, 409, 410, 501})  # what a place without WebDAV answers
-BOOK_PROPS = (dav.TYPE, dav.NAME, dav.SYNC_TOKEN, dav.CTAG, dav.VERSIONS, dav.REPORTS, dav.RIGHTS, dav.PRINCIPAL)
+FIND_PROPS = (dav.TYPE, dav.NAME, dav.PRINCIPAL)  # not the token: some servers go through all cards to make it
+STATE_PROPS = (dav.SYNC_TOKEN, dav.CTAG, dav.REPORTS)
+CHECK_PROPS = (*STATE_PROPS, dav.VERSIONS, dav.RIGHTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +60,9 @@ class Book:
 
     # --- listing ----------------------------------------------------------------------------------
 
-    def state(self) -> Answer:
-        """The properties of the book itself."""
-        return properties(self._api, self._name, self.path, BOOK_PROPS)
+    def state(self, names: Sequence[str] = STATE_PROPS) -> Answer:
+        """Properties of the book itself."""
+        return properties(self._api, self._name, self.path, names)
 
     def etags(self) -> dict[str, str]:
         """Every card: id → etag."""
@@ -219,7 +221,7 @@ def request(
 def _try(api: Api, name: str, path: str, own: frozenset[int] = ODD) -> Answer | None:
     """The properties of a place; None where no WebDAV is."""
     try:
-        answer = request(api, "PROPFIND", quote(path), dav.propfind(BOOK_PROPS), {**XML, "depth": "0"}, own)
+        answer = request(api, "PROPFIND", quote(path), dav.propfind(FIND_PROPS), {**XML, "depth": "0"}, own)
     except HttpStatusError as error:
         if error.status in ODD:
             return None

@@ -204,9 +204,19 @@ changes: syncrepl                   # where the overlay syncprov is loaded, with
             if held is not None:
                 yield Page(held, None if since is None else self._cursor(at=since))
             held = self._records(entries)
-            newest = max([newest, *(min(stamp, began) for each in entries if (stamp := _stamp_of(each, self._stamp)))])
+            newest = max([newest, *(min(self._stamp_of(each), began) for each in entries)])
         at = newest or began
         yield Page(held or (), self._cursor(at=at))
+
+    def _stamp_of(self, entry: Entry) -> str:
+        """The first fourteen digits: to the second, which the overlap makes good. Without it no change is ever seen."""
+        stamp = next(iter(entry.raw.get(self._stamp) or ()), None)
+        if stamp is None:
+            raise AccountError(
+                f"{self.context.name}: the directory does not show {self._stamp} to this account; nothing is "
+                "concluded. Next: give it the right to read it, or set `changes`."
+            )
+        return stamp.decode()[:14]
 
     def _synced(self, cookie: str | None) -> Iterator[Page]:
         size = self.settings.page_size
@@ -412,11 +422,6 @@ def _system(root: dict[str, list[bytes]]) -> str:
 
 def _text(raw: dict[str, list[bytes]], name: str) -> str:
     return next(iter(raw.get(name) or [b""])).decode()
-
-
-def _stamp_of(entry: Entry, name: str) -> str:
-    """The first fourteen digits: to the second, which the overlap makes good."""
-    return next(iter(entry.raw.get(name) or [b""])).decode()[:14]
 
 
 def _stamp_text(since: str, overlap_seconds: int, name: str) -> str:

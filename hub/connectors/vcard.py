@@ -197,7 +197,7 @@ def _line(content: bytes, encoding: str, number: int) -> Line:
     if not raw:  # another charset: written anew in UTF-8
         kept = tuple(param for param in params if param[0] != "CHARSET")
         return replace(line, value=text, params=kept)
-    return replace(line, value=text, raw=written)
+    return Line(line.name, text, params, line.group, written)
 
 
 def _quoted(content: bytes, encoding: str, number: int) -> str:
@@ -218,6 +218,9 @@ def _decoded(data: bytes, charset: str, number: int) -> str:
 
 def _halves(content: bytes) -> tuple[bytes, bytes]:
     """What stands before and after the colon that no quotation mark encloses."""
+    head, _, value = content.partition(b":")
+    if b'"' not in head:
+        return head, value
     quoted = False
     for place, byte in enumerate(content):
         if byte == 0x22:
@@ -252,11 +255,15 @@ def escape(text: str) -> str:
 
 
 def unescape(value: str) -> str:
+    if "\\" not in value:
+        return value
     return _TEXT_READ.sub(lambda found: "\n" if found[1] in "nN" else found[1], value)
 
 
 def split(value: str, mark: str) -> list[str]:
     """Parts between unescaped marks, still escaped."""
+    if "\\" not in value:
+        return value.split(mark)
     parts, start, skip = [], 0, False
     for place, char in enumerate(value):
         if skip:
@@ -271,6 +278,8 @@ def split(value: str, mark: str) -> list[str]:
 
 def split_quoted(text: str, mark: str) -> list[str]:
     """Parts between marks that no quotation marks enclose."""
+    if '"' not in text:
+        return text.split(mark)
     parts, start, quoted = [], 0, False
     for place, char in enumerate(text):
         if char == '"':
@@ -291,6 +300,8 @@ def structured(parts: Iterable[str]) -> str:
 
 
 def _param_value(text: str) -> str:
+    if text.isalnum():
+        return text
     return re.sub(r"\^[\^nN']", lambda found: _PARAM_READ[found[0]], text.strip().strip('"'))
 
 

@@ -81,10 +81,11 @@ def _installed() -> Path:
 
 
 @contextmanager
-def slapd(*, session_log: bool = True, certificate: str = "") -> Iterator[Server]:
+def slapd(*, session_log: bool = True, certificate: str = "", rules: str = "") -> Iterator[Server]:
     """OpenLDAP with ou=people, a root account, and two lesser ones, all with the password hubpass.
 
     session_log  without it a sync tells what is there and not what is gone
+    rules        of access, before its own
     certificate  with its key, in PEM form: it speaks TLS as well, and on the port after its own from the beginning
     """
     program, add = find_program("slapd"), find_program("slapadd")
@@ -97,7 +98,7 @@ def slapd(*, session_log: bool = True, certificate: str = "") -> Iterator[Server
         pem = folder / "certificate.pem"
         pem.write_text(certificate)
         secured = f"TLSCertificateFile {pem}\nTLSCertificateKeyFile {pem}\n" if certificate else ""
-        config.write_text(secured + _slapd_config(folder, schemas, session_log))
+        config.write_text(secured + _slapd_config(folder, schemas, session_log, rules))
         (folder / "db").mkdir()
         first = folder / "first.ldif"
         first.write_text(_first_entries())
@@ -110,7 +111,7 @@ def slapd(*, session_log: bool = True, certificate: str = "") -> Iterator[Server
             yield server
 
 
-def _slapd_config(folder: Path, schemas: Path, session_log: bool) -> str:
+def _slapd_config(folder: Path, schemas: Path, session_log: bool, rules: str) -> str:
     includes = "".join(f"include {schemas}/{name}.schema\n" for name in SCHEMAS)
     log = "syncprov-sessionlog 1000\n" if session_log else ""
     return (
@@ -118,7 +119,7 @@ def _slapd_config(folder: Path, schemas: Path, session_log: bool) -> str:
         f'database mdb\nmaxsize 268435456\nsuffix "{SUFFIX}"\nrootdn "{ROOT}"\nrootpw {PASSWORD}\n'
         f"directory {folder}/db\ndbnosync\nindex objectClass,entryCSN,entryUUID,modifyTimestamp eq\n"
         "index mail,cn,uid,employeeNumber eq\n"
-        f'access to attrs=userPassword by anonymous auth by * none\naccess to * by dn="{CLERK}" write '
+        f'{rules}access to attrs=userPassword by anonymous auth by * none\naccess to * by dn="{CLERK}" write '
         "by users read by * none\n"
         f"overlay syncprov\nsyncprov-checkpoint 100 10\n{log}"
     )

@@ -243,6 +243,17 @@ def test_a_size_limit_of_the_directory_is_told_and_nothing_is_concluded(server: 
     assert len(there(system.connect(**{**everything, "user": ROOT}))) == 501
 
 
+def test_a_stamp_that_is_not_shown_is_told_since_no_change_would_ever_be_seen() -> None:
+    opened = Context("dir")
+    hidden = f'access to attrs=modifyTimestamp by dn="{CLERK}" none by * read\n'
+    with slapd(rules=hidden) as blind, opened.closing:
+        system = Directory(blind, opened)
+        system.seed(1)
+
+        with pytest.raises(AccountError, match="modifyTimestamp"):
+            there(system.connect(user=CLERK))
+
+
 def test_a_base_that_is_not_shown_is_no_empty_listing(system: Directory) -> None:
     with pytest.raises(AccountError, match="nothing counts as deleted"):
         there(system.connect(base=f"ou=elsewhere,{SUFFIX}"))
