@@ -38,7 +38,7 @@ class RestConnector(Connector):
             ca_file=settings.ca_file,  # type: ignore[attr-defined]
         )
         size: int = settings.page_size  # type: ignore[attr-defined]
-        self._reading = Reading(spec, self._exchange, context.name, size, context.clock)
+        self._reading = Reading(spec, self._exchange, context.name, size, context.clock, context.default_region)
         self._writer = Writer(spec, self._exchange, self._reading)
 
     @classmethod
@@ -51,6 +51,7 @@ class RestConnector(Connector):
         kinds = [spec.create, spec.update, spec.archive, spec.delete]
         return Can(
             changes=spec.changes is not None,
+            complete=spec.interaction is None,
             tombstones=_tells_deletions(spec),
             read=spec.read is not None,
             create=spec.create is not None,

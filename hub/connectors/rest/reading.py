@@ -10,6 +10,7 @@ from itertools import islice
 from typing import Any
 
 from hub.connectors.rest.calls import Changes, Deletions, Find, Listing, Read
+from hub.connectors.rest.events import Teller
 from hub.connectors.rest.exchange import Answer, Exchange, Said
 from hub.connectors.rest.moments import read_moment, write_moment
 from hub.connectors.rest.paging import State, items_of, walk
@@ -18,9 +19,9 @@ from hub.connectors.rest.related import Relations
 from hub.connectors.rest.spec import ServiceSpec
 from hub.connectors.rest.words import fill
 from hub.errors import AccountError, CursorExpired, TransientError
-from hub.model import Cursor, Page, Record, Tombstone, Unreadable
+from hub.model import Cursor, Interaction, Page, Record, Tombstone, Unreadable
 
-Item = Record | Tombstone | Unreadable
+Item = Record | Tombstone | Unreadable | Interaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +80,21 @@ class Reading:
     """values: what fills gaps beside the settings; here the page size"""
 
     def __init__(
-        self, spec: ServiceSpec, exchange: Exchange, name: str, page_size: int, clock: Callable[[], datetime]
+        self,
+        spec: ServiceSpec,
+        exchange: Exchange,
+        name: str,
+        page_size: int,
+        clock: Callable[[], datetime],
+        region: str | None = None,
     ) -> None:
         self._spec, self._exchange, self._name, self._clock = spec, exchange, name, clock
         self._size = page_size
         self._reader = RecordReader(spec.record)
         self._relations = Relations(spec, exchange)
+        self._teller: Teller | None = None
+        if spec.interaction is not None:
+            self._teller = Teller(spec.interaction, spec.record.id, exchange.settings, region)
 
     # --- pulling ----------------------------------------------------------------------------------
 
@@ -175,9 +185,11 @@ class Reading:
     def _items(self, listing: Listing, raws: Sequence[Any]) -> tuple[Item, ...]:
         if isinstance(listing, Deletions):
             return tuple(_tombstone(listing, raw) for raw in raws)
+        if self._teller is not None:
+            return tuple(told for raw in raws if (told := self._teller.read(raw)) is not None)
         if listing.detail:
             raws = self._in_full(raws)
-        items = list(map(self._reader.item, raws))
+        items: list[Item] = list(map(self._reader.item, raws))
         if listing.mark:
             items = [_marked(item, listing.mark) for item in items]
         return tuple(self._relations.joined(raws, items))

@@ -29,6 +29,7 @@ from hub.connectors.rest.calls import (
     Tree,
     Writing,
 )
+from hub.connectors.rest.events import Events
 
 
 class Setting(Part):
@@ -204,6 +205,7 @@ class ServiceSpec(Part):
     timeout: Span = 30
     check: Check
     record: RecordSpec
+    interaction: Events | None = None
     list: Listing
     also: tuple[Listing, ...] = ()
     changes: Changes | None = None

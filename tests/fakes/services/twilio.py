@@ -72,8 +72,17 @@ class Twilio(Service):
         return self._new(sender, to, body, "inbound", "received").sid
 
     def edit(self, sid: str, status: str = "delivered") -> None:
-        self.messages[sid].status = status
-        self.messages[sid].updated = self.clock()
+        message = self.messages[sid]
+        message.status, message.updated = status, self.clock()
+        if message.sent is None and status in {"sent", "delivered", "undelivered"}:
+            message.sent = self.clock().replace(microsecond=0)
+
+    def send_out(self, to: str, body: str, *, sent: bool = True) -> str:
+        """Somebody of ours writes, in Twilio."""
+        made = self._new(OURS, to, body, "outbound-api", "queued")
+        if sent:
+            self.edit(made.sid, "sent")
+        return made.sid
 
     def twin(self, sid: str, sender: str) -> str:
         made = self.messages[self.receive(sender)]
