@@ -15,7 +15,7 @@ from hub.dedupe.compare import LEVELS, are_strangers, compare
 from hub.dedupe.features import ORGANISATION, Features
 from hub.dedupe.parts import HOPELESS, Member, Part, Ref, Table, Verdict, pair_bits
 from hub.dedupe.untangle import untangle
-from hub.dedupe.weigh import DEFAULT, FIELDS, Bits, Model, bits, household
+from hub.dedupe.weigh import DEFAULT, FIELDS, Model, bits, household
 
 __all__ = [
     "Ask",
@@ -83,7 +83,6 @@ def resolve(
     *,
     moving: bool = False,
     anew: bool = False,
-    weighed: Mapping[tuple[Ref, Ref], Bits] | None = None,
 ) -> Resolution:
     """Where the newcomers of a page belong, which golden records are one, and what to ask.
 
@@ -93,11 +92,9 @@ def resolve(
     golden_age  golden id → anything that sorts older before newer; the older id is kept of two equal ones
     moving      whether golden records are taken apart where what has come to light speaks against them
     anew        whether all of them are, and put together again: the model is another than the one that decided
-    weighed     the evidence of those of the pairs that this model has weighed already
     """
     met, age = list(pairs), golden_age or {}
     table = Table(_not_alone(newcomers, met, verdicts), known, verdicts, model)
-    table.weighed(weighed or {})
     table.join_same()
     table.join_alike(met)
     if moving or anew:

@@ -134,12 +134,6 @@ class Table:
             if p != q and not self._forbidden(self.parts[p], self.parts[q]):
                 self._join(p, q, 0.0)
 
-    def weighed(self, evidence: Mapping[tuple[Ref, Ref], Bits]) -> None:
-        """What pairs of records say of themselves, where it is known already."""
-        for (ref_a, ref_b), found in evidence.items():
-            one, other = self.place[ref_a], self.place[ref_b]
-            self.bits[(one, other) if one < other else (other, one)] = found
-
     def join_alike(self, pairs: Iterable[tuple[Ref, Ref]]) -> None:
         """The strongest link first, until none is left that speaks for one person."""
         for ref_a, ref_b in pairs:
@@ -230,19 +224,27 @@ class Table:
         one, other = self.parts[p], self.parts[q]
         if self._forbidden(one, other):
             return -inf
-        if len(one.members) == len(other.members) == 1:  # nothing is strained between two records
-            return round(self.alone(one.members[0], other.members[0]), EXACT)
-        pairs = [self._bits(at, to) for at in one.members[:MOST_COMPARED] for to in other.members[:MOST_COMPARED]]
-        fields = [[value for value in of if value] for of in zip(*pairs, strict=True)]
-        known = [0.0] * len(FIELDS)
-        for number in CONTACT:
-            known[number] = max(fields[number], default=0.0)
+        best = [-inf] * len(FIELDS)
+        total = [0.0] * len(FIELDS)
+        count = [0] * len(FIELDS)
+        differ, said = [0] * len(REACHED), [0] * len(REACHED)
+        for at in one.members[:MOST_COMPARED]:
+            for to in other.members[:MOST_COMPARED]:
+                found = self._bits(at, to)
+                for place, number in enumerate(REACHED):
+                    said[place] += found[number] != 0
+                    differ[place] += found[number] < 0
+                for number in CONTACT:
+                    if found[number] and found[number] > best[number]:
+                        best[number] = found[number]
+                for number in _MEAN:
+                    if found[number]:
+                        total[number] += found[number]
+                        count[number] += 1
         for number in _MEAN:
-            if found := fields[number]:
-                known[number] = sum(found) / len(found)
-        differ = [sum(value < 0 for value in fields[number]) for number in REACHED]
-        said = [len(fields[number]) for number in REACHED]
-        taken = household(known) + strain(known, differ, said, len(fields[_GENERATION]))
+            best[number] = total[number] / count[number] if count[number] else 0.0
+        known = [value if value > -inf else 0.0 for value in best]
+        taken = household(known) + strain(known, differ, said, count[_GENERATION])
         return round(sum(known) + taken + self.model.prior, EXACT)
 
     def _bits(self, at: int, to: int) -> Bits:

@@ -109,18 +109,17 @@ class Linked:
         """Some of the components, by their place in `gathered`; a few hundred at a time."""
         order = np.argsort(self.label[self.first], kind="stable")
         label = self.label[self.first[order]]
-        rows = self.table.row[self.promising]
         for at in range(0, len(which), AT_ONCE):
             starts, sizes = (of[which[at : at + AT_ONCE]] for of in (self.gathered.starts, self.gathered.sizes))
             wanted = self.label[self.gathered.members[starts]]
             lows, highs = np.searchsorted(label, wanted), np.searchsorted(label, wanted, "right")
             spans = zip(starts.tolist(), sizes.tolist(), lows.tolist(), highs.tolist(), strict=True)
             yield [
-                self._packed(self.gathered.members[start : start + size], order[low:high], rows)
+                self._packed(self.gathered.members[start : start + size], order[low:high])
                 for start, size, low, high in spans
             ]
 
-    def _packed(self, members: Codes, pairs: Ints, rows: Codes) -> Packed:
+    def _packed(self, members: Codes, pairs: Ints) -> Packed:
         refs, goldens = self.whole.refs, self.whole.goldens
         first, second = self.first[pairs].tolist(), self.second[pairs].tolist()
         places = members.tolist()
@@ -130,7 +129,6 @@ class Linked:
             [goldens.get(at) for at in places],
             self.whole.packed(members),
             [(refs[one], refs[other]) for one, other in zip(first, second, strict=True)],
-            list(map(tuple, self.table.bits[rows[pairs]].tolist())),
         )
 
     def is_special(self) -> Flags:
