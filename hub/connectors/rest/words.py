@@ -54,6 +54,7 @@ FORMS: Mapping[str, Callable[[Any], Any]] = {
     "json": lambda value: orjson.dumps(value).decode(),
     "quoted": lambda value: _as_text(value).replace("'", "''"),  # within single quotes, as OData and SQL want it
     "escaped": lambda value: _as_text(value).replace("\\", "\\\\").replace("'", "\\'"),  # the same in SOQL
+    "escaped_list": lambda value: ",".join("'" + FORMS["escaped"](each) + "'" for each in value),
     "base64": _base64,
     "number": lambda value: int(value) if str(value).isascii() and str(value).isdigit() else value,
     "after_dash": lambda value: _as_text(value).rpartition("-")[2],

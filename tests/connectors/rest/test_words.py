@@ -43,6 +43,11 @@ def test_settings_may_hold_a_part_of_a_path() -> None:
     assert parse_text("{prefix}/contacts").path({"prefix": "/crm/v3"}, frozenset({"prefix"})) == "/crm/v3/contacts"
 
 
+def test_a_list_of_texts_cannot_leave_its_quotes() -> None:
+    text = parse_text("Id IN ({ids:escaped_list})")
+    assert fill(text, {"ids": ["a", "b') OR ('"]}) == r"Id IN ('a','b\') OR (\'')"
+
+
 def test_the_parts_of_a_record_fill_gaps() -> None:
     text = parse_text("{fields.email_address:md5}")
     assert fill(text, {"fields": {"email_address": "Ann@Example.org"}}) == "8b5a6a28fc840441be692d74a81ccd1a"

@@ -3,14 +3,12 @@
 Kept from the vendor's rules
 Queries   a small part of SOQL: one object, conditions joined by AND, ORDER BY. An unknown field is 400 INVALID_FIELD,
           a field with another kind of value 400. An empty text is null. Times have no quotes and show whole seconds.
-          `queryAll` shows what is in the recycle bin as well. At most 2,000 rows a page; the service may give fewer, down to 200;
+          `queryAll` shows the recycle bin as well. At most 2,000 rows a page, and 200 at least may be asked for;
           `nextRecordsUrl` is a path, and good for two days
 Writes    collections of 200, one result each in their order; an unknown field fails the whole call. Upsert by the
           external id: `Id` is not allowed, an empty id is refused. LastName is required. Texts end at their length
-Deleting  into the recycle bin for 15 days; who is deleted is ENTITY_IS_DELETED, who never was
-          INVALID_CROSS_REFERENCE_KEY
-Limits    requests of 24 hours: 403 REQUEST_LIMIT_EXCEEDED, told in Sforce-Limit-Info. A session ends without notice:
-          401 INVALID_SESSION_ID
+Deleting  into the recycle bin for 15 days; then ENTITY_IS_DELETED; who never was: INVALID_CROSS_REFERENCE_KEY
+Limits    requests of 24 hours: 403 REQUEST_LIMIT_EXCEEDED, told in Sforce-Limit-Info. 401 INVALID_SESSION_ID
 """
 
 from __future__ import annotations
@@ -85,6 +83,7 @@ class Locator:
     fields: list[str]
     ids: list[str]
     everything: bool
+    size: int
     until: datetime = field(default_factory=lambda: datetime.max.replace(tzinfo=UTC))
 
 
@@ -176,7 +175,9 @@ class Salesforce(Service):
         call.only("ids", "allOrNone")
         ids = (call.one("ids") or "").split(",")
         if not 1 <= len(ids) <= 200:
-            raise refused(400, "EXCEEDED_ID_LIMIT", f"record limit reached. cannot submit more than 200 records: {len(ids)}")
+            raise refused(
+                400, "EXCEEDED_ID_LIMIT", f"record limit reached. cannot submit more than 200 records: {len(ids)}"
+            )
         return Answer(200, [self._result(self._deleted, {"id": each}) for each in ids])
 
     # --- queries ----------------------------------------------------------------------------------
@@ -193,23 +194,29 @@ class Salesforce(Service):
             known(name, relations=True)
         tests = list(conditions(found["where"]))
         rows = [each for each in self._there(everything) if all(test(each) for test in tests)]
-        for name in reversed((found["order"] or "").split(",")):
-            if name.strip():
-                known(name.strip())
-                rows.sort(key=lambda each, by=name.strip(): each.value(by))
-        return self._page(Locator(names, [each.id for each in rows], everything), len(rows))
+        order = [each.strip() for each in (found["order"] or "Id").split(",")]
+        for name in order:
+            known(name)
+        rows.sort(key=lambda each: [each.value(name) for name in order])
+        return self._page(Locator(names, [each.id for each in rows], everything, self._size(call)), len(rows))
+
+    def _size(self, call: Call) -> int:
+        found = re.fullmatch(r"batchSize=(\d+)", call.headers.get("sforce-query-options", "batchSize=2000"))
+        if found is None or not 200 <= int(found[1]) <= 2000:
+            raise refused(400, "INVALID_QUERY_OPTIONS", "batchSize must be from 200 to 2000")
+        return min(self.page, int(found[1]))
 
     def _there(self, everything: bool) -> Iterable[Contact]:
         oldest = self.clock() - BIN
         return [each for each in self.contacts.values() if not each.deleted or (everything and each.modified > oldest)]
 
     def _page(self, held: Locator, total: int) -> Answer:
-        ids, rest = held.ids[: self.page], held.ids[self.page :]
+        ids, rest = held.ids[: held.size], held.ids[held.size :]
         shown = [self._shown(self.contacts[each], held.fields) for each in ids if held.everything or self._live(each)]
         answer: dict[str, Any] = {"totalSize": total, "done": not rest, "records": shown}
         if rest:
-            name = f"01g5g00000{len(self.locators):06d}AAA-{self.page}"
-            self.locators[name] = Locator(held.fields, rest, held.everything, self.clock() + LOCATOR)
+            name = f"01g5g00000{len(self.locators):06d}AAA-{held.size}"
+            self.locators[name] = Locator(held.fields, rest, held.everything, held.size, self.clock() + LOCATOR)
             answer["nextRecordsUrl"] = f"{VERSION}/query/{name}"
         return Answer(200, answer)
 
@@ -239,7 +246,9 @@ class Salesforce(Service):
 
     def _upserted(self, row: dict[str, Any]) -> tuple[str, bool]:
         if "id" in {name.lower() for name in row}:
-            raise RowError("INVALID_FIELD_FOR_INSERT_UPDATE", "The Id field should not be specified in the sobject data.")
+            raise RowError(
+                "INVALID_FIELD_FOR_INSERT_UPDATE", "The Id field should not be specified in the sobject data."
+            )
         key = row.get("HubId__c")
         if not key:
             raise RowError("MISSING_ARGUMENT", "HubId__c not specified")

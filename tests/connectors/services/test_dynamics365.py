@@ -1,0 +1,172 @@
+"""Microsoft Dynamics 365: the contract on its stand-in, and what is Dataverse's own."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any, ClassVar
+
+import pytest
+
+from hub.errors import CursorExpired
+from hub.model import Done, Op, Tombstone, Write
+from hub.testing import ConnectorContract
+from hub.testing.words import done, items, listing, records
+from tests.connectors.services.systems import NUMBERS, ServiceSystem, address
+from tests.fakes.services.dynamics365 import Dynamics
+from tests.fakes.services.tokens import TokenService
+
+HOST = "https://acme.crm4.dynamics.com"
+TENANT = "11111111-2222-3333-4444-555555555555"
+TOKENS = f"https://login.microsoftonline.com/{TENANT}/oauth2/v2.0/token"
+FORM = {
+    "grant_type": "client_credentials",
+    "client_id": "hub-app",
+    "client_secret": "right-secret-1",
+    "scope": f"{HOST}/.default",
+}
+
+
+class DynamicsSystem(ServiceSystem):
+    service = "dynamics365"
+    settings: ClassVar[dict[str, Any]] = {
+        "url": HOST,
+        "tenant": TENANT,
+        "client": "hub-app",
+        "secret": "right-secret-1",
+        "page_size": 40,
+    }
+    wrong: ClassVar[dict[str, Any]] = {"secret": "wrong-secret-1"}
+    secrets = ("right-secret-1", "wrong-secret-1", "token-1")
+    hosts = ("acme.crm4.dynamics.com", "login.microsoftonline.com")
+    nobody = "99999999-9999-4999-8999-999999999999"
+    text = "jobtitle"
+    optional = ("jobtitle", "jobtitle")
+    choice = ("salutation", "salutation")
+    many = 100
+    plenty = 10_000
+    fake: Dynamics
+
+    def __init__(self, fake: Dynamics) -> None:
+        super().__init__(fake)
+        assert self.network is not None
+        self.network = TokenService(self.network, fake, TOKENS, FORM)
+        self.connector = self.within(self.context())
+
+    def seed(self, count: int) -> list[str]:
+        company = self.fake.account("Company Lda")
+        return [
+            self.fake.seed(
+                firstname="Marta",
+                lastname="Żak",
+                salutation="Dr.",
+                jobtitle="Buyer",
+                department="Buying",
+                emailaddress1=address(),
+                emailaddress2=address(),
+                telephone1="+351 222 345 678",
+                mobilephone="+351 912 345 678",
+                telephone2="+351 223 345 678",
+                birthdate="1980-04-12",
+                description="Met at a fair",
+                websiteurl="https://example.org/marta",
+                address1_line1="Rua Um 1",
+                address1_city="Porto",
+                address1_stateorprovince="Porto",
+                address1_postalcode="4000-001",
+                address1_country="Portugal",
+                donotbulkemail=number == 0,
+                _parentcustomerid_value=company,
+            )
+            for number in range(count)
+        ]
+
+    def edit(self, record_id: str) -> None:
+        self.fake.clock.pass_by(1)
+        self.fake.edit(record_id, department=f"Edited {next(NUMBERS)}")
+
+    def remove(self, record_id: str) -> None:
+        self.fake.remove(record_id)
+
+    def put_away(self, record_id: str) -> None:
+        self.fake.edit(record_id, statecode=1)
+
+    def twin(self, record_id: str) -> str:
+        return self.fake.seed(lastname="Twin")
+
+    def new_fields(self) -> dict[str, Any]:
+        return {"firstname": "Noël", "lastname": "Têtu", "emailaddress1": address()}
+
+    def edit_fields(self) -> dict[str, Any]:
+        return {"jobtitle": f"Title {next(NUMBERS)}", "address1_city": "Lisboa"}
+
+    def refused_fields(self) -> dict[str, Any]:
+        return {"lastname": "Refused", "birthdate": "no day at all"}
+
+    def is_write(self, request: Any) -> bool:
+        return super().is_write(request) and not request.url.path.endswith("/token")
+
+
+@pytest.fixture
+def system() -> DynamicsSystem:
+    return DynamicsSystem(Dynamics())
+
+
+class TestDynamics(ConnectorContract):
+    pass
+
+
+def test_a_link_that_is_a_week_old_asks_for_a_new_listing(system: DynamicsSystem) -> None:
+    system.seed(1)
+    _, cursor = listing(system.connector)
+    system.fake.clock.pass_by(timedelta(days=7).total_seconds())
+
+    with pytest.raises(CursorExpired):
+        list(system.connector.pull(cursor))
+
+
+def test_nothing_new_is_one_request(system: DynamicsSystem) -> None:
+    system.seed(25)
+    _, cursor = listing(system.connector)
+    before = len(system.requests())
+
+    assert items(system.connector.pull(cursor)) == []
+    assert len(system.requests()) - before == 1
+
+
+def test_changes_that_fill_several_pages_are_all_read(system: DynamicsSystem) -> None:
+    system.seed(1)
+    _, cursor = listing(system.connector)
+    new, gone = set(system.seed(90)), system.seed(1)[0]
+    system.remove(gone)
+
+    found = items(system.connector.pull(cursor))
+
+    assert new <= {each.id for each in found}
+    assert [each.id for each in found if isinstance(each, Tombstone)] == [gone]
+
+
+def test_the_company_is_read_by_its_name(system: DynamicsSystem) -> None:
+    [record_id] = system.seed(1)
+
+    fields = records(system.connector.pull(None))[record_id].fields
+
+    assert fields["_parentcustomerid_value@OData.Community.Display.V1.FormattedValue"] == "Company Lda"
+
+
+def test_a_token_that_ended_is_had_anew(system: DynamicsSystem) -> None:
+    [record_id] = system.seed(1)
+    assert record_id in records(system.connector.pull(None))
+    system.fake.clock.pass_by(3601)
+
+    assert record_id in records(system.connector.pull(None))
+
+
+def test_a_create_that_is_there_already_names_the_contact_that_has_the_key(system: DynamicsSystem) -> None:
+    write = Write(Op.CREATE, "hub:o'neil", None, system.new_fields())
+    first = done(system.connector.write([write]))
+
+    [outcome] = system.connector.write([write])
+
+    assert isinstance(outcome, Done)
+    assert outcome.existed
+    assert done([outcome]).id == first.id
