@@ -196,7 +196,7 @@ deleted: {state: D}
         return begun.name
 
     def _name(self, number: int, now: datetime) -> str:
-        at = now.astimezone(ZoneInfo(self.settings.zone))
+        at = now.astimezone(ZoneInfo(self.settings.time_zone))
         name = PurePosixPath(self.settings.path).name
         for mark, value in (("date", f"{at:%Y%m%d}"), ("time", f"{at:%H%M%S}"), ("number", f"{number:06d}")):
             name = name.replace(f"{{{mark}}}", value)

@@ -67,9 +67,10 @@ class KeepsApart:
         assert open_files() - before == set()
         assert faults is None or faults.closed
 
-    def test_ten_thousand_records_are_listed_in_little_memory(self, system: System, connector: Connector) -> None:
+    def test_ten_thousand_records_are_listed_in_little_memory(self, system: System) -> None:
         assert system.plenty >= PLENTY, "this system needs `plenty`"
         system.seed(system.plenty)
+        connector = system.for_plenty()
         tracemalloc.start()
         try:
             count = sum(len(page.items) for page in connector.pull(None))

@@ -6,7 +6,7 @@ import pytest
 import yaml
 from pydantic import SecretStr, ValidationError
 
-from hub.config.models import ConnectionConfig
+from hub.config.models import COMMON_KEYS, ConnectionConfig
 from hub.config.references import judge, secret_places, stand_in
 from hub.connectors.contract import Connector, Promise
 from hub.connectors.explained import explained
@@ -45,6 +45,11 @@ class Declared:
     def test_every_setting_is_explained(self, connector: Connector) -> None:
         """By its line in the docstring of the settings, or by its description."""
         assert [each.name for each in explained(type(connector.settings)) if not each.means] == []
+
+    def test_no_setting_has_the_name_of_a_key_that_all_connections_have(self, connector: Connector) -> None:
+        """Such as `zone`, the time zone of the schedule: it would never reach the connector."""
+        names = {info.alias or name for name, info in connector.Settings.model_fields.items()}
+        assert names & set(COMMON_KEYS) == set()
 
     def test_the_example_is_a_connection_of_this_type(self, connector: Connector) -> None:
         """As the documentation shows it, with secrets by reference only."""

@@ -57,6 +57,10 @@ class System(ABC):
         """
         raise AssertionError("this system needs `within`")
 
+    def for_plenty(self) -> Connector:
+        """The connector that reads very many records: another one where each answer is held to a description."""
+        return self.connector
+
     def unreachable(self) -> Connector:
         """A connector whose system does not answer."""
         return self.over(refused_connection, "unreachable")

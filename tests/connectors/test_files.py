@@ -458,7 +458,7 @@ def test_fixed_width_lines_are_cut_by_characters(read: Read) -> None:
         ({"path": "x.txt", "format": "fixed"}, "format: fixed"),
         ({"path": "x.txt", "format": "fixed", "columns": {"id": [0, 2]}}, "from 1"),
         ({"path": "x.csv", "delimiter": ";;"}, "at most 1 character"),
-        ({"path": "x.csv", "zone": "Mars"}, "no time zone"),
+        ({"path": "x.csv", "time_zone": "Mars"}, "no time zone"),
         ({"path": "x.csv", "pth": "y"}, "pth"),
     ],
 )

@@ -42,7 +42,7 @@ class OutSettings(PlaceSettings):
     dn: str | None = Field(None, description="ldif: name of an entry, such as uid={uid},ou=people,dc=example,dc=org")
     vcard: Literal["3.0", "4.0"] = Field("3.0", description="vcard: version of the cards")
     constants: dict[str, str | list[str]] = Field({}, description="ldif: attributes of every entry, as objectClass")
-    zone: str = Field("UTC", description="time zone of {date} and {time} in names")
+    time_zone: str = Field("UTC", description="time zone of {date} and {time} in names")
     every: float = Field(0.0, ge=0, description="at most one file within this time")
     marker: str | None = Field(None, description="an empty file that follows each file, such as `{name}.done`")
     state: Path | None = Field(None, description="what has been written; NAME-out.sqlite beside the store")
@@ -52,7 +52,7 @@ class OutSettings(PlaceSettings):
     )
     reason: str | None = Field(None, description="receipts: column that says why a row was refused")
 
-    _zone = field_validator("zone")(known_zone)
+    _zone = field_validator("time_zone")(known_zone)
     _encoding = field_validator("encoding")(known_encoding)
     _every = field_validator("every", mode="before")(seconds)
 

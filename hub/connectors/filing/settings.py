@@ -89,7 +89,7 @@ class FileSettings(PlaceSettings):
     delimiter: str = Field(",", min_length=1, max_length=1, description="between the values of CSV")
     key: str | None = Field(None, description="column that names an entry for ever; source_id or id")
     changed: str = Field("updated_at", description="column with the time of change in ISO form, if there is one")
-    zone: str = Field("UTC", description="time zone of times that name none")
+    time_zone: str = Field("UTC", description="time zone of times that name none")
     columns: dict[str, tuple[int, int]] | None = Field(
         None, description="fixed width: name: [first character, counted from 1; length]"
     )
@@ -111,7 +111,7 @@ class FileSettings(PlaceSettings):
     failed: str = Field("failed", description="drop: folder for files that cannot be read, each with a .reason")
     again: Literal["refuse", "read"] = Field("refuse", description="drop: a file with the content of an earlier one")
 
-    _zone = field_validator("zone")(known_zone)
+    _zone = field_validator("time_zone")(known_zone)
     _encoding = field_validator("encoding")(known_encoding)
     _settle = field_validator("settle", mode="before")(seconds)
 

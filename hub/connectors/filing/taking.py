@@ -28,7 +28,7 @@ class Taker:
 
     def __init__(self, settings: FileSettings, context: Context) -> None:
         self._settings, self._context = settings, context
-        self._zone = ZoneInfo(settings.zone)
+        self._zone = ZoneInfo(settings.time_zone)
         self._format = Format(settings, context)
 
     def names(self, piece: Piece) -> list[str]:

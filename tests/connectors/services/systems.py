@@ -49,6 +49,10 @@ class ServiceSystem(System):
     def within(self, context: Context) -> Connector:
         return self.connect(context)
 
+    def for_plenty(self) -> Connector:
+        kind: Any = connector_types()[self.service]
+        return self.connect(self.context(self.fake), page_size=kind.spec.list.size)
+
     def wrong_key(self) -> Connector:
         return self.connect(**self.wrong)
 

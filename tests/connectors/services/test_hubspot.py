@@ -112,7 +112,7 @@ def test_more_than_ten_thousand_changes_of_one_instant_are_all_read(system: HubS
         system.fake.seed(email=f"many{number}@example.org")
     system.fake.settle()
 
-    assert len(records(system.connect(page_size=100).pull(cursor))) == 10_050
+    assert len(records(system.for_plenty().pull(cursor))) == 10_050
 
 
 def test_a_change_that_a_search_does_not_show_yet_comes_with_the_next_pull(system: HubSpotSystem) -> None:
