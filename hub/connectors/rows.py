@@ -5,8 +5,8 @@ from __future__ import annotations
 import codecs
 import json
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from decimal import Decimal
 from hashlib import blake2b
@@ -32,6 +32,8 @@ _AS_IS = frozenset({int, bool, NoneType})
 class Layout:
     """What stands where in a row: the columns that become fields first, then those only looked at.
 
+    key       of one column or more
+    lists     lists of objects that belong to a row and are read beside it: name → their keys
     gone      values of the flag column that mean "deleted"
     zone      of change times without one
     encoding  what the bytes of text really are; None: the driver knows
@@ -39,44 +41,67 @@ class Layout:
     """
 
     fields: tuple[str, ...]
-    key: int
+    key: tuple[int, ...]
     changed: int | None = None
     deleted: int | None = None
+    lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     gone: frozenset[Any] = frozenset()
     zone: tzinfo = UTC
     encoding: str | None = None
     labelled: str | None = None
 
 
-def row_reader(layout: Layout) -> Callable[[Sequence[Any]], Item]:
-    """A function that makes a Record, a Tombstone or an Unreadable of one row."""
+Lists = Mapping[str, Sequence[Sequence[Any]]]
+"""The rows of each list that belongs to a row, in order."""
+
+
+def row_reader(layout: Layout) -> Callable[..., Item]:
+    """A function that makes a Record, a Tombstone or an Unreadable of one row and the lists beside it."""
     convert = text_converter(layout)
     relabel = layout.labelled is not None
     width, key = len(layout.fields), layout.key
+    single = key[0] if len(key) == 1 else None
 
-    def read(row: Sequence[Any]) -> Item:
+    def plain(row: Sequence[Any]) -> list[Any]:
+        return [
+            value.rstrip(" ")
+            if type(value) is str and not relabel
+            else value
+            if type(value) in _AS_IS
+            else convert(value)
+            for value in row
+        ]
+
+    def read(row: Sequence[Any], lists: Lists | None = None) -> Item:
         try:
-            values = [
-                value.rstrip(" ")
-                if type(value) is str and not relabel
-                else value
-                if type(value) in _AS_IS
-                else convert(value)
-                for value in row
-            ]
+            values = plain(row)
             data = orjson.dumps(values[:width])
+            beside = {} if lists is None else _objects(layout, lists, plain)
+            if beside:
+                data += orjson.dumps(beside)
         except (UnicodeError, TypeError) as error:
             return _unreadable(layout, row, f"holds text that cannot be decoded ({_why(error)})")
-        record_id = identity(values[key])
+        record_id = identity(values[single]) if single is not None else key_id([values[place] for place in key])
         problem = unfit(record_id, data)
         if problem is not None:
             return _unreadable(layout, row, problem)
         at = None if layout.changed is None else moment(row[layout.changed], layout.zone)
         if layout.deleted is not None and _is_gone(values[layout.deleted], layout.gone):
             return Tombstone(record_id, at)
-        return Record(record_id, dict(zip(layout.fields, values, strict=False)), fingerprint(data), at)
+        fields = dict(zip(layout.fields, values, strict=False))
+        fields.update(beside)
+        return Record(record_id, fields, fingerprint(data), at)
 
     return read
+
+
+def _objects(
+    layout: Layout, lists: Lists, plain: Callable[[Sequence[Any]], list[Any]]
+) -> dict[str, list[dict[str, Any]]]:
+    return {
+        name: [dict(zip(columns, plain(row), strict=False)) for row in lists.get(name, ())]
+        for name, columns in layout.lists.items()
+    }
 
 
 def fingerprint(data: bytes) -> str:
@@ -135,6 +160,28 @@ def identity(value: Any) -> str:
         case str():
             return "" if value.isspace() else value
     return str(value)
+
+
+def key_id(parts: Sequence[Any]) -> str:
+    """The key of a record as text: of several columns a JSON list of texts; empty when one has no value."""
+    if len(parts) == 1:
+        return identity(parts[0])
+    texts = [identity(part) for part in parts]
+    if None in parts or not any(texts):
+        return ""
+    return orjson.dumps(texts).decode()
+
+
+def key_parts(record_id: str, count: int) -> list[str] | None:
+    """The texts that `key_id` was made of; None when the id cannot be one of so many columns."""
+    if count == 1:
+        return [record_id]
+    try:
+        parts = orjson.loads(record_id)
+    except (ValueError, UnicodeError):
+        return None
+    fits = isinstance(parts, list) and len(parts) == count and all(isinstance(part, str) for part in parts)
+    return parts if fits and orjson.dumps(parts).decode() == record_id else None
 
 
 def moment(value: Any, zone: tzinfo) -> datetime | None:
@@ -234,12 +281,17 @@ def repeated(layout: Layout, row: Sequence[Any], record_id: str) -> Unreadable:
 
 
 def _unreadable(layout: Layout, row: Sequence[Any], reason: str) -> Unreadable:
-    record_id = escaped(identity(row[layout.key]))[:MAX_ID]
+    record_id = escaped(key_id([_trimmed(row[place]) for place in layout.key]))[:MAX_ID]
     original = _original(layout, row)
     if not record_id:
         mark = blake2b(original.encode(), digest_size=6).hexdigest()
         return Unreadable(f"row without a key {mark}", f"the row {reason}", original)
     return Unreadable(f"key {record_id}", f"the row {reason}", original, record_id)
+
+
+def _trimmed(value: Any) -> Any:
+    """Undecodable bytes as backslash and hex: the key of a composite key is made of what is left."""
+    return escaped(value).rstrip(" ") if isinstance(value, str) else value
 
 
 def _original(layout: Layout, row: Sequence[Any]) -> str:

@@ -33,14 +33,35 @@ class Deleted(Settings):
     )
 
 
+Columns = Annotated[
+    tuple[str, ...], BeforeValidator(lambda value: (value,) if isinstance(value, str) else value), Field(min_length=1)
+]
+
+
+class Child(Settings):
+    """A table with any number of rows for each row: phones, addresses."""
+
+    table: str
+    key: Columns = Field(description="columns that hold the key of the row they belong to")
+    columns: Columns = Field(description="what each object of the list has")
+    row: str | None = Field(None, description="own key of the child table, one column")
+    order: str | None = Field(None, description="column the list is in the order of; new rows go behind the others")
+    changed: str | None = Field(None, description="column the database sets at every change of a child row")
+    where: dict[str, str | int | bool] = Field(
+        default_factory=dict, description="only the rows with these values, which new rows get too"
+    )
+
+
 class SqlSettings(Settings):
     """A table, or a query, of a database.
 
-    table    exactly one of `table` and `query`
-    schema   of the table, where it is not the default one
-    changed  column the database sets at every change, with `overlap` and `zone`; without it every row is read in
-             key order and compared
-    deleted  column that marks a row as deleted, and the values that mean it
+    table     exactly one of `table` and `query`
+    schema    of the table, where it is not the default one
+    children  name → child table, read as a list of objects under that name: `table`, `key`, `columns`, `row`, `order`,
+              `changed`, `where`
+    changed   column the database sets at every change, with `overlap` and `zone`; without it every row is read in
+              key order and compared
+    deleted   column that marks a row as deleted, and the values that mean it
     """
 
     model_config = ConfigDict(hide_input_in_errors=True)  # the address may hold the password
@@ -49,7 +70,7 @@ class SqlSettings(Settings):
     table: str | None = None
     query: str | None = Field(None, description="a SELECT instead of a table; read-only")
     schema_name: str | None = Field(None, alias="schema")
-    key: str = Field(description="column that names a row for ever")
+    key: Columns = Field(description="column that names a row for ever, or a list of columns that do so together")
     create_key: Literal["database", "hub"] = Field(
         "database", description="hub: new rows get the hub's key in the key column (text of 40 characters)"
     )
@@ -59,6 +80,7 @@ class SqlSettings(Settings):
     columns: tuple[str, ...] | None = Field(None, description="read and write only these")
     changed: Changed | None = None
     deleted: Deleted | None = None
+    children: dict[str, Child] = Field(default_factory=dict)
     encoding: str | None = Field(None, description="what the bytes of text really are, e.g. latin1")
     labelled: str | None = Field(
         None, description="what the database wrongly takes them for: text is read back to bytes by it"
@@ -77,6 +99,15 @@ class SqlSettings(Settings):
             raise ValueError("name either `table` or `query`")
         if self.query is not None and (self.reference or self.create_key == "hub"):
             raise ValueError("a query cannot be written to: `reference` and `create_key` need a table")
+        if len(self.key) > 1 and self.create_key == "hub":
+            raise ValueError("`create_key: hub` needs a key of one column")
+        if len(set(self.key)) < len(self.key):
+            raise ValueError("`key` names a column twice")
+        for name, child in self.children.items():
+            if len(child.key) != len(self.key):
+                raise ValueError(f"`children.{name}.key` needs as many columns as `key`, in the same order")
+            if child.changed is not None and self.changed is None:
+                raise ValueError(f"`children.{name}.changed` needs `changed` of the table")
         if self.labelled is not None and self.encoding is None:
             raise ValueError("`labelled` needs `encoding`: what the text really is")
         return self

@@ -1,0 +1,272 @@
+"""Tables like legacy ones, with a back door to them: systems under test for the contract suite."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from contextlib import ExitStack
+from itertools import count
+from typing import Any
+
+import sqlalchemy as sa
+
+from hub.connectors.contract import Connector, Context
+from hub.connectors.sql import SqlConnector
+from hub.testing import System
+from tests.connectors.servers import PASSWORD, free_port
+
+NOW = {"sqlite": "CURRENT_TIMESTAMP", "postgresql": "now()", "mysql": "CURRENT_TIMESTAMP"}
+KEYS = {
+    "sqlite": "INTEGER PRIMARY KEY AUTOINCREMENT",
+    "postgresql": "serial PRIMARY KEY",
+    "mysql": "int AUTO_INCREMENT PRIMARY KEY",
+}
+KEEPERS = {
+    "sqlite": [
+        "CREATE TRIGGER keeper AFTER UPDATE ON CLIENTES BEGIN "
+        "UPDATE CLIENTES SET NOMBRE = OLD.NOMBRE, NIF = OLD.NIF WHERE COD_CLI = OLD.COD_CLI; END"
+    ],
+    "postgresql": [
+        "CREATE OR REPLACE FUNCTION keeper() RETURNS trigger AS 'BEGIN RETURN OLD; END' LANGUAGE plpgsql",
+        "CREATE TRIGGER keeper BEFORE UPDATE ON CLIENTES FOR EACH ROW EXECUTE FUNCTION keeper()",
+    ],
+    "mysql": [
+        "CREATE TRIGGER keeper BEFORE UPDATE ON CLIENTES FOR EACH ROW SET NEW.NOMBRE = OLD.NOMBRE, NEW.NIF = OLD.NIF"
+    ],
+}
+NUMBERS = count(1)
+
+
+class SqlSystem(System):
+    """A table CLIENTES, its names in upper case, its text padded; the hub's settings are given."""
+
+    OWN = "COD_CLI = :id"
+    many = 2500
+    plenty = 10_000
+
+    def __init__(self, url: str, closing: ExitStack, **settings: Any) -> None:
+        self.url, self.settings, self.closing = url, settings, closing
+        self.secrets = (PASSWORD, "wrong-canary")
+        self.engine = sa.create_engine(url)
+        closing.callback(self.engine.dispose)
+        self.dialect = self.engine.dialect.name
+        self.make_tables()
+        self.connector = self.connect(url)
+        self.text = self.name("NOMBRE")
+
+    def make_tables(self) -> None:
+        self.run("DROP TABLE IF EXISTS CLIENTES")
+        self.run(
+            f"CREATE TABLE CLIENTES (COD_CLI {KEYS[self.dialect]}, NOMBRE varchar(40) NOT NULL, "
+            "NIF char(20), "
+            "CIUDAD varchar(30), HUB varchar(60), BAJA char(1) DEFAULT 'N', FMOD timestamp, "
+            "CHECK (NOMBRE <> 'REFUSED-BY-CHECK'))"
+        )
+
+    def key_of(self, record_id: str) -> dict[str, Any]:
+        return {"id": int(record_id)}
+
+    def connect(self, url: str) -> Connector:
+        return self.at(url, Context("shop", closing=self.closing))
+
+    def at(self, url: str, context: Context) -> Connector:
+        settings = {"url": url, "table": "CLIENTES", "key": "COD_CLI", **self.settings}
+        return SqlConnector(SqlConnector.Settings.model_validate(settings), context)
+
+    def within(self, context: Context) -> Connector:
+        return self.at(self.url, context)
+
+    def run(self, statement: str, **values: Any) -> sa.CursorResult[Any]:
+        with self.engine.begin() as connection:
+            return connection.execute(sa.text(statement), values)
+
+    def seed(self, count: int) -> list[str]:
+        names = [f"JOSE NUNEZ {next(NUMBERS)}" for _ in range(count)]
+        with self.engine.begin() as connection:
+            connection.execute(
+                sa.text(
+                    "INSERT INTO CLIENTES (NOMBRE, NIF, CIUDAD, FMOD) "
+                    f"VALUES (:name, 'B0001', 'MADRID', {NOW[self.dialect]})"
+                ),
+                [{"name": name} for name in names],
+            )
+            latest = sa.text(f"SELECT COD_CLI FROM CLIENTES ORDER BY COD_CLI DESC LIMIT {count}")
+            return [str(row[0]) for row in connection.execute(latest)]
+
+    def edit(self, record_id: str) -> None:
+        self.run(
+            f"UPDATE CLIENTES SET CIUDAD = 'LISBOA', FMOD = {NOW[self.dialect]} WHERE {self.OWN}",
+            **self.key_of(record_id),
+        )
+
+    def remove(self, record_id: str) -> None:
+        if "deleted" in self.settings:
+            self.run(
+                f"UPDATE CLIENTES SET BAJA = 'S', FMOD = {NOW[self.dialect]} WHERE COD_CLI = :id",
+                id=int(record_id),
+            )
+        else:
+            self.run(f"DELETE FROM CLIENTES WHERE {self.OWN}", **self.key_of(record_id))
+
+    def twin(self, record_id: str) -> str:
+        self.run(
+            f"INSERT INTO CLIENTES (NOMBRE, FMOD) SELECT 'TWIN', FMOD FROM CLIENTES WHERE {self.OWN}",
+            **self.key_of(record_id),
+        )
+        return str(self.run("SELECT max(COD_CLI) FROM CLIENTES").scalar_one())
+
+    def new_fields(self) -> dict[str, Any]:
+        return {self.name("NOMBRE"): f"ANA SILVA {next(NUMBERS)}", self.name("NIF"): "A7"}
+
+    def edit_fields(self) -> dict[str, Any]:
+        return {self.name("NIF"): "C99", self.name("NOMBRE"): "O'NEIL-ODEGARD; DROP TABLE CLIENTES --"}
+
+    def refused_fields(self) -> dict[str, Any]:
+        return {self.name("NOMBRE"): "REFUSED-BY-CHECK"}
+
+    def name(self, column: str) -> str:
+        return column.lower() if self.dialect == "postgresql" else column
+
+    def unreachable(self) -> Connector:
+        return self.connect(str(self.engine.url.set(port=free_port()).render_as_string(hide_password=False)))
+
+    def wrong_key(self) -> Connector:
+        return self.connect(str(self.engine.url.set(password="wrong-canary").render_as_string(hide_password=False)))
+
+    def reader(self) -> Connector:
+        """Of a user who may read the table and do nothing else."""
+        host = "@'127.0.0.1'" if self.dialect == "mysql" else ""
+        name = f"reader{next(NUMBERS)}"
+        self.run(f"CREATE USER {name}{host} {'IDENTIFIED BY' if host else 'PASSWORD'} '{PASSWORD}'")
+        self.run(f"GRANT SELECT ON CLIENTES TO {name}{host}")
+        self.forget = f"REVOKE SELECT ON CLIENTES FROM {name}{host}"
+        return self.connect(self.engine.url.set(username=name).render_as_string(hide_password=False))
+
+    def no_right_to_write(self) -> Connector:
+        return self.reader()
+
+    def revocable(self) -> tuple[Connector, Callable[[], object]]:
+        return self.reader(), lambda: self.run(self.forget)
+
+    def without_field(self) -> tuple[Connector, str]:
+        self.run("ALTER TABLE CLIENTES DROP COLUMN CIUDAD")
+        return self.within(self.context()), self.name("CIUDAD")
+
+    def ignore_writes(self) -> None:
+        """A trigger that puts back what was there, as some shops have."""
+        for statement in KEEPERS[self.dialect]:
+            self.run(statement)
+
+
+PHONES = {"table": "TELEFONOS", "key": "COD_CLI", "columns": ["NUMERO", "TIPO"], "row": "COD_TEL", "order": "ORDEN"}
+
+
+class CompositeSystem(SqlSystem):
+    """Customers by company and number; the company is padded text."""
+
+    nobody = '["01","999999999"]'
+
+    def make_tables(self) -> None:
+        self.run("DROP TABLE IF EXISTS CLIENTES")
+        self.run(
+            "CREATE TABLE CLIENTES (COD_EMP char(4) NOT NULL, COD_CLI int NOT NULL, NOMBRE varchar(40) NOT NULL, "
+            "NIF char(20), CIUDAD varchar(30), HUB varchar(60), BAJA char(1) DEFAULT 'N', FMOD timestamp, "
+            "PRIMARY KEY (COD_EMP, COD_CLI), CHECK (NOMBRE <> 'REFUSED-BY-CHECK'))"
+        )
+
+    def at(self, url: str, context: Context) -> Connector:
+        settings = {"url": url, "table": "CLIENTES", "key": ["COD_EMP", "COD_CLI"], **self.settings}
+        return SqlConnector(SqlConnector.Settings.model_validate(settings), context)
+
+    def seed(self, count: int) -> list[str]:
+        numbers = [next(NUMBERS) for _ in range(count)]
+        rows = [{"emp": f"0{n % 3}", "cli": n, "name": f"JOSE NUNEZ {n}"} for n in numbers]
+        with self.engine.begin() as connection:
+            insert = (
+                "INSERT INTO CLIENTES (COD_EMP, COD_CLI, NOMBRE, NIF, CIUDAD, FMOD) "
+                f"VALUES (:emp, :cli, :name, 'B0001', 'MADRID', {NOW[self.dialect]})"
+            )
+            connection.execute(sa.text(insert), rows)
+        return [json.dumps([row["emp"], str(row["cli"])], separators=(",", ":")) for row in rows]
+
+    def key_of(self, record_id: str) -> dict[str, Any]:
+        emp, cli = json.loads(record_id)
+        return {"emp": emp, "id": int(cli)}
+
+    OWN = "COD_EMP = :emp AND COD_CLI = :id"
+
+    def twin(self, record_id: str) -> str:
+        number = next(NUMBERS)
+        self.run(
+            "INSERT INTO CLIENTES (COD_EMP, COD_CLI, NOMBRE, FMOD) "
+            f"SELECT COD_EMP, {number}, 'TWIN', FMOD FROM CLIENTES WHERE {self.OWN}",
+            **self.key_of(record_id),
+        )
+        return json.dumps([json.loads(record_id)[0], str(number)], separators=(",", ":"))
+
+    def new_fields(self) -> dict[str, Any]:
+        return {**super().new_fields(), self.name("COD_EMP"): "01", self.name("COD_CLI"): next(NUMBERS)}
+
+    def refused_fields(self) -> dict[str, Any]:
+        return {**self.new_fields(), **super().refused_fields()}
+
+
+class ChildSystem(SqlSystem):
+    """Customers with their phones in a table of their own; what a person edits is a phone."""
+
+    def make_tables(self) -> None:
+        self.run("DROP TABLE IF EXISTS TELEFONOS")
+        super().make_tables()
+        self.run(
+            f"CREATE TABLE TELEFONOS (COD_TEL {KEYS[self.dialect]}, COD_CLI int NOT NULL, NUMERO varchar(20), "
+            "TIPO char(8), NOTA varchar(20), ORDEN int)"
+        )
+        self.run("CREATE INDEX TEL_CLI ON TELEFONOS (COD_CLI)")
+
+    def at(self, url: str, context: Context) -> Connector:
+        columns = {"columns": [self.name(each) for each in PHONES["columns"]]}
+        self.settings.setdefault("children", {"phones": {**PHONES, **columns}})
+        return super().at(url, context)
+
+    def seed(self, count: int) -> list[str]:
+        ids = super().seed(count)
+        rows = [{"id": int(i), "n": f"91000{n}{i}", "pos": n} for i in ids for n in (1, 2)]
+        with self.engine.begin() as connection:
+            insert = "INSERT INTO TELEFONOS (COD_CLI, NUMERO, TIPO, NOTA, ORDEN) VALUES (:id, :n, 'home', 'kept', :pos)"
+            connection.execute(sa.text(insert), rows)
+        return ids
+
+    def edit(self, record_id: str) -> None:
+        self.run("UPDATE TELEFONOS SET TIPO = 'work' WHERE COD_CLI = :id AND ORDEN = 1", id=int(record_id))
+
+    def new_fields(self) -> dict[str, Any]:
+        return {**super().new_fields(), "phones": [self.phone("600111222"), self.phone("600111333")]}
+
+    def edit_fields(self) -> dict[str, Any]:
+        return {**super().edit_fields(), "phones": [self.phone("600111444"), self.phone("600111222")]}
+
+    def phone(self, number: str, kind: str = "mobile") -> dict[str, str]:
+        return {self.name("NUMERO"): number, self.name("TIPO"): kind}
+
+    def reader(self) -> Connector:
+        connector = super().reader()
+        user = self.forget.rpartition(" FROM ")[2]
+        self.run(f"GRANT SELECT ON TELEFONOS TO {user}")
+        return connector
+
+
+STAMPED_PHONES = {**PHONES, "changed": "FTEL"}
+
+
+class StampedChildSystem(ChildSystem):
+    """Phones with a change time of their own, where the customers' stands still."""
+
+    def make_tables(self) -> None:
+        super().make_tables()
+        self.run("ALTER TABLE TELEFONOS ADD COLUMN FTEL timestamp NULL")
+
+    def edit(self, record_id: str) -> None:
+        self.run(
+            f"UPDATE TELEFONOS SET TIPO = 'work', FTEL = {NOW[self.dialect]} WHERE COD_CLI = :id AND ORDEN = 1",
+            id=int(record_id),
+        )
