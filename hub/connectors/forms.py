@@ -21,6 +21,7 @@ import yaml
 from pydantic import Field, StringConstraints, TypeAdapter, model_validator
 
 from hub.connectors.contract import PAGE_SIZE, Can, Connector, Inbox, Report, Settings
+from hub.connectors.form_presets import Malformed, filled_in, unpack
 from hub.errors import ConfigError, CursorExpired
 from hub.model import Cursor, Interaction, Item, Page, Record, Unreadable
 
@@ -33,6 +34,9 @@ RESERVED = frozenset({RECEIVED_AT, CONSENTS, SPAM})  # names in a stored payload
 TICKED = frozenset({"on", "yes", "true", "1", "checked", "sim", "si", "sí", "tak"})
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f|]+$")]
 HeaderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,80}$")]
+PresetName = Literal[
+    "typeform", "tally", "jotform", "gravity_forms", "contact_form_7", "wpforms", "elementor", "google_forms"
+]
 Address = Annotated[str, StringConstraints(pattern=r"^https?://[^\s\"'<>;,]+$", max_length=2000)]
 
 
@@ -43,12 +47,19 @@ class ConsentBox(Settings):
     channel  email, sms, phone, post …
     purpose  what the consent is for, as in the other systems: newsletter, marketing …
     wording  the sentence beside the box; kept with every consent given
+    answers  texts that mean it is ticked, where the service sends that of the choice; the wording always does
     """
 
     field: Name
     channel: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,40}$")] = "email"
     purpose: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_.-]{1,80}$")]
     wording: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
+    answers: tuple[str, ...] = ()
+
+    def is_ticked(self, value: Any) -> bool:
+        said = value if isinstance(value, list) else [value]
+        texts = {text.strip() for text in said if isinstance(text, str)}
+        return is_ticked(value) or not texts.isdisjoint({self.wording, *self.answers})
 
     @property
     def key(self) -> str:
@@ -90,14 +101,18 @@ class HmacScheme(Settings):
 
 
 class DeliveryId(Settings):
-    """Where the sender puts its id of a submission: a header, or a field of the body such as "data.id"."""
+    """Where the sender puts its id of a submission: a header, or a field of the body such as "data.id", or several."""
 
     header: HeaderName | None = None
-    field: Name | None = None
+    field: Name | tuple[Name, ...] | None = None
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        return (self.field,) if isinstance(self.field, str) else self.field or ()
 
     @model_validator(mode="after")
     def _one_place(self) -> DeliveryId:
-        if (self.header is None) == (self.field is None):
+        if (self.header is None) == (not self.fields):
             raise ValueError("give either `header` or `field`")
         return self
 
@@ -124,8 +139,13 @@ DEFAULT_FIELDS = (
 class FormSettings(Settings):
     """A website form or a form service that posts to the hub.
 
-    signature       standard (Standard Webhooks), hmac, or none (a plain website form; needs allow_unsigned)
+    preset          typeform, tally, jotform, gravity_forms, contact_form_7, wpforms, elementor or google_forms: how
+                    the service signs, its ids, and how its payload is read; keys given beside it count more
+    signature       standard (Standard Webhooks), hmac, header (the secret itself in a header), query (the secret in
+                    the address, `?key=…`: the weakest), or none (a plain website form; needs allow_unsigned)
     secret          reference to the shared secret, or several while it is being replaced
+    secret_header   with `signature: header`, the header that holds it
+    names           names for the service's fields, such as {"1.3": First name}
     delivery_id     where the sender's id of a submission is; see docs/connectors/form.md for the default
     consent         checkboxes that give consent, with their wording
     honeypot        name of a field that people do not see; a delivery that fills it in is parked
@@ -139,8 +159,11 @@ class FormSettings(Settings):
     thanks_url      where a browser goes after the form; default: a page of the hub
     """
 
-    signature: Literal["standard", "hmac", "none"] = "standard"
+    preset: PresetName | None = None
+    signature: Literal["standard", "hmac", "header", "query", "none"] = "standard"
     secret: str | tuple[str, ...] | None = Field(default=None, repr=False)
+    secret_header: HeaderName = "X-Hub-Key"  # noqa: S105  a header's name
+    names: dict[Name, Name] = Field(default_factory=dict)
     allow_unsigned: bool = False
     hmac: HmacScheme | None = None
     delivery_id: DeliveryId | None = None
@@ -162,6 +185,11 @@ class FormSettings(Settings):
             return ()
         return (self.secret,) if isinstance(self.secret, str) else self.secret
 
+    @model_validator(mode="before")
+    @classmethod
+    def _with_the_preset(cls, given: Any) -> Any:
+        return filled_in(given) if isinstance(given, Mapping) else given
+
     @model_validator(mode="after")
     def _signed_or_openly_not(self) -> FormSettings:
         if self.signature == "none":
@@ -171,6 +199,8 @@ class FormSettings(Settings):
                 raise ValueError("`signature: none` uses no secret: remove `secret` and `hmac`")
         elif not self.secrets:
             raise ValueError(f"`signature: {self.signature}` needs `secret`, such as env:FORM_SECRET")
+        if self.names and self.preset is None:
+            raise ValueError("`names` goes with a `preset`; elsewhere a mapping file names the fields")
         if (self.signature == "hmac") != (self.hmac is not None):
             raise ValueError("`hmac` (header, encoding …) goes with `signature: hmac`, and only with it")
         return self
@@ -229,8 +259,7 @@ consent:
         if self.context.inbox is not None:
             arrived = self.context.inbox.read(0, 1)
             lines.append("deliveries have arrived" if arrived else "nothing has arrived yet")
-        warnings = ("anybody can post to this form",) if settings.signature == "none" else ()
-        return Report("website form", tuple(lines), warnings)
+        return Report("website form", tuple(lines), _warnings(settings))
 
     def pull(self, since: Cursor | None) -> Iterator[Page]:
         after, rows = _number(since), None
@@ -248,18 +277,35 @@ consent:
 
 def read_delivery(
     delivery_id: str, received_at: datetime, payload: Mapping[str, Any], settings: FormSettings
-) -> Record | Unreadable:
-    """A record of what the person wrote, `consents` being what the ticked boxes mean."""
+) -> Record | Unreadable | None:
+    """A record of what the person wrote, `consents` being what the ticked boxes mean; None: not a submission."""
     if payload.get(SPAM):
-        original = orjson.dumps(payload).decode()
-        return Unreadable(f"delivery {delivery_id}", "the honeypot field was filled in", original, delivery_id)
+        return _parked(delivery_id, "the honeypot field was filled in", payload)
+    try:
+        written = fields_of(payload, settings)
+    except Malformed as err:
+        return _parked(delivery_id, f"it is not what {settings.preset} sends: {err}", payload)
+    if written is None:
+        return None
     hidden = RESERVED | ({settings.honeypot} if settings.honeypot else set())
     if settings.consent or settings.signature == "none":
         hidden |= {"consents"}  # what a box means is read from our settings, never from what a browser sends
-    fields = {name: value for name, value in payload.items() if name not in hidden}
+    fields = {name: value for name, value in written.items() if name not in hidden}
     if payload.get(CONSENTS):
         fields["consents"] = payload[CONSENTS]
     return Record(delivery_id, fields, changed_at=received_at)
+
+
+def fields_of(payload: Mapping[str, Any], settings: FormSettings) -> Mapping[str, Any] | None:
+    """What the person wrote, by name; None when it is not a submission. Raises Malformed."""
+    if settings.preset is None:
+        return payload
+    sent = {name: value for name, value in payload.items() if name not in RESERVED}
+    return unpack(settings.preset, sent, settings.names)
+
+
+def _parked(delivery_id: str, reason: str, payload: Mapping[str, Any]) -> Unreadable:
+    return Unreadable(f"delivery {delivery_id}", reason, orjson.dumps(dict(payload)).decode(), delivery_id)
 
 
 def _told(
@@ -267,7 +313,8 @@ def _told(
 ) -> Iterator[Item]:
     """The record, and that it was sent: whose record it is, his is the interaction."""
     record = read_delivery(delivery_id, received_at, payload, settings)
-    yield record
+    if record is not None:
+        yield record
     if isinstance(record, Record):
         yield Interaction(
             id=delivery_id,
@@ -305,7 +352,7 @@ def read_consents(
             "wording": box.wording,
         }
         for box in boxes
-        if is_ticked(look_up(fields, box.field))
+        if box.is_ticked(look_up(fields, box.field))
     }
 
 
@@ -360,9 +407,21 @@ def _number(since: Cursor | None) -> int:
     return int(since)
 
 
+def _warnings(settings: FormSettings) -> tuple[str, ...]:
+    if settings.signature == "none":
+        return ("anybody can post to this form",)
+    if settings.signature == "query":
+        return ("the secret stands in the address: whoever sees the address can post, so keep it out of every log",)
+    return ()
+
+
 def _say_signature(settings: FormSettings) -> str:
     if settings.signature == "none":
         return "unsigned"
     keys = len(settings.secrets)
-    scheme = "Standard Webhooks" if settings.signature == "standard" else "HMAC-SHA256"
+    scheme = {
+        "standard": "Standard Webhooks",
+        "header": f"a secret in the header {settings.secret_header}",
+        "query": "a secret in the address",
+    }.get(settings.signature, "HMAC-SHA256")
     return f"{scheme}, {keys} secret" + ("s" if keys > 1 else "")

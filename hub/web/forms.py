@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from math import ceil
 from typing import Any
@@ -22,7 +22,7 @@ from hub.web.bodies import ContentType, Rejected, read_body
 from hub.web.headers import page_policy
 from hub.web.intake import SUBMISSION_ID, Delivery, Form, InboxWriter, refuse_unknown
 from hub.web.problems import problem
-from hub.web.signatures import Forged
+from hub.web.signatures import Forged, Headers
 
 log = logging.getLogger(__name__)
 
@@ -75,9 +75,18 @@ async def _take(form: Form | None, request: Request, clock: Callable[[], datetim
         if form is None:
             refuse_unknown(request.headers.getlist, body, clock())
             raise AssertionError("an unknown form was let in")
-        return form.take(request.headers.getlist, content, body, clock())
+        return form.take(_places(request), content, body, clock())
     except Forged as err:
         raise Rejected(401, "Not accepted", "Nothing was stored. Check the address, the secret and the clock.") from err
+
+
+def _places(request: Request) -> Headers:
+    """The headers, and under `?NAME` what the address holds."""
+
+    def values(name: str) -> Sequence[str]:
+        return request.query_params.getlist(name[1:]) if name.startswith("?") else request.headers.getlist(name)
+
+    return values
 
 
 def store_delivery(inbox: InboxWriter, connection: str, delivery: Delivery) -> bool:

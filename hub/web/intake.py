@@ -4,6 +4,8 @@ Ids, by which a delivery that comes twice is stored once:
 
     Standard Webhooks      webhook-id
     hmac                   what `delivery_id` names; else a hash of the signed body (and its timestamp)
+    header, query          what `delivery_id` names, where it is there; else a hash of the body and the day, since these
+                           senders seldom try again, and who fills a form in once more on another day means it
     none                   `delivery_id`, else the page's hidden `submission_id`, each with a hash of what was
                            written, so that a form corrected after "back" is a delivery of its own; a post
                            without either is always new
@@ -20,21 +22,34 @@ from typing import Any, Protocol
 
 import orjson
 
-from hub.connectors.forms import CONSENTS, RECEIVED_AT, RESERVED, SPAM, FormSettings, look_up, read_consents
+from hub.connectors.form_presets import Malformed
+from hub.connectors.forms import (
+    CONSENTS,
+    RECEIVED_AT,
+    RESERVED,
+    SPAM,
+    FormSettings,
+    fields_of,
+    look_up,
+    read_consents,
+)
 from hub.secrets import is_reference, resolve
 from hub.web.bodies import ContentType, Rejected, read_fields
 from hub.web.rates import RateCap
 from hub.web.signatures import (
+    KEY_IN_ADDRESS,
     MAX_ID,
     Forged,
     Headers,
     PlainHmac,
+    SharedSecret,
     Standard,
     Verifier,
     plain_keys,
     standard_keys,
 )
 
+SHOWN = frozenset({"header", "query"})  # signatures that are the secret itself
 SUBMISSION_ID = "submission_id"  # hidden field of the hub's own page
 
 
@@ -76,15 +91,17 @@ class Form:
         """
         signed_id = self.verifier.verify(headers, body, now.timestamp()) if self.verifier else None
         fields = read_fields(content, body)
-        delivery_id = signed_id or self._delivery_id(headers, body, fields)
+        delivery_id = signed_id or self._delivery_id(headers, body, fields, now)
         wait_seconds = self.cap.wait_seconds(now) if self.cap else 0
         if wait_seconds:
             detail = "Nothing was stored. Too many came at once; send it again in a moment."
             raise Rejected(429, "Too many", detail, retry_after=wait_seconds)
         return Delivery(delivery_id, now, self._payload(fields, now))
 
-    def _delivery_id(self, headers: Headers, body: bytes, fields: dict[str, Any]) -> str:
+    def _delivery_id(self, headers: Headers, body: bytes, fields: dict[str, Any], now: datetime) -> str:
         named = self._named_id(headers, fields)
+        if self.settings.signature in SHOWN:
+            return named or f"body:{_digest(body)}:{now:%Y-%m-%d}"
         if self.settings.signature == "hmac":
             return named or f"body:{_digest(body, self._timestamp(headers))}"
         submission = named or fields.pop(SUBMISSION_ID, None)
@@ -96,10 +113,12 @@ class Form:
         place = self.settings.delivery_id
         if place is None:
             return None
-        found = look_up(fields, place.field) if place.field else next(iter(headers(place.header or "")), None)
-        text = str(found) if type(found) in (str, int) else ""
+        found = [look_up(fields, name) for name in place.fields] or list(headers(place.header or ""))[:1]
+        text = ":".join(str(part) if type(part) in (str, int) and part != "" else "\n" for part in found)
         if not _is_id(text):
-            where = f"field {place.field}" if place.field else f"header {place.header}"
+            if self.settings.signature in SHOWN:
+                return None
+            where = f"field {' or '.join(place.fields)}" if place.fields else f"header {place.header}"
             raise Rejected(400, "No delivery id", f"Nothing was stored: the {where} holds no id.")
         return text
 
@@ -110,11 +129,19 @@ class Form:
     def _payload(self, fields: Mapping[str, Any], now: datetime) -> dict[str, Any]:
         at = now.isoformat()
         payload = {name: value for name, value in fields.items() if name not in RESERVED}
+        written = self._written(payload)
         payload[RECEIVED_AT] = at
-        payload[CONSENTS] = read_consents(fields, self.settings.consent, at, f"form {self.name}")
-        if self.settings.honeypot and look_up(fields, self.settings.honeypot):
+        payload[CONSENTS] = read_consents(written, self.settings.consent, at, f"form {self.name}")
+        if self.settings.honeypot and look_up(written, self.settings.honeypot):
             payload[SPAM] = True
         return payload
+
+    def _written(self, payload: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What the person wrote; of a payload that cannot be read nothing: it is stored, and parked when it is read."""
+        try:
+            return fields_of(payload, self.settings) or {}
+        except Malformed:
+            return {}
 
 
 def open_form(name: str, settings: FormSettings, base: Path, new_id: Callable[[], str]) -> Form:
@@ -130,6 +157,9 @@ def make_verifier(name: str, settings: FormSettings, base: Path) -> Verifier | N
     secrets = [resolve(text, base) if is_reference(text) else text for text in settings.secrets]
     if settings.signature == "standard":
         return Standard(standard_keys(secrets, name))
+    if settings.signature in SHOWN:
+        place = KEY_IN_ADDRESS if settings.signature == "query" else settings.secret_header
+        return SharedSecret(plain_keys(secrets, name), place)
     scheme = settings.hmac
     if scheme is None:
         return None

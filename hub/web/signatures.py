@@ -1,8 +1,9 @@
 """Who sent this delivery, and is it fresh? Keys, headers, body and time in; the sender's id out.
 
-Two schemes. *Standard Webhooks* signs `id.timestamp.body`; the header holds several `v1,BASE64`, of which
+Three schemes. *Standard Webhooks* signs `id.timestamp.body`; the header holds several `v1,BASE64`, of which
 one has to be ours. *Plain HMAC* signs the body, or a text that a template names, and puts the digest in a
-header of the sender's choice.
+header of the sender's choice. A *shared secret* is shown as it is, in a header or in the address, by senders
+that cannot sign: it says who sent, and nothing of the body.
 
 Nothing that a sender writes is ever decoded: the digest is computed, written as the sender would have to
 write it, and compared as bytes in constant time. So malformed input has nowhere to break, and every
@@ -27,6 +28,7 @@ from hub.errors import ConfigError
 WINDOW_SECONDS = 300  # either side of now, as the specification proposes
 MAX_ID = 256  # characters; a record's id may have twice as many
 KEY_BYTES = range(24, 65)  # what Standard Webhooks allows for a secret
+MOST_GIVEN = 100  # signatures or secrets in one delivery
 MIN_PLAIN_KEY = 8  # bytes: a shorter secret is a typing mistake or guessed within a day
 
 _DIGITS = re.compile(r"[0-9]{1,12}", re.ASCII)
@@ -35,7 +37,9 @@ _WORDS = re.compile(r"[\x20-\x7e]{1,8192}", re.ASCII)
 _PART = re.compile(r"\{(body|timestamp|id)\}")
 
 Headers: TypeAlias = Callable[[str], Sequence[str]]
-"""All values of the header of that name, in order; names in any case."""
+"""All values of the header of that name, in order; names in any case. `?NAME` is one of the address."""
+
+KEY_IN_ADDRESS = "?key"
 
 
 class Forged(Exception):
@@ -63,7 +67,7 @@ class Standard:
         timestamp = _fresh(_only(headers, "webhook-timestamp"), now)
         given = _only(headers, "webhook-signature", _WORDS).split(" ")
         signed = f"{delivery}.{timestamp}.".encode() + body
-        _match([f"v1,{_base64(_digest(key, signed))}" for key in self.keys], given)
+        match([f"v1,{_base64(_digest(key, signed))}".encode() for key in self.keys], [each.encode() for each in given])
         return delivery
 
 
@@ -94,11 +98,22 @@ class PlainHmac:
         given = _only(headers, self.header)
         if self.encoding == "hex" and given.startswith(self.prefix):
             given = self.prefix + given.removeprefix(self.prefix).lower()
-        _match([self.prefix + self._write(_digest(key, signed)) for key in self.keys], [given])
+        match([(self.prefix + self._write(_digest(key, signed))).encode() for key in self.keys], [given.encode()])
         return delivery
 
     def _write(self, digest: bytes) -> str:
         return digest.hex() if self.encoding == "hex" else _base64(digest)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class SharedSecret:
+    """The secret itself, in the header of that name (`?NAME`: in the address). Several while it is being replaced."""
+
+    keys: tuple[bytes, ...]
+    header: str
+
+    def verify(self, headers: Headers, _body: bytes, _now: float) -> None:
+        match(self.keys, [given.encode() for given in headers(self.header)])
 
 
 def standard_keys(secrets: Sequence[str], name: str) -> tuple[bytes, ...]:
@@ -157,11 +172,11 @@ def _base64(digest: bytes) -> str:
     return base64.b64encode(digest).decode()
 
 
-def _match(expected: Sequence[str], given: Sequence[str]) -> None:
-    """Every pair is compared, so that time does not tell which key or signature came close."""
+def match(expected: Sequence[bytes], given: Sequence[bytes]) -> None:
+    """Raises Forged unless one is the same; every pair is compared, so that time does not tell which came close."""
     found = False
     for wanted in expected:
-        for candidate in given:
-            found |= hmac.compare_digest(wanted.encode(), candidate.encode())
+        for candidate in given[:MOST_GIVEN]:
+            found |= hmac.compare_digest(wanted, candidate)
     if not found:
         raise Forged
