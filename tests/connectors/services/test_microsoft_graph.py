@@ -1,0 +1,210 @@
+"""Microsoft 365 contacts: the contract on their stand-in, and what is Graph's own."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor, wait
+from typing import Any, ClassVar
+
+import httpx
+import pytest
+
+from hub.connectors.contract import Connector
+from hub.errors import AccountError, CursorExpired
+from hub.model import Op, Refused, Stale, Tombstone, Write
+from hub.testing import ConnectorContract
+from hub.testing.words import done, items, listing, records
+from tests.connectors.services.systems import NUMBERS, ServiceSystem, address
+from tests.fakes.services.microsoft_graph import Graph
+from tests.fakes.services.tokens import TokenService
+
+TENANT = "11111111-2222-3333-4444-555555555555"
+TOKENS = f"https://login.microsoftonline.com/{TENANT}/oauth2/v2.0/token"
+FORM = {
+    "grant_type": "client_credentials",
+    "client_id": "hub-app",
+    "client_secret": "right-secret-1",
+    "scope": "https://graph.microsoft.com/.default",
+}
+HOME = {"street": "Rua Um 1", "city": "Porto", "state": "Porto", "postalCode": "4000-001"}
+
+
+class GraphSystem(ServiceSystem):
+    service = "microsoft_graph"
+    settings: ClassVar[dict[str, Any]] = {
+        "tenant": TENANT,
+        "client": "hub-app",
+        "secret": "right-secret-1",
+        "mailbox": "sales@example.org",
+        "page_size": 10,
+    }
+    wrong: ClassVar[dict[str, Any]] = {"secret": "wrong-secret-1"}
+    secrets = ("right-secret-1", "wrong-secret-1", "token-1")
+    hosts = ("graph.microsoft.com", "login.microsoftonline.com")
+    nobody = "AAkALgAAAL99999999="
+    text = "personalNotes"
+    optional = ("jobTitle", "jobTitle")
+    choice = ("profession", "profession")
+    plenty = 10_000
+    memory = 48 * 2**20  # of which the stand-in keeps 20 as what it answered
+    fake: Graph
+
+    def __init__(self, fake: Graph) -> None:
+        super().__init__(fake)
+        assert self.network is not None
+        self.network = TokenService(self.network, fake, TOKENS, FORM)
+        self.connector = self.within(self.context())
+
+    def for_plenty(self) -> Connector:
+        return self.connect(page_size=500)
+
+    def seed(self, count: int) -> list[str]:
+        return [
+            self.fake.seed(
+                givenName="Marta",
+                surname="Żak",
+                middleName="Ana",
+                title="Dr.",
+                generation="PhD",
+                nickName="Mar",
+                companyName="Company Lda",
+                department="Buying",
+                jobTitle="Buyer",
+                profession="Engineer",
+                emailAddresses=[{"name": "Marta", "address": address()}, {"name": "Marta", "address": address()}],
+                businessPhones=["+351 222 345 678"],
+                homePhones=["+351 223 345 678"],
+                mobilePhone="+351 912 345 678",
+                birthday="1980-04-12",
+                businessHomePage="https://example.org/marta",
+                personalNotes="Met at a fair",
+                categories=["Fair", "Customer"],
+                businessAddress={**HOME, "countryOrRegion": "Portugal"},
+                homeAddress={**HOME, "countryOrRegion": "Portugal", "street": "Rua Dois 2"},
+            )
+            for _ in range(count)
+        ]
+
+    def edit(self, record_id: str) -> None:
+        self.fake.clock.pass_by(1)
+        self.fake.edit(record_id, department=f"Edited {next(NUMBERS)}")
+
+    def remove(self, record_id: str) -> None:
+        self.fake.remove(record_id)
+
+    def twin(self, record_id: str) -> str:
+        return self.fake.seed(surname="Twin")
+
+    def is_write(self, request: httpx.Request) -> bool:
+        return super().is_write(request) and not request.url.path.endswith("/token")
+
+    def new_fields(self) -> dict[str, Any]:
+        return {"givenName": "Noël", "surname": "Têtu", "emailAddresses": [{"address": address()}]}
+
+    def edit_fields(self) -> dict[str, Any]:
+        return {"jobTitle": f"Title {next(NUMBERS)}", "homePhones": ["+351 224 345 678"]}
+
+    def refused_fields(self) -> dict[str, Any]:
+        return {"surname": "Refused", "birthday": "no day at all"}
+
+
+@pytest.fixture
+def system() -> GraphSystem:
+    return GraphSystem(Graph())
+
+
+class TestMicrosoftGraph(ConnectorContract):
+    pass
+
+
+@pytest.mark.parametrize("answer", [(410, "resyncRequired"), (404, "SyncStateNotFound"), (400, "syncStateNotFound")])
+def test_a_link_that_ended_asks_for_a_new_listing(system: GraphSystem, answer: tuple[int, str]) -> None:
+    system.seed(1)
+    _, cursor = listing(system.connector)
+    system.fake.end_links(*answer)
+
+    with pytest.raises(CursorExpired):
+        list(system.connector.pull(cursor))
+
+
+def test_nothing_new_is_one_request(system: GraphSystem) -> None:
+    system.seed(25)
+    _, cursor = listing(system.connector)
+    before = len(system.requests())
+
+    assert items(system.connector.pull(cursor)) == []
+    assert len(system.requests()) - before == 1
+
+
+def test_changes_that_fill_several_pages_are_all_read(system: GraphSystem) -> None:
+    system.seed(1)
+    _, cursor = listing(system.connector)
+    new, gone = set(system.seed(35)), system.seed(1)[0]
+    system.remove(gone)
+
+    found = items(system.connector.pull(cursor))
+
+    assert new <= {each.id for each in found}
+    assert [each.id for each in found if isinstance(each, Tombstone)] == [gone]
+
+
+def test_every_call_asks_for_ids_that_last(system: GraphSystem) -> None:
+    [record_id] = system.seed(1)
+    _, cursor = listing(system.connector)
+    made = done(system.connector.write([Write(Op.CREATE, "hub:1", None, system.new_fields())]))
+    changed = done(system.connector.write([Write(Op.UPDATE, "hub:2", record_id, system.edit_fields())]))
+    found = system.connector.find("hub:1")
+
+    assert found is not None
+    assert (found.id, changed.id) == (made.id, record_id)
+    assert set(records(system.connector.pull(cursor))) == {made.id, record_id}
+
+
+def test_a_deletion_decided_on_an_older_state_is_stale(system: GraphSystem) -> None:
+    [record_id] = system.seed(1)
+    version = records(system.connector.pull(None))[record_id].version
+    system.edit(record_id)
+
+    assert system.connector.write([Write(Op.DELETE, "hub:1", record_id, {}, version)]) == [Stale()]
+
+
+def test_a_fourth_address_is_refused_and_told(system: GraphSystem) -> None:
+    [record_id] = system.seed(1)
+    four = [{"address": address()} for _ in range(4)]
+
+    [outcome] = system.connector.write([Write(Op.UPDATE, "hub:1", record_id, {"emailAddresses": four})])
+
+    assert isinstance(outcome, Refused)
+    assert "at most 3" in outcome.reason
+
+
+def test_a_mailbox_that_is_gone_pauses_the_connection_and_makes_nobody_vanish(system: GraphSystem) -> None:
+    [record_id] = system.seed(1)
+    _, cursor = listing(system.connector)
+    system.fake.mailbox = "moved@example.org"
+
+    for ask in (lambda: system.connector.read([record_id]), lambda: list(system.connector.pull(cursor))):
+        with pytest.raises(AccountError):
+            ask()
+    with pytest.raises(AccountError):
+        system.connector.write([Write(Op.DELETE, "hub:1", record_id, {})])
+
+
+def test_another_folder_is_read_where_it_is_named(system: GraphSystem) -> None:
+    connector = system.connect(folder="contactFolders/AAMkFolder/contacts")
+
+    with pytest.raises(AccountError):
+        connector.check()
+    assert system.requests()[-1].url.path.endswith("/users/sales@example.org/contactFolders/AAMkFolder/contacts")
+
+
+def test_the_stand_in_takes_four_calls_at_a_time(system: GraphSystem) -> None:
+    """Else a connector that asks for more would not be seen."""
+    system.connector.check()
+    request = system.requests()[-1]
+
+    with ThreadPoolExecutor(8) as pool, system.fake._lock:
+        asked = [pool.submit(system.fake.handle_request, request) for _ in range(8)]
+        refused = wait(asked, timeout=0.5).done
+
+    assert [each.result().headers["retry-after"] for each in refused] == ["1"] * 4
+    assert system.fake.crowded == 4
