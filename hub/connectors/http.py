@@ -19,6 +19,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from socket import gaierror
 from typing import Any
@@ -434,15 +435,20 @@ def trusted(base: httpx.URL, ca_file: Path | None, context: Context) -> ssl.SSLC
     """Whose certificates we believe: the public authorities, and `ca_file`."""
     if base.scheme != "https":
         return None
+    if ca_file is None:
+        return public_authorities()
     trust = httpx.create_ssl_context()
-    if ca_file is not None:
-        try:
-            trust.load_verify_locations(context.base / ca_file)
-        except OSError as error:  # also ssl.SSLError: not a certificate
-            raise ConfigError(
-                f"{context.name}: `ca_file` {ca_file} cannot be read as certificates in PEM form."
-            ) from error
+    try:
+        trust.load_verify_locations(context.base / ca_file)
+    except OSError as error:  # also ssl.SSLError: not a certificate
+        raise ConfigError(f"{context.name}: `ca_file` {ca_file} cannot be read as certificates in PEM form.") from error
     return trust
+
+
+@cache
+def public_authorities() -> ssl.SSLContext:
+    """Read once: it takes longer than many a request. Nobody adds to it."""
+    return httpx.create_ssl_context()
 
 
 # --- words for messages ---------------------------------------------------------------------------

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Mapping
+from typing import ClassVar, TypeVar
 
 import pytest
 
@@ -73,15 +75,55 @@ IN_DOUBT = {
     "truncated after": f.truncated,
     "cut off after": f.cut_off,
 }
+TYPICAL = {
+    "429, Retry-After",
+    "503",
+    "no connection",
+    "reply lost",
+    "truncated",
+    "HTML",
+    "empty body",
+    "another shape",
+    "timeout before",
+    "timeout after",
+    "500 before",
+    "504 after",
+    "HTML after",
+    "truncated after",
+}
+"""One of every kind: an answer that says wait, one that says broken, none, half of one, and something else."""
 ENDLESS_WAIT = 600.0  # seconds in all that one call may wait for a service
+Check = TypeVar("Check", bound=Callable[..., object])
 
 
-def each(faults: dict[str, Fault]) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("fault", faults.values(), ids=faults.keys())
+def each(faults: Mapping[str, Fault], *also: str) -> Callable[[Check], Check]:
+    """Every fault for the connector that is `thorough`; for all others the typical ones, and `also`."""
+
+    def mark(check: Check) -> Check:
+        check.faults = (faults, {*TYPICAL, *also})  # type: ignore[attr-defined]
+        return check
+
+    return mark
 
 
-class FaultsInReading:
-    @each(RETRIED | NO_ANSWER)
+class Faulty:
+    """A theme whose checks are made once for each of their faults.
+
+    thorough  with all of them. One connector that is so, for each way of speaking HTTP, is enough: what a 502 is
+              and what a 503 is the connector does not tell apart, its HTTP client does.
+    """
+
+    thorough: ClassVar[bool] = False
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        faults, typical = getattr(metafunc.function, "faults", ({}, set()))
+        asked = {name: fault for name, fault in faults.items() if self.thorough or name in typical}
+        if asked:
+            metafunc.parametrize("fault", asked.values(), ids=asked.keys())
+
+
+class FaultsInReading(Faulty):
+    @each(RETRIED | NO_ANSWER, "endless")
     def test_a_fault_that_stays_ends_a_listing_with_an_error(self, system: System, fault: Fault) -> None:
         """Never with fewer records, as if these were all."""
         system.seed(3)
@@ -114,7 +156,7 @@ class FaultsInReading:
 
             assert there is None or ids <= set(there)
 
-    @each({"503": f.answered(503), "no connection": f.refused_connection, "429": f.too_many(1)})
+    @each({"503": f.answered(503), "no connection": f.refused_connection, "429": f.too_many(1)}, "429")
     def test_a_short_fault_is_waited_for(self, system: System, fault: Fault) -> None:
         ids = set(system.seed(3))
         _, connector = broken(system, fault, after=counted(system) // 2, times=1)
@@ -202,8 +244,8 @@ class FaultsInReading:
         assert tells(system.secrets, error) == []
 
 
-class FaultsInWriting:
-    @each(BEFORE)
+class FaultsInWriting(Faulty):
+    @each(BEFORE, *BEFORE)
     def test_a_create_that_surely_was_not_made_may_be_made_again(self, system: System, fault: Fault) -> None:
         assert_one_create(system, fault, (NotSent,))
 
@@ -233,7 +275,7 @@ class FaultsInWriting:
         assert len(there) <= 3
         assert len(there) == 3 or None in made
 
-    @each(BEFORE | IN_DOUBT)
+    @each(BEFORE | IN_DOUBT, *BEFORE)
     def test_an_update_after_a_fault_ends_as_wanted(self, system: System, fault: Fault) -> None:
         needs(system.connector, "update")
         record_id = one(system).id
@@ -248,7 +290,7 @@ class FaultsInWriting:
         stored = now(system, record_id).fields
         assert {name: stored.get(name) for name in fields} == fields
 
-    @each(BEFORE | IN_DOUBT)
+    @each(BEFORE | IN_DOUBT, *BEFORE)
     def test_a_deletion_after_a_fault_ends_as_wanted(self, system: System, fault: Fault) -> None:
         needs(system.connector, "delete")
         gone, kept = system.seed(2)
@@ -263,7 +305,7 @@ class FaultsInWriting:
         there = records(system.connector.pull(None))
         assert (gone in there, kept in there) == (False, True)
 
-    @each({"timeout": f.timeout_before, "500": f.answered(500), "HTML": f.html})
+    @each({"timeout": f.timeout_before, "500": f.answered(500), "HTML": f.html}, "timeout", "500")
     def test_a_write_that_never_gets_through_is_never_called_done(self, system: System, fault: Fault) -> None:
         needs(system.connector, "update")
         record_id = one(system).id

@@ -16,6 +16,7 @@ collected, and the reason is printed at the end of the run and shown in the docu
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from importlib.metadata import entry_points
 from typing import Any, ClassVar
 
@@ -125,6 +126,7 @@ def named(name: str, where: str) -> list[str]:
     return [name]
 
 
+@cache
 def type_name(kind: type[Connector]) -> str:
     """As a configuration names it: by its entry point, or else by its class."""
     place = f"{kind.__module__}:{kind.__name__}"

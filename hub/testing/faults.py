@@ -216,10 +216,12 @@ def cut_off(request: httpx.Request, forward: Forward) -> httpx.Response:
 def endless(request: httpx.Request, forward: Forward) -> httpx.Response:
     """A body that does not end; a reader that takes more than 1 GiB of it is stopped."""
 
+    piece = b"x" * 2**20
+
     def parts() -> Iterator[bytes]:
         yield b'{"items": ["'
         for _ in range(1024):
-            yield b"x" * 2**20
+            yield piece
         raise AssertionError("an endless answer was read for 1 GiB")
 
     return _streamed(parts(), request)

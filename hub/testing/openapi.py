@@ -15,6 +15,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from referencing.jsonschema import DRAFT202012
 
 URN = "urn:description"
 METHODS = ("get", "put", "post", "delete", "patch", "head", "options")
+REMEMBERED = 10_000  # values that were judged, of one description
 UNCHECKED: list[str] = []  # "acorn.yaml is not there: …", printed by hub.testing.plugin
 
 
@@ -61,6 +63,9 @@ class Description:
         registry: Any = Registry().with_resource(URN, DRAFT202012.create_resource(document))
         kind = OAS31Validator if version.startswith("3.1") else OAS30Validator
         self._validate = kind({}, registry=registry, format_checker=oas30_format_checker)
+        self._checkers: dict[tuple[str, ...], Any] = {}
+        self._resolved: dict[tuple[str, ...], tuple[Any, tuple[str, ...]]] = {}
+        self._judged: dict[tuple[tuple[str, ...], bytes], tuple[str, ...]] = {}
         self.operations = sorted(self._operations(), key=lambda each: each.template.count("{"))
 
     @classmethod
@@ -88,6 +93,12 @@ class Description:
 
     def resolve(self, pointer: Sequence[str]) -> tuple[Any, tuple[str, ...]]:
         """The value and where it really stands."""
+        asked = tuple(pointer)
+        if asked not in self._resolved:
+            self._resolved[asked] = self._followed(asked)
+        return self._resolved[asked]
+
+    def _followed(self, pointer: tuple[str, ...]) -> tuple[Any, tuple[str, ...]]:
         value: Any = self.document
         here: tuple[str, ...] = ()
         for part in pointer:
@@ -100,8 +111,19 @@ class Description:
         return value, here
 
     def wrong(self, value: Any, schema_at: Sequence[str]) -> Iterator[str]:
-        """What does not fit, one line a fault."""
-        checker = self._validate.evolve(schema={"$ref": f"{URN}{_pointer(schema_at)}"})
+        """What does not fit, one line a fault. What was judged before is not judged again."""
+        asked = (tuple(schema_at), blake2b(json.dumps(value).encode()).digest())
+        if asked not in self._judged:
+            if len(self._judged) >= REMEMBERED:
+                self._judged.clear()
+            self._judged[asked] = tuple(self._judge(value, asked[0]))
+        yield from self._judged[asked]
+
+    def _judge(self, value: Any, schema_at: tuple[str, ...]) -> Iterator[str]:
+        checker = self._checkers.get(schema_at)
+        if checker is None:
+            checker = self._validate.evolve(schema={"$ref": f"{URN}{_pointer(schema_at)}"})
+            self._checkers[schema_at] = checker
         for error in checker.iter_errors(value):
             place = "/".join(str(part) for part in error.absolute_path) or "the whole"
             yield f"{place}: {error.message[:200]}"

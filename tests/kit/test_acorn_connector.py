@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 
@@ -74,4 +74,4 @@ def system() -> Iterator[AcornSystem]:
 
 
 class TestAcorn(ConnectorContract):
-    cannot: ClassVar[dict[str, str]] = {}
+    thorough = True
