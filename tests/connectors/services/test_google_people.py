@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import httpx
 import pytest
 
+from hub.connectors.contract import Connector
 from hub.errors import CursorExpired
 from hub.model import Op, Stale, Tombstone, Write
 from hub.testing import ConnectorContract
@@ -35,13 +36,24 @@ class TokenService(httpx.BaseTransport):
         self.inner.close()
 
 
+class Forgetful(httpx.BaseTransport):
+    """The stand-in without its memory of what went over the wire, which would be counted as the connector's."""
+
+    def __init__(self, fake: GooglePeople) -> None:
+        self.fake = fake
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        self.fake.exchanges.clear()
+        return self.fake.handle_request(request)
+
+
 class GoogleSystem(ServiceSystem):
     service = "google_people"
     settings: ClassVar[dict[str, Any]] = {
         "client": "hub.apps.example",
         "secret": "client-secret-1",
         "refresh": REFRESH,
-        "page_size": 10,
+        "page_size": 5,
     }
     wrong: ClassVar[dict[str, Any]] = {"refresh": "1//refresh-wrong"}
     secrets = (REFRESH, "1//refresh-wrong", "client-secret-1", "ya29.right")
@@ -57,6 +69,9 @@ class GoogleSystem(ServiceSystem):
         assert self.network is not None
         self.network = TokenService(self.network, "ya29.right")
         self.connector = self.within(self.context())
+
+    def for_plenty(self) -> Connector:
+        return self.connect(self.context(TokenService(Forgetful(self.fake), "ya29.right")), page_size=500)
 
     def seed(self, count: int) -> list[str]:
         home = {"streetAddress": "Rua Um 1", "city": "Porto", "region": "Porto", "postalCode": "4000-001"}
