@@ -1,9 +1,9 @@
 """Contacts in a table or query of any database that SQLAlchemy speaks to.
 
 Pages    in key order, each fetch a statement of its own (a query or a key that is not unique: one stream)
-Changes  by a column the database keeps: from its own values, inclusive, less the overlap; rows without a
-         change time are read in every pull, since nothing else would show that they are new
-Deletes  by a flag column, else by absence in a full listing
+Changes  by a log that triggers fill; else by a column the database keeps: from its own values, inclusive, less
+         the overlap, and rows without a change time in every pull, since nothing else would show that they are new
+Deletes  by the log or a flag column, else by absence in a full listing
 Writes   one transaction a call, a savepoint a row; the rows are read and locked, compared, then written
 Lists    child tables: one statement a page, written back whole with the row
 Values   text loses the spaces that pad it on the right; numbers with a fraction, times and bytes are text
@@ -23,12 +23,14 @@ import orjson
 import sqlalchemy as sa
 
 from hub.connectors.contract import Can, Connector, Context, Promise, Report
+from hub.connectors.sql_log import LogReader
+from hub.connectors.sql_log_triggers import log_sql, supported
 from hub.connectors.sql_read import BATCH, Reader
 from hub.connectors.sql_settings import SqlSettings
-from hub.connectors.sql_shape import Shape, look
+from hub.connectors.sql_shape import Shape, look, wanted_log
 from hub.connectors.sql_source import Database
 from hub.connectors.sql_write import Writer
-from hub.errors import CursorExpired
+from hub.errors import ConfigError, CursorExpired
 from hub.model import Cursor, Op, Outcome, Page, Record, Write
 
 
@@ -55,18 +57,18 @@ push: false                # begin without writing
         super().__init__(settings, context)
         self._db = Database(settings, context)
         self._known: Shape | None = None
-        asked = settings.model_dump(include={"table", "query", "schema_name", "key", "changed", "children"})
+        asked = settings.model_dump(include={"table", "query", "schema_name", "key", "changed", "children", "log"})
         self._mark = blake2b(orjson.dumps(asked), digest_size=4).hexdigest()
         self._reader = Reader(self._db, settings, context.name, self._mark)
 
     @property
     def can(self) -> Can:
         settings, table = self.settings, self.settings.table is not None
-        changes = settings.changed is not None
+        changes = settings.changed is not None or settings.log is not None
         promise = Promise.READBACK if settings.reference else Promise.WRITE_ONLY
         return Can(
             changes=changes,
-            tombstones=changes and settings.deleted is not None,
+            tombstones=settings.log is not None or (changes and settings.deleted is not None),
             read=True,
             create=table,
             update=table,
@@ -87,7 +89,8 @@ push: false                # begin without writing
             warnings.append(f"{keyless} rows have no key: they are set aside")
         if unstamped:
             warnings.append(f"{unstamped} rows have no change time: they are read in every pull")
-        by = "comparing all rows" if shape.changed is None else shape.changed.key
+        by = "comparing all rows" if shape.changed is None else str(shape.changed.key)
+        by = by if shape.log is None else f"the log {shape.log.source.name}"
         key = ", ".join(str(column.key) for column in shape.key)
         lists = [
             f"list {name} of {child.source.name}: {', '.join(child.columns)}" for name, child in shape.children.items()
@@ -102,15 +105,38 @@ push: false                # begin without writing
         shape = self._look()
         if place is None or "list" in place:
             yield from self._list(shape, place)
+        elif "log" in place:
+            assert shape.log is not None
+            yield from self._log().changes(shape, shape.log, place)
         else:
             yield from self._reader.changes(shape, place)
 
     def _list(self, shape: Shape, place: Mapping[str, Any] | None) -> Iterator[Page]:
-        if shape.changed is None:
+        if shape.changed is None and shape.log is None:
             yield from self._reader.listing(shape, place, None, None)
             return
-        high = place["high"] if place else self._reader.high(shape)
+        if place is not None:
+            high = place["high"]
+        else:
+            high = self._reader.high(shape) if shape.log is None else self._log().begin(shape.log)
         yield from self._reader.listing(shape, place, high, self._reader.cursor(**high))
+
+    def _log(self) -> LogReader:
+        assert self.settings.log is not None
+        return LogReader(self._db, self.settings.log, self._reader, self.context.name)
+
+    def log_sql(self, table: str) -> str:
+        """SQL of a change log of this name, for the owner of the database to install. Nothing is run.
+
+        ConfigError: for this kind of database, or for a query, none can be made.
+        """
+        if self.settings.table is None or not supported(self._db.dialect):
+            raise ConfigError(
+                f"{self.context.name}: a change log needs a `table` of MariaDB, MySQL, PostgreSQL, SQL Server, Oracle, "
+                "SQLite or Firebird; nothing was made."
+            )
+        settings = self.settings.model_copy(update={"log": None})
+        return log_sql(wanted_log(self._db, settings, look(self._db, settings, self.context.name), table))
 
     def read(self, ids: Sequence[str]) -> dict[str, Record]:
         shape, found = self._shape(), dict[str, Record]()
@@ -150,7 +176,7 @@ push: false                # begin without writing
             known = isinstance(place, dict) and place.get("of") == self._mark
         except ValueError:
             known = False
-        if not known or not ({"list", "since"} & set(place)):
+        if not known or not ({"list", "since", "log"} & set(place)):
             raise CursorExpired(
                 f"{self.context.name}: the settings have changed since the last pull: list everything anew."
             )

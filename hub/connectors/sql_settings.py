@@ -52,6 +52,24 @@ class Child(Settings):
     )
 
 
+class Log(Settings):
+    """A table that triggers of the database fill with the keys of changed rows."""
+
+    table: str
+    sequence: str = Field("hub_seq", description="column with the number, which the database gives")
+    key: Columns | None = Field(None, description="columns with the key; default: those of `key`")
+    time: str | None = Field("hub_at", description="column with the time; of deletions it is told")
+    overlap: Annotated[float, BeforeValidator(seconds), Field(ge=0)] = Field(
+        300.0,
+        description="how long numbers that are missing are waited for: at least as long as the longest transaction",
+    )
+    window: int = Field(
+        10_000,
+        ge=1,
+        description="how many of the last numbers are looked through for missing ones when a listing begins",
+    )
+
+
 class SqlSettings(Settings):
     """A table, or a query, of a database.
 
@@ -61,6 +79,8 @@ class SqlSettings(Settings):
               `changed`, `where`
     changed   column the database sets at every change, with `overlap` and `zone`; without it every row is read in
               key order and compared
+    log       table that triggers fill with the keys of changed rows: `table`, `sequence`, `key`, `time`, `overlap`,
+              `window`; `hub connector sql-log` writes the SQL for it
     deleted   column that marks a row as deleted, and the values that mean it
     """
 
@@ -80,6 +100,7 @@ class SqlSettings(Settings):
     columns: tuple[str, ...] | None = Field(None, description="read and write only these")
     changed: Changed | None = None
     deleted: Deleted | None = None
+    log: Log | None = None
     children: dict[str, Child] = Field(default_factory=dict)
     encoding: str | None = Field(None, description="what the bytes of text really are, e.g. latin1")
     labelled: str | None = Field(
@@ -91,6 +112,11 @@ class SqlSettings(Settings):
     def _only_a_column(cls, value: Any) -> Any:
         return {"column": value} if isinstance(value, str) else value
 
+    @field_validator("log", mode="before")
+    @classmethod
+    def _only_a_table(cls, value: Any) -> Any:
+        return {"table": value} if isinstance(value, str) else value
+
     _encodings = field_validator("encoding", "labelled")(known_encoding)
 
     @model_validator(mode="after")
@@ -101,6 +127,8 @@ class SqlSettings(Settings):
             raise ValueError("a query cannot be written to: `reference` and `create_key` need a table")
         if len(self.key) > 1 and self.create_key == "hub":
             raise ValueError("`create_key: hub` needs a key of one column")
+        if self.log is not None and self.log.key is not None and len(self.log.key) != len(self.key):
+            raise ValueError("`log.key` needs as many columns as `key`, in the same order")
         if len(set(self.key)) < len(self.key):
             raise ValueError("`key` names a column twice")
         for name, child in self.children.items():

@@ -15,12 +15,13 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SAWarning
 
 from hub.connectors.rows import Layout
-from hub.connectors.sql_settings import Child, SqlSettings
+from hub.connectors.sql_log_triggers import Wanted, Watched, family
+from hub.connectors.sql_settings import Child, Log, SqlSettings
 from hub.connectors.sql_source import Column, Database
 from hub.connectors.sql_values import flags, python_type
 from hub.errors import AccountError
 
-POSTGRES_TYPES: dict[int, Any] = {  # by their numbers in pg_type: what a key may be
+POSTGRES_TYPES: dict[Any, Any] = {  # by their numbers in pg_type: what a key may be
     20: sa.BigInteger(),
     21: sa.SmallInteger(),
     23: sa.Integer(),
@@ -57,6 +58,16 @@ class ChildShape:
 
 
 @dataclass(frozen=True, slots=True)
+class LogShape:
+    """A change log."""
+
+    source: sa.TableClause
+    sequence: Column
+    key: tuple[Column, ...]
+    time: Column | None
+
+
+@dataclass(frozen=True, slots=True)
 class Shape:
     """What the database shows of the table or query.
 
@@ -78,6 +89,7 @@ class Shape:
     nullable: bool
     warnings: tuple[str, ...]
     children: Mapping[str, ChildShape]
+    log: LogShape | None
 
     @property
     def table(self) -> sa.TableClause:
@@ -124,13 +136,14 @@ def look(db: Database, settings: SqlSettings, name: str) -> Shape:
             field: _child(db, reflect(db, connection, child.table, settings.schema_name), child)
             for field, child in settings.children.items()
         }
+        log = None if settings.log is None else _log(db, connection, settings, settings.log)
     for field in children:
         if field in found.types:
             raise AccountError(
                 f"{name}: `children` names a list {field}, and the table has a column of that name; nothing was "
                 "read or written. Next: give the list another name."
             )
-    return _fit(db, settings, found, children)
+    return _fit(db, settings, found, children, log)
 
 
 def reflect(db: Database, connection: sa.Connection, table: str, schema: str | None) -> Found:
@@ -183,7 +196,9 @@ def _check_encoding(db: Database, connection: sa.Connection, settings: SqlSettin
         )
 
 
-def _fit(db: Database, settings: SqlSettings, found: Found, children: Mapping[str, ChildShape]) -> Shape:
+def _fit(
+    db: Database, settings: SqlSettings, found: Found, children: Mapping[str, ChildShape], log: LogShape | None
+) -> Shape:
     names = list(found.types)
     key = [db.pick("column", name, names) for name in settings.key]
     changed = db.pick("column", settings.changed.column, names) if settings.changed else None
@@ -219,6 +234,7 @@ def _fit(db: Database, settings: SqlSettings, found: Found, children: Mapping[st
         nullable=not found.nullable.isdisjoint(key),
         warnings=_warnings(found, key, changed, settings.query is not None, children),
         children=children,
+        log=log,
     )
 
 
@@ -245,6 +261,19 @@ def _child(db: Database, found: Found, child: Child) -> ChildShape:
     )
 
 
+def _log(db: Database, connection: sa.Connection, settings: SqlSettings, log: Log) -> LogShape:
+    found = reflect(db, connection, log.table, settings.schema_name)
+    names = list(found.types)
+    assert isinstance(found.source, sa.TableClause)
+    column = found.source.c
+    return LogShape(
+        source=found.source,
+        sequence=column[db.pick("column", log.sequence, names)],
+        key=tuple(column[db.pick("column", name, names)] for name in log.key or settings.key),
+        time=None if log.time is None else column[db.pick("column", log.time, names)],
+    )
+
+
 def _binary(found: Found) -> frozenset[str]:
     return frozenset(name for name, kind in found.types.items() if python_type(kind) is bytes)
 
@@ -268,3 +297,24 @@ def _warnings(
         if not child.indexed:
             said.append(f"table {child.source.name} has no index on its key: every page scans it")
     return tuple(said)
+
+
+def wanted_log(db: Database, settings: SqlSettings, shape: Shape, table: str) -> Wanted:
+    """What the change log of a table needs, its child tables among it."""
+    with db.reading() as connection:
+        types = reflect(db, connection, str(settings.table), settings.schema_name).types
+        default = sa.inspect(connection).default_schema_name if db.dialect == "postgresql" else None
+    names = tuple(str(column.key) for column in shape.key)
+    children = [
+        Watched(child.source.name, tuple(str(column.key) for column in child.key), is_child=True)
+        for child in shape.children.values()
+    ]
+    return Wanted(
+        dialect=family(db.dialect),
+        log=table,
+        keys=tuple((name, db.type_text(types[name])) for name in names),
+        tables=(Watched(shape.table.name, names), *dict.fromkeys(children)),
+        quote=db.quote,
+        schema=settings.schema_name or default or "",
+        user=db.user,
+    )

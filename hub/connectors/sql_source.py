@@ -73,6 +73,18 @@ class Database:
         return self._engine.dialect.insert_returning
 
     @property
+    def user(self) -> str:
+        return self._engine.url.username or "hub"
+
+    def quote(self, name: str) -> str:
+        """A name as it stands in a statement."""
+        return self._engine.dialect.identifier_preparer.quote(name)
+
+    def type_text(self, kind: Any) -> str:
+        """A type as a CREATE TABLE names it; "" where SQLite knows none."""
+        return "" if isinstance(kind, sa.types.NullType) else str(kind.compile(dialect=self._engine.dialect))
+
+    @property
     def tells_last(self) -> bool:
         """The driver names the key that the database gave to the last row."""
         return self.dialect in {"mysql", "mariadb", "sqlite"}

@@ -41,7 +41,7 @@ class SqlSystem(System):
     """A table CLIENTES, its names in upper case, its text padded; the hub's settings are given."""
 
     OWN = "COD_CLI = :id"
-    many = 2500
+    many = 1100
     plenty = 10_000
 
     def __init__(self, url: str, closing: ExitStack, **settings: Any) -> None:
@@ -225,7 +225,7 @@ class ChildSystem(SqlSystem):
 
     def at(self, url: str, context: Context) -> Connector:
         columns = {"columns": [self.name(each) for each in PHONES["columns"]]}
-        self.settings.setdefault("children", {"phones": {**PHONES, **columns}})
+        self.settings.setdefault("children", {"telefonos": {**PHONES, **columns}})
         return super().at(url, context)
 
     def seed(self, count: int) -> list[str]:
@@ -240,10 +240,10 @@ class ChildSystem(SqlSystem):
         self.run("UPDATE TELEFONOS SET TIPO = 'work' WHERE COD_CLI = :id AND ORDEN = 1", id=int(record_id))
 
     def new_fields(self) -> dict[str, Any]:
-        return {**super().new_fields(), "phones": [self.phone("600111222"), self.phone("600111333")]}
+        return {**super().new_fields(), "telefonos": [self.phone("600111222"), self.phone("600111333")]}
 
     def edit_fields(self) -> dict[str, Any]:
-        return {**super().edit_fields(), "phones": [self.phone("600111444"), self.phone("600111222")]}
+        return {**super().edit_fields(), "telefonos": [self.phone("600111444"), self.phone("600111222")]}
 
     def phone(self, number: str, kind: str = "mobile") -> dict[str, str]:
         return {self.name("NUMERO"): number, self.name("TIPO"): kind}
@@ -270,3 +270,41 @@ class StampedChildSystem(ChildSystem):
             f"UPDATE TELEFONOS SET TIPO = 'work', FTEL = {NOW[self.dialect]} WHERE COD_CLI = :id AND ORDEN = 1",
             id=int(record_id),
         )
+
+
+class LogSystem(ChildSystem):
+    """Customers and phones with a change log, installed as `hub connector sql-log` prints it."""
+
+    def make_tables(self) -> None:
+        super().make_tables()
+        install_log(self.engine, self.without_log().log_sql("hub_log"))
+
+    def without_log(self) -> SqlConnector:
+        log = self.settings.pop("log", None)
+        connector = self.connect(self.url)
+        self.settings["log"] = log
+        assert isinstance(connector, SqlConnector)
+        return connector
+
+    def reader(self) -> Connector:
+        connector = super().reader()
+        self.run(f"GRANT SELECT ON hub_log TO {self.forget.rpartition(' FROM ')[2]}")
+        return connector
+
+
+def install_log(engine: sa.Engine, script: str) -> None:
+    """As the owner of the database does it; in our MariaDB the user `hub` has one host."""
+    script = script.replace("'hub'@'%'", "'hub'@'127.0.0.1'")
+    with engine.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE IF EXISTS hub_log")
+        if engine.dialect.name == "sqlite":
+            connection.connection.executescript(script)
+        elif engine.dialect.name == "postgresql":
+            for number in range(3):
+                connection.exec_driver_sql(f"DROP FUNCTION IF EXISTS public.hub_log_{number} CASCADE")
+            connection.exec_driver_sql(script)
+        else:
+            lines = [line for line in script.splitlines() if not line.startswith("--")]
+            for statement in "\n".join(lines).split(";\n"):
+                if statement.strip():
+                    connection.exec_driver_sql(statement)

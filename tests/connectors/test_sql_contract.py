@@ -9,7 +9,14 @@ from pathlib import Path
 import pytest
 
 from hub.testing import OVER_HTTP, ConnectorContract, System
-from tests.connectors.legacy_tables import STAMPED_PHONES, ChildSystem, CompositeSystem, SqlSystem, StampedChildSystem
+from tests.connectors.legacy_tables import (
+    STAMPED_PHONES,
+    ChildSystem,
+    CompositeSystem,
+    LogSystem,
+    SqlSystem,
+    StampedChildSystem,
+)
 from tests.connectors.servers import PASSWORD, USER, Server
 
 Make = Callable[..., SqlSystem]
@@ -173,4 +180,33 @@ class TestMariadbStampedChildren(ConnectorContract):
 
     @pytest.fixture
     def system(self, mariadb: Make) -> System:
-        return mariadb(StampedChildSystem, **FLAGGED, children={"phones": STAMPED_PHONES})
+        return mariadb(StampedChildSystem, **FLAGGED, children={"telefonos": STAMPED_PHONES})
+
+
+# --- change logs ------------------------------------------------------------------------------------
+
+LOGGED = {"log": "hub_log", "reference": "HUB"}
+
+
+class TestSqliteLog(ConnectorContract):
+    cannot = NO_SERVER
+
+    @pytest.fixture
+    def system(self, sqlite: Make) -> System:
+        return sqlite(LogSystem, **LOGGED)
+
+
+class TestPostgresLog(ConnectorContract):
+    cannot = TABLE
+
+    @pytest.fixture
+    def system(self, postgres: Make) -> System:
+        return postgres(LogSystem, **LOGGED)
+
+
+class TestMariadbLog(ConnectorContract):
+    cannot = TABLE
+
+    @pytest.fixture
+    def system(self, mariadb: Make) -> System:
+        return mariadb(LogSystem, **LOGGED)
