@@ -281,7 +281,7 @@ class Api:
             raise self._refusal(response, raw, call)
         if response.is_redirect and status in call.own:
             raise self._status_error(response, raw, call)
-        if response.is_redirect or not (200 <= status < 300 or status == 304):
+        if not (200 <= status < 300 or status == 304):
             raise AccountError(
                 f"{self._name}: the service answered {status}, a redirect; it was not followed, so that the "
                 "key stays here. Next: put the address it leads to into `url`."

@@ -335,11 +335,15 @@ class Read(Request):
 
 
 class Find(Request):
-    """The record with the hub's {key}: the first of `items`, or the answer itself where that is empty."""
+    """The record with the hub's {key}: the first of `items`, or the answer itself where that is empty.
+
+    detail   the answer shows a part of it only: it is read by `read`
+    """
 
     items: Place = Field(default_factory=lambda: parse_where(""))
     keyed: bool = False
     optional: bool = False
+    detail: bool = False
 
 
 class Result(Part):

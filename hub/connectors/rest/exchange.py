@@ -60,7 +60,7 @@ class Exchange:
         self._spec, self._values, self._context = spec, dict(values), context
         self._plain = frozenset(values)
         self._own = tuple({status for rule in spec.errors for status in rule.status if status >= 400})
-        self._inside = [rule for rule in spec.errors if not rule.status or 200 in rule.status]
+        self._inside = [rule for rule in spec.errors if not rule.status or min(rule.status) < 400]
         base = str(fill(spec.url, values))
         self._base = httpx.URL(base)
         rate = spec.rate
@@ -105,7 +105,7 @@ class Exchange:
                 request.method,
                 request.path.path(known, self._plain) if address is None else str(self._base.join(address)),
                 idempotent=idempotent,
-                params=query,
+                params=query or None,  # an empty one would take the place of what the call has of its own
                 json=fill(request.body, known),
                 data=None if form is None else {name: _plain(value) for name, value in form.items()},
                 headers=self._headers(request.headers, values),
@@ -116,7 +116,7 @@ class Exchange:
             raise self._judged(error, request) from error
         self._heed(response.headers)
         for rule in self._inside:
-            if rule.test is not None and rule.test.holds(response.body):
+            if _speaks_of(rule, response):
                 raise self._by(rule, response.body, response.headers)
         return Answer(response.body, response.headers, _server_time(response))
 
@@ -221,6 +221,14 @@ _EMPTY_CALL: dict[str, Any] = {
     "cost": 1,
     "poll": None,
 }
+
+
+def _speaks_of(rule: ErrorRule, response: Response) -> bool:
+    """Of a good answer: by what it says, or by a status that is not that of every good answer (204, 304)."""
+    if rule.test is None:
+        return response.status != 200 and response.status in rule.status
+    named = not rule.status or 200 in rule.status or response.status in rule.status
+    return named and rule.test.holds(response.body)
 
 
 def _words(rule: ErrorRule, body: Any) -> str:

@@ -117,7 +117,9 @@ class Reading:
         if kind == "list":
             return [spec.list, *spec.also]
         changes: list[Listing] = [] if spec.changes is None else [spec.changes, *spec.also_changes]
-        return changes if spec.deletions is None else [*changes, spec.deletions]
+        if spec.deletions is None:
+            return changes
+        return [spec.deletions, *changes]  # a name that was given anew is of a record that is there
 
     def _resumed(self, spot: Spot) -> Spot:
         if spot.kind != "done":
@@ -253,7 +255,8 @@ class Reading:
             if error.means in {"missing", "empty"}:
                 return None
             raise self._unlisted(error, False) from error
-        return next(iter(self.taken([raw for raw in _held(find, answer.body) if raw])), None)
+        raws: Sequence[Any] = [raw for raw in _held(find, answer.body) if raw]
+        return next(iter(self.taken(self._in_full(raws[:1]) if find.detail else raws)), None)
 
 
 def read_raws(exchange: Exchange, read: Read, ids: Sequence[str]) -> Iterator[Any]:

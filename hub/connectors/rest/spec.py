@@ -221,11 +221,12 @@ class ServiceSpec(Part):
     related: tuple[Related, ...] = ()
     empty: Scalar = None
     read_only: tuple[str, ...] = ()
-    writable: tuple[str, ...] = ()
+    writable: Tree = None
     promise: Literal["K", "R", "E", "W"] = "W"
     settle: Span = 0
     stale: bool = False
     opt_out_leaves: bool = False
+    complete: bool = True
     errors: tuple[ErrorRule, ...] = ()
     gaps: tuple[str, ...] = ()
     unconfirmed: tuple[str, ...] = ()

@@ -23,6 +23,7 @@ class Writer:
         self._spec, self._exchange, self._reading = spec, exchange, reading
         self._reader = RecordReader(spec.record)
         self._consents = {str(fill(each.field, exchange.settings)): each for each in spec.consents}
+        self._writable = frozenset(fill(spec.writable, exchange.settings) or ())
 
     def write(self, writes: Sequence[Write]) -> list[Outcome]:
         """One outcome each, in order. An error of the account is raised only while nothing was sent."""
@@ -243,8 +244,8 @@ class Writer:
         if _holds_nul(write.fields):
             raise Said("refused", "a text holds a NUL character, which no service keeps")
         fields = {name: value for name, value in write.fields.items() if name not in spec.read_only}
-        known = {*spec.writable, *self._consents}
-        if spec.writable and (unknown := sorted(set(fields) - known)):
+        known = {*self._writable, *self._consents}
+        if self._writable and (unknown := sorted(set(fields) - known)):
             raise Said("refused", f"it has no field {unknown[0]!r} that can be written")
         calls = [_call(name, each, fields.pop(name)) for name, each in self._consents.items() if name in fields]
         return outward(spec.record, fields, spec.empty), [call for call in calls if call is not None]

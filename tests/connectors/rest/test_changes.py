@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hub.errors import CursorExpired
+from hub.errors import CursorExpired, TransientError
 from hub.model import Cursor, Page, Record, Tombstone
 from tests.connectors.rest.acorn import FILE
 from tests.connectors.rest.table import Told, connect
@@ -157,7 +157,15 @@ def test_entries_that_are_tombstones_say_so() -> None:
     assert page.items[1] == Tombstone("2", None, "1")
 
 
-def test_deletions_are_asked_for_after_the_changes() -> None:
+@pytest.mark.parametrize("status", [204, 304])
+def test_a_status_may_say_that_nothing_is_there(status: int) -> None:
+    service = Told(lambda m, p, s: (status, None))
+    assert [page.items for page in connect(service, errors=[{"status": status, "means": "empty"}]).pull(None)] == [()]
+    with pytest.raises(TransientError, match="no list"):
+        list(connect(service).pull(None))
+
+
+def test_deletions_are_asked_for_before_the_changes_since_an_id_may_be_given_anew() -> None:
     def answer(method: str, path: str, sent: Any) -> Any:
         return (
             {"gone": [{"ref": 7, "when": "2026-11-01T10:00:00Z"}]}
@@ -173,7 +181,7 @@ def test_deletions_are_asked_for_after_the_changes() -> None:
     items = [item for page in connector.pull(cursor) for item in page.items]
 
     assert [item.id for item in items if isinstance(item, Tombstone)] == ["7"]
-    assert service.asked == [("GET", "/contacts"), ("GET", "/contacts"), ("GET", "/deleted")]
+    assert service.asked == [("GET", "/contacts"), ("GET", "/deleted"), ("GET", "/contacts")]
 
 
 def test_related_records_are_read_once_for_many_and_stand_beside_the_fields() -> None:
@@ -219,6 +227,13 @@ def test_a_listing_that_shows_a_part_has_each_record_read_in_full() -> None:
     connector = connect(Told(answer), list={**FILE["list"], "detail": True})
     [page] = connector.pull(None)
     assert page.items == (Record("1", {"id": 1, "first": "Ana", "mails": ["a@example.org"]}),)
+
+
+def test_a_search_that_shows_a_part_of_what_it_finds_has_it_read_in_full() -> None:
+    whole = {"id": 1, "first": "Ana", "mails": ["a@example.org"]}
+    find = {"call": "GET /found", "query": {"key": "{key}"}, "items": "items", "detail": True}
+    connector = connect(Told(lambda m, path, s: {"items": [{"id": 1}]} if path == "/found" else whole), find=find)
+    assert connector.find("hub:1") == Record("1", whole)
 
 
 def test_records_of_a_listing_by_status_are_marked_with_it() -> None:
