@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import pytest
 
+from hub.connectors.contract import Connector
 from hub.errors import CursorExpired
 from hub.model import Done, Op, Tombstone, Write
 from hub.testing import ConnectorContract
@@ -51,6 +52,9 @@ class DynamicsSystem(ServiceSystem):
         assert self.network is not None
         self.network = TokenService(self.network, fake, TOKENS, FORM)
         self.connector = self.within(self.context())
+
+    def for_plenty(self) -> Connector:
+        return self.connect(page_size=500)
 
     def seed(self, count: int) -> list[str]:
         company = self.fake.account("Company Lda")

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import pytest
 
+from hub.connectors.contract import Connector
 from hub.errors import TransientError
 from hub.model import Op, Refused, Tombstone, Write
 from hub.testing import ConnectorContract
@@ -38,6 +39,9 @@ class SalesforceSystem(ServiceSystem):
         address = f"{HOST}/services/oauth2/token"
         self.network = TokenService(self.network, fake, address, FORM, life=7200, telling=False)
         self.connector = self.within(self.context())
+
+    def for_plenty(self) -> Connector:
+        return self.connect(page_size=1000)
 
     def seed(self, count: int) -> list[str]:
         self.fake.page = 2000 if count > 1000 else 200
