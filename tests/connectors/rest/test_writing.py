@@ -9,6 +9,7 @@ import pytest
 
 from hub.errors import AccountError
 from hub.model import Done, Missing, NotSent, Op, Outcome, Record, Refused, Stale, Unknown, Write
+from tests.connectors.rest.acorn import FILE
 from tests.connectors.rest.table import Told, connect
 
 TOGETHER = {
@@ -42,6 +43,18 @@ def test_an_answer_that_is_no_record_is_followed_by_a_read_so_that_an_ignored_wr
     assert isinstance(outcome, Done)
     assert outcome.record is not None
     assert outcome.record.fields["first"] == "as before"
+
+
+def test_the_fields_that_may_be_written_can_be_a_setting() -> None:
+    service = Told(lambda method, path, sent: {"id": 5, "first": "Ana"})
+    settings = {**FILE["settings"], "properties": {"help": "fields", "many": True, "default": ["first"]}}
+    connector = connect(service, settings=settings, writable=["{properties}", "mail"])
+
+    written, refused = connector.write([update("5", first="Ana", mail="a@example.org"), update("6", other="x")])
+
+    assert isinstance(written, Done)
+    assert isinstance(refused, Refused)
+    assert "'other'" in refused.reason
 
 
 def test_a_record_that_moved_on_is_stale() -> None:
