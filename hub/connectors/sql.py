@@ -25,10 +25,12 @@ import sqlalchemy as sa
 from hub.connectors.contract import Can, Connector, Context, Promise, Report
 from hub.connectors.sql_log import LogReader
 from hub.connectors.sql_log_triggers import log_sql, supported
+from hub.connectors.sql_procedure import Caller
 from hub.connectors.sql_read import BATCH, Reader
-from hub.connectors.sql_settings import SqlSettings
+from hub.connectors.sql_settings import SqlSettings, Staging
 from hub.connectors.sql_shape import Shape, look, wanted_log
 from hub.connectors.sql_source import Database
+from hub.connectors.sql_staging import Stager
 from hub.connectors.sql_write import Writer
 from hub.errors import ConfigError, CursorExpired
 from hub.model import Cursor, Op, Outcome, Page, Record, Write
@@ -66,16 +68,20 @@ push: false                # begin without writing
         settings, table = self.settings, self.settings.table is not None
         changes = settings.changed is not None or settings.log is not None
         promise = Promise.READBACK if settings.reference else Promise.WRITE_ONLY
+        through = settings.write
+        staging = None if through is None else through.staging
+        called = None if through is None else through.procedure
         return Can(
             changes=changes,
             tombstones=settings.log is not None or (changes and settings.deleted is not None),
             read=True,
-            create=table,
-            update=table,
-            delete=table,
+            create=table and (called is None or called.create is not None),
+            update=table and (called is None or called.update is not None),
+            delete=table and (called is None or called.delete is not None),
             stale=table,
             batch=BATCH if table else 1,
-            promise=Promise.KEYED if settings.create_key == "hub" else promise,
+            promise=Promise.KEYED if settings.create_key == "hub" else promise if staging is None else Promise.EVENTUAL,
+            settle_seconds=0 if staging is None else staging.settle,
         )
 
     def check(self) -> Report:
@@ -149,6 +155,8 @@ push: false                # begin without writing
     def find(self, key: str) -> Record | None:
         assert self.can.promise is not Promise.WRITE_ONLY, "not declared in `can`"
         shape = self._shape()
+        if self.settings.write is not None and self.settings.write.staging is not None:
+            return self._staged(self.settings.write.staging).find(shape, key)
         with self._db.reading() as connection:
             return self._reader.carrying(connection, shape, [key]).get(key)
 
@@ -158,8 +166,16 @@ push: false                # begin without writing
         can = self.can
         able = {Op.CREATE: can.create, Op.UPDATE: can.update, Op.DELETE: can.delete}
         assert all(able.get(write.op) for write in writes), "not declared in `can`"
-        writer = Writer(self._db, self.settings, self.context, self._reader, can.promise)
-        return writer.write(self._shape(), writes)
+        shape, through = self._shape(), self.settings.write
+        if through is not None and through.staging is not None:
+            return self._staged(through.staging).write(shape, writes)
+        if through is not None and through.procedure is not None:
+            parts = (self._db, self.settings, self.context, self._reader, can.promise)
+            return Caller(through.procedure, *parts).write(shape, writes)
+        return Writer(self._db, self.settings, self.context, self._reader, can.promise).write(shape, writes)
+
+    def _staged(self, staging: Staging) -> Stager:
+        return Stager(staging, self._db, self.settings, self.context, self._reader)
 
     # --- shape and cursors ------------------------------------------------------------------------
 

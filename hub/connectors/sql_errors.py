@@ -10,7 +10,11 @@ SQLite           sqlite_errorcode, low byte    sqlite.org/rescode.html
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from enum import StrEnum, auto
+from typing import Any
+
+FIREBIRD_EXCEPTION = 335544517  # isc_except
 
 
 class Meaning(StrEnum):
@@ -83,6 +87,51 @@ def meaning(error: BaseException, dialect: str) -> tuple[Meaning, str]:
     kind, words = _by_code(error, dialect)
     name = _name(error)
     return kind, f"{words} ({name})" if name else words
+
+
+def raised(error: BaseException, dialect: str, values: Iterable[Any]) -> str | None:
+    """The words that a procedure or trigger of the owner raised on purpose, without values; None: it was no such error.
+
+    values  that must not stand in them: what was sent, and what the row holds
+    """
+    text = _raised_text(error, dialect)
+    return None if text is None else cleaned(text, values)
+
+
+def cleaned(text: str, values: Iterable[Any]) -> str:
+    """A message of the owner's program without these values, addresses, quotations and numbers."""
+    for value in sorted({str(value).strip() for value in values if value is not None}, key=len, reverse=True):
+        if len(value) > 1:
+            text = re.sub(re.escape(value), "…", text, flags=re.IGNORECASE)
+    text = re.sub(r"[\w.+-]+@[\w.-]+\w", "…", text)
+    text = re.sub(r"'[^']*'|\"[^\"]*\"", "…", text)
+    return re.sub(r"\d[\d .-]*\d|\d", "…", text)[:200]
+
+
+def _raised_text(error: BaseException, dialect: str) -> str | None:
+    first = error.args[0] if error.args else None
+    if dialect == "postgresql" and getattr(error, "sqlstate", None) == "P0001":
+        return str(getattr(getattr(error, "diag", None), "message_primary", ""))
+    if dialect in {"mysql", "mariadb"} and first == 1644:
+        return str(error.args[1])
+    if dialect == "mssql" and isinstance(first, int) and first >= 50_000:
+        return re.sub(r"DB-Lib error.*", "", _text(error.args[1]), flags=re.DOTALL).strip()
+    if dialect == "oracle" and 20_000 <= getattr(first, "code", 0) <= 20_999:
+        return str(getattr(first, "message", "")).splitlines()[0].partition(": ")[2]
+    if dialect == "firebird" and FIREBIRD_EXCEPTION in getattr(error, "gds_codes", ()):
+        return _firebird_words(str(error))
+    return None
+
+
+def _firebird_words(text: str) -> str:
+    """Between the line that names the exception and the one that says where it was raised."""
+    lines = [line.strip(" -") for line in text.splitlines()]
+    told = [line for line in lines[1:] if line and not line.startswith("At ")]
+    return told[-1] if told else ""
+
+
+def _text(value: Any) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
 def _by_code(error: BaseException, dialect: str) -> tuple[Meaning, str]:

@@ -70,6 +70,64 @@ class Log(Settings):
     )
 
 
+Name = Annotated[str, Field(pattern=r"^[A-Za-z_][\w$#]*(\.[A-Za-z_][\w$#]*)*$")]
+
+
+class Staging(Settings):
+    """A table that the owner's own program reads, checks and carries out. Columns named like those of the table take
+    the values."""
+
+    table: str
+    request: str = Field(
+        description="text column (60) for the hub's mark of the request; of a create it is the hub's key"
+    )
+    operation: str = Field(description="column for C, U or D")
+    id: Columns | None = Field(
+        None,
+        description="columns with the key of the row, which the program fills in for a create; default: those of `key`",
+    )
+    status: str = Field(description="column that the program sets when it is done")
+    new: str | int = Field("N", description="status of a request that nobody has looked at")
+    done: tuple[str | int, ...] = Field(min_length=1, description="statuses that mean carried out")
+    failed: tuple[str | int, ...] = Field((), description="statuses that mean refused")
+    error: str | None = Field(None, description="column with the reason of a refusal")
+    wait: Annotated[float, BeforeValidator(seconds), Field(ge=0, le=300)] = Field(
+        30.0, description="how long a write waits for the program"
+    )
+    settle: Annotated[float, BeforeValidator(seconds), Field(ge=0)] = Field(
+        3600.0, description="after this time a create that the program did not tell of is looked for again"
+    )
+
+
+class Procedure(Settings):
+    """Stored procedures that write instead of INSERT, UPDATE and DELETE."""
+
+    create: Name | None = None
+    update: Name | None = None
+    delete: Name | None = None
+    arguments: dict[Name, str] = Field(
+        min_length=1,
+        description="parameter → column of the table, or `$key` for the hub's key; in the procedure's order",
+    )
+    kind: Literal["procedure", "function"] = Field(
+        "procedure", description="PostgreSQL: CALL, or SELECT from a function"
+    )
+    result: bool = Field(False, description="a create answers a row that begins with the key of the new row")
+
+
+class Through(Settings):
+    """Where writes go instead of the table: one of the two."""
+
+    staging: Staging | None = None
+    procedure: Procedure | None = None
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> Through:
+        if (self.staging is None) == (self.procedure is None):
+            raise ValueError("name either `staging` or `procedure`")
+        return self
+
+
 class SqlSettings(Settings):
     """A table, or a query, of a database.
 
@@ -81,6 +139,7 @@ class SqlSettings(Settings):
               key order and compared
     log       table that triggers fill with the keys of changed rows: `table`, `sequence`, `key`, `time`, `overlap`,
               `window`; `hub connector sql-log` writes the SQL for it
+    write     instead of the table itself: `staging` (a table that a program of yours carries out) or `procedure`
     deleted   column that marks a row as deleted, and the values that mean it
     """
 
@@ -101,6 +160,7 @@ class SqlSettings(Settings):
     changed: Changed | None = None
     deleted: Deleted | None = None
     log: Log | None = None
+    write: Through | None = None
     children: dict[str, Child] = Field(default_factory=dict)
     encoding: str | None = Field(None, description="what the bytes of text really are, e.g. latin1")
     labelled: str | None = Field(
@@ -136,6 +196,10 @@ class SqlSettings(Settings):
                 raise ValueError(f"`children.{name}.key` needs as many columns as `key`, in the same order")
             if child.changed is not None and self.changed is None:
                 raise ValueError(f"`children.{name}.changed` needs `changed` of the table")
+        if self.write is not None and (self.query is not None or self.create_key == "hub"):
+            raise ValueError("`write` goes with a `table`, and without `create_key: hub`")
+        if self.write is not None and self.write.staging is not None and self.children:
+            raise ValueError("`write.staging` takes one row a request: child tables cannot be written through it")
         if self.labelled is not None and self.encoding is None:
             raise ValueError("`labelled` needs `encoding`: what the text really is")
         return self

@@ -30,7 +30,7 @@ class _VanishedError(Exception):
     """A row is not there after its write: the transaction is undone, and its writes are made one by one."""
 
 
-class _Ready(NamedTuple):
+class Ready(NamedTuple):
     """What was read before the writes of a call: rows by id, records by the hub's key."""
 
     rows: Mapping[str, tuple[Row, Item, Lists]]
@@ -65,13 +65,13 @@ class Writer:
         ids = [write.id for write in writes if write.id is not None]
         rows = self._reader.rows(connection, shape, ids, lock=True) if ids else {}
         keys = [write.key for write in writes if write.op is Op.CREATE] if self._finds else []
-        ready = _Ready(rows, self._reader.carrying(connection, shape, keys))
+        ready = Ready(rows, self._reader.carrying(connection, shape, keys))
         results = [self._one(connection, shape, ready, write) for write in writes]
         stored = [result.id for result in results if isinstance(result, _Stored)]
         there = self._reader.rows(connection, shape, stored) if stored else {}
         return [_read_back(there, result) if isinstance(result, _Stored) else result for result in results]
 
-    def _one(self, connection: sa.Connection, shape: Shape, ready: _Ready, write: Write) -> Outcome | _Stored:
+    def _one(self, connection: sa.Connection, shape: Shape, ready: Ready, write: Write) -> Outcome | _Stored:
         carry_out = {Op.CREATE: self._create, Op.UPDATE: self._update, Op.DELETE: self._delete}[write.op]
         try:
             with connection.begin_nested():
@@ -83,15 +83,33 @@ class Writer:
         except (UnicodeError, OverflowError):
             return Refused("a value does not exist in the encoding of the database, or is too large for it")
         except DBAPIError as error:
-            kind, words = meaning(error.orig, self._db.dialect) if error.orig else (Meaning.UNKNOWN, "")
-            unfit_class = kind is Meaning.UNKNOWN and isinstance(error, DataError | IntegrityError)
-            if kind is not Meaning.REFUSED and not unfit_class:
+            said = self._raised(ready, write, error)
+            if said is not None:
+                return Refused(f"the database refused the row: {said}")
+            refused = self.refusal(error)
+            if refused is None:
                 raise
-            return Refused(f"the database refused the row: {words}")
+            return refused
+
+    def refusal(self, error: DBAPIError) -> Refused | None:
+        """The row does not fit; None: the error is about something else."""
+        kind, words = meaning(error.orig, self._db.dialect) if error.orig else (Meaning.UNKNOWN, "")
+        unfit_class = kind is Meaning.UNKNOWN and isinstance(error, DataError | IntegrityError)
+        if kind is not Meaning.REFUSED and not unfit_class:
+            return None
+        return Refused(f"the database refused the row: {words}")
+
+    def plain_values(self, shape: Shape, fields: Mapping[str, Any]) -> dict[str, Column]:
+        """Of the row itself, as its columns take them."""
+        return self._values(shape, self._split(shape, fields)[0])
+
+    def _raised(self, ready: Ready, write: Write, error: DBAPIError) -> str | None:  # noqa: ARG002 - see Caller
+        """Words that a procedure raised on purpose."""
+        return None
 
     # --- create -----------------------------------------------------------------------------------
 
-    def _create(self, connection: sa.Connection, shape: Shape, ready: _Ready, write: Write) -> Outcome | _Stored:
+    def _create(self, connection: sa.Connection, shape: Shape, ready: Ready, write: Write) -> Outcome | _Stored:
         if write.key in ready.made:
             return Done(ready.made[write.key])
         fields, lists = self._split(shape, write.fields)
@@ -127,7 +145,7 @@ class Writer:
 
     # --- update and delete ------------------------------------------------------------------------
 
-    def _update(self, connection: sa.Connection, shape: Shape, ready: _Ready, write: Write) -> Outcome | _Stored:
+    def _update(self, connection: sa.Connection, shape: Shape, ready: Ready, write: Write) -> Outcome | _Stored:
         found = _there(ready, write)
         if not isinstance(found, tuple):
             return found
@@ -140,27 +158,47 @@ class Writer:
         fields, lists = self._split(shape, write.fields)
         values = self._values(shape, {k: v for k, v in fields.items() if k not in key})
         if values:
-            unchanged = [self._holds(shape, row, name) for name in values]
-            statement = sa.update(shape.table).where(self._is(shape, row), *unchanged).values(values)
-            if connection.execute(statement).rowcount == 0:
-                raise ChangedMeanwhileError
+            self._change(connection, shape, write, row, values)
         for name, wanted in lists.items():
             self._lines(shape, name, record.id).replace(connection, beside.get(name, ()), wanted)
         return _Stored(record.id) if values or lists else Done(record)
 
-    def _delete(self, connection: sa.Connection, shape: Shape, ready: _Ready, write: Write) -> Outcome:
+    def _change(
+        self,
+        connection: sa.Connection,
+        shape: Shape,
+        write: Write,  # noqa: ARG002 - procedures take the hub's key from it
+        row: Row,
+        values: Mapping[str, Column],
+    ) -> None:
+        unchanged = [self._holds(shape, row, name) for name in values]
+        statement = sa.update(shape.table).where(self._is(shape, row), *unchanged).values(values)
+        if connection.execute(statement).rowcount == 0:
+            raise ChangedMeanwhileError
+
+    def _delete(self, connection: sa.Connection, shape: Shape, ready: Ready, write: Write) -> Outcome:
         found = _there(ready, write)
         if not isinstance(found, tuple):
             return found
         row, record, _ = found
+        self._remove(connection, shape, write, row, record)
+        return Done(None)
+
+    def _remove(
+        self,
+        connection: sa.Connection,
+        shape: Shape,
+        write: Write,  # noqa: ARG002 - procedures take the hub's key from it
+        row: Row,
+        record: Record,
+    ) -> None:
         if shape.deleted is None or self._settings.deleted is None:
             for name in shape.children:
                 self._lines(shape, name, record.id).remove(connection)
             connection.execute(sa.delete(shape.table).where(self._is(shape, row)))
-            return Done(None)
+            return
         flag = {str(shape.deleted.key): self._db.bind(self._settings.deleted.values[0])}
         connection.execute(sa.update(shape.table).where(self._is(shape, row)).values(flag))
-        return Done(None)
 
     # --- values -----------------------------------------------------------------------------------
 
@@ -227,7 +265,7 @@ def apart(writes: Sequence[Write]) -> list[list[Write]]:
     return groups
 
 
-def _there(ready: _Ready, write: Write) -> tuple[Row, Record, Lists] | Outcome:
+def _there(ready: Ready, write: Write) -> tuple[Row, Record, Lists] | Outcome:
     """The row that a write is about, as it was read with its lock; else what becomes of the write."""
     row, item, lists = ready.rows.get(str(write.id), ((), None, {}))
     if isinstance(item, Unreadable):

@@ -102,8 +102,8 @@ class SqlSystem(System):
     def remove(self, record_id: str) -> None:
         if "deleted" in self.settings:
             self.run(
-                f"UPDATE CLIENTES SET BAJA = 'S', FMOD = {NOW[self.dialect]} WHERE COD_CLI = :id",
-                id=int(record_id),
+                f"UPDATE CLIENTES SET BAJA = 'S', FMOD = {NOW[self.dialect]} WHERE {self.OWN}",
+                **self.key_of(record_id),
             )
         else:
             self.run(f"DELETE FROM CLIENTES WHERE {self.OWN}", **self.key_of(record_id))
