@@ -378,6 +378,7 @@ class Writing(Request):
     whole       the service replaces the whole record: it is read first, and sent back changed
     look        the service does not say that a record is not there: the hub looks first
     lookup      the call that finds the record after a create whose answer says nothing of it
+    appears     how long that may take, where the service makes the record later: it is looked for again and again
     versioned   the service takes no write without {version}: where the hub knows none, it is read first
     by          what the record is read by after a create whose answer says nothing: an address, an own key
     idempotent  the same call twice leaves what one leaves
@@ -394,6 +395,7 @@ class Writing(Request):
     look: bool = False
     versioned: bool = False
     lookup: Find | None = None
+    appears: Span = 0
     by: GapText | None = None
     idempotent: bool = False
     effects: str | None = None

@@ -80,6 +80,9 @@ class Exchange:
     def settings(self) -> Values:
         return self._values
 
+    def wait(self, seconds: float) -> None:
+        self._context.sleep(seconds)
+
     def ask(
         self, request: Request, values: Values, *, idempotent: bool | None = None, address: str | None = None
     ) -> Answer:

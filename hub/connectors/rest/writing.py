@@ -15,6 +15,7 @@ from hub.connectors.rest.words import Where, fill
 from hub.errors import AccountError, RecordError, TransientError
 from hub.model import Done, Missing, NotSent, Op, Outcome, Record, Refused, Stale, Unknown, Write
 
+LOOK_EVERY = 2.0  # seconds between looks for a record that the service makes later
 SENT_TWICE = "The service says nothing of this write: it is not known whether it was carried out."
 
 
@@ -112,6 +113,11 @@ class Writer:
         """A new record whose id the answer does not tell."""
         try:
             found = self._otherwise(write)
+            left = self._kind(write).appears
+            while found is None and left > 0:
+                self._exchange.wait(min(LOOK_EVERY, left))
+                left -= LOOK_EVERY
+                found = self._otherwise(write)
         except (TransientError, AccountError) as error:
             return Unknown(f"It was written, and could not be read again. {error}")
         return Unknown(SENT_TWICE) if found is None else Done(found)

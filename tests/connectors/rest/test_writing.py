@@ -309,6 +309,29 @@ def test_a_new_record_of_which_the_answer_says_nothing_is_looked_up() -> None:
     assert outcome == Done(Record("4", {"id": 4, "mail": "a@example.org"}))
 
 
+@pytest.mark.parametrize(("shown_after", "waited"), [(3, 6.0), (99, 10.0)], ids=["in time", "too late"])
+def test_a_new_record_that_the_service_makes_later_is_looked_for_until_it_appears(
+    shown_after: int, waited: float
+) -> None:
+    looks: list[str] = []
+
+    def answer(method: str, path: str, sent: Any) -> Any:
+        if method == "POST":
+            return (202, None)
+        looks.append(path)
+        return [{"id": 4}] if len(looks) > shown_after else []
+
+    create_later = {"call": "POST /contacts", "body": "{fields}", "appears": 10, "lookup": {"call": "GET /contacts"}}
+    service = Told(answer)
+    connector = connect(service, create=create_later)
+    begun = service.clock()
+
+    outcome = one(connector.write([create("4")]))
+
+    assert isinstance(outcome, Done if shown_after < 99 else Unknown)
+    assert (service.clock() - begun).total_seconds() == waited
+
+
 def test_a_row_that_is_locked_is_sent_later() -> None:
     service = Told(lambda method, path, sent: {"results": [{"ok": False, "code": "LOCKED"}]})
     rules = [{"status": 200, "test": {"at": "code", "is": "LOCKED"}, "means": "wait"}]
