@@ -119,7 +119,9 @@ class TestDynamics(ConnectorContract):
     pass
 
 
-def test_a_link_that_is_a_week_old_asks_for_a_new_listing(system: DynamicsSystem) -> None:
+@pytest.mark.parametrize("status", [400, 410])
+def test_a_link_that_is_a_week_old_asks_for_a_new_listing(system: DynamicsSystem, status: int) -> None:
+    system.fake.expired_status = status
     system.seed(1)
     _, cursor = listing(system.connector)
     system.fake.clock.pass_by(timedelta(days=7).total_seconds())

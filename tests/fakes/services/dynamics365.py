@@ -4,7 +4,7 @@ Kept from the vendor's rules
 Listing   `odata.maxpagesize` up to 5,000; the next page is a whole address that nothing may be added to. With
           `odata.track-changes` no filter, order or expansion; the last page has an `@odata.deltaLink`
 Changes   rows that changed, and `{id, reason}` with a context that ends in `$deletedEntity`. A link is good for 7
-          days, then 400 with 0x80044352 and word to read everything
+          days, then 400 (or 410) with 0x80044352 and word to read everything
 Writes    unknown columns are refused, as are values of another kind. A PATCH without If-Match makes the record where
           there is none; If-Match of an older state is 412. 204 and no body unless `return=representation` is preferred.
           A key column in an address takes none of / < > * % & : \\ ? +; a value there already is 412 with 0x80060892
@@ -76,6 +76,7 @@ class Dynamics(Service):
         self.state |= {"contacts": {}, "accounts": {}, "revision": 1000, "made": 0}
         self.skips: dict[str, tuple[list[str], int, int, Mapping[str, Sequence[str]]]] = {}
         self.links: dict[str, datetime] = {}
+        self.expired_status = 400  # not said by the vendor
 
     @property
     def contacts(self) -> dict[str, Contact]:
@@ -151,7 +152,7 @@ class Dynamics(Service):
             return None
         if token not in self.links or self.links[token] + LIFE <= self.clock():
             said = "Version stamp associated with the client has expired. Please perform a full sync."
-            raise refused(400, "0x80044352", said)
+            raise refused(self.expired_status, "0x80044352", said)
         return int(token.partition("!")[0])
 
     def _page(
