@@ -51,7 +51,7 @@ class RestConnector(Connector):
         kinds = [spec.create, spec.update, spec.archive, spec.delete]
         return Can(
             changes=spec.changes is not None,
-            complete=spec.interaction is None,
+            complete=spec.complete and spec.interaction is None,
             tombstones=_tells_deletions(spec),
             read=spec.read is not None,
             create=spec.create is not None,
