@@ -5,24 +5,18 @@ Texts of drivers are not passed on: they quote values. Column and constraint nam
 PostgreSQL       SQLSTATE                      postgresql.org/docs/15/errcodes-appendix.html
 MariaDB, MySQL   number, the first argument    mariadb.com/kb/en/mariadb-error-codes
 SQLite           sqlite_errorcode, low byte    sqlite.org/rescode.html
+others           see sql_codes
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from enum import StrEnum, auto
 from typing import Any
 
-FIREBIRD_EXCEPTION = 335544517  # isc_except
+from hub.connectors.sql_codes import FIREBIRD_EXCEPTION, VENDORS, Meaning, mssql_code
 
-
-class Meaning(StrEnum):
-    ACCOUNT = auto()  # only the owner of the connection can help
-    TRANSIENT = auto()
-    REFUSED = auto()  # this row, with these values
-    UNKNOWN = auto()
-
+__all__ = ["Meaning", "cleaned", "meaning", "raised"]
 
 _POSTGRES = {
     "28": (Meaning.ACCOUNT, "user or password refused"),
@@ -114,8 +108,9 @@ def _raised_text(error: BaseException, dialect: str) -> str | None:
         return str(getattr(getattr(error, "diag", None), "message_primary", ""))
     if dialect in {"mysql", "mariadb"} and first == 1644:
         return str(error.args[1])
-    if dialect == "mssql" and isinstance(first, int) and first >= 50_000:
-        return re.sub(r"DB-Lib error.*", "", _text(error.args[1]), flags=re.DOTALL).strip()
+    if dialect == "mssql" and (mssql_code(error) or 0) >= 50_000:
+        said = first[1] if isinstance(first, tuple) else error.args[1]
+        return re.sub(r"DB-Lib error.*|^(\[[^]]*\])+", "", _text(said), flags=re.DOTALL).strip()
     if dialect == "oracle" and 20_000 <= getattr(first, "code", 0) <= 20_999:
         return str(getattr(first, "message", "")).splitlines()[0].partition(": ")[2]
     if dialect == "firebird" and FIREBIRD_EXCEPTION in getattr(error, "gds_codes", ()):
@@ -144,7 +139,8 @@ def _by_code(error: BaseException, dialect: str) -> tuple[Meaning, str]:
     if dialect == "sqlite":
         code = getattr(error, "sqlite_errorcode", None)
         return unknown if code is None else _SQLITE.get(code & 0xFF, (unknown[0], f"error {code}"))
-    return unknown
+    told = VENDORS[dialect](error) if dialect in VENDORS else None
+    return told or unknown
 
 
 def _postgres(error: BaseException, unknown: tuple[Meaning, str]) -> tuple[Meaning, str]:

@@ -16,7 +16,7 @@ from hub.connectors.rows import Item, Lists, earlier, moment, pack, repeated, ro
 from hub.connectors.sql_children import read_lists, touched
 from hub.connectors.sql_settings import SqlSettings
 from hub.connectors.sql_shape import Shape
-from hub.connectors.sql_source import Column, Database, Where
+from hub.connectors.sql_source import Column, Database, Where, locking
 from hub.errors import AccountError
 from hub.model import Cursor, Page, Record, Unreadable
 
@@ -223,8 +223,7 @@ class Reader:
         """By id: the row, what it is read as, and its lists; the last one where a key repeats."""
         statement = sa.select(*shape.selected)
         if lock:
-            statement = statement.with_for_update()
-            statement = statement.with_hint(shape.source, "WITH (UPDLOCK, ROWLOCK)", "mssql")
+            statement = locking(statement, shape.source, self._db.dialect)
         found = self._among(connection, shape, statement, shape.key, ids)
         left = [record_id for record_id in ids if record_id not in found]
         if left and any(kind in {str, None} for kind in shape.key_types):  # padded, where that matters

@@ -31,11 +31,25 @@ from hub.connectors.sql_settings import SqlSettings
 from hub.connectors.sql_values import key_values
 from hub.errors import AccountError, ConfigError, HubError, TransientError
 
-DRIVERS = {"mysql": "mysql+pymysql", "mariadb": "mariadb+pymysql", "postgresql": "postgresql+psycopg"}
+DRIVERS = {
+    "mysql": "mysql+pymysql",
+    "mariadb": "mariadb+pymysql",
+    "postgresql": "postgresql+psycopg",
+    "mssql": "mssql+pymssql",
+    "oracle": "oracle+oracledb",
+    "firebird": "firebird+firebird",
+    "db2": "db2+ibm_db",
+}
+EXTRAS = {"mysql": "mysql", "mariadb": "mysql", "postgresql": "postgres", "mssql": "mssql", "oracle": "oracle"} | {
+    "firebird": "firebird",
+    "db2": "db2",
+}
 CONNECT_ARGUMENTS: dict[str, dict[str, Any]] = {
     "pymysql": {"connect_timeout": 10, "read_timeout": 600, "write_timeout": 60},  # seconds
     "psycopg": {"connect_timeout": 10, "tcp_user_timeout": 60_000},  # seconds, milliseconds
     "pysqlite": {"timeout": 30},
+    "pymssql": {"login_timeout": 10, "timeout": 600},  # seconds
+    "oracledb": {"tcp_connect_timeout": 10},  # seconds
 }
 SHOWN_NAMES = 30  # of columns or tables in a message
 
@@ -56,7 +70,7 @@ class Database:
         url = _url(settings, context)
         self._file = _file(url)
         self._engine = self._make_engine(url)
-        self.dialect = self._engine.dialect.name
+        self.dialect = self._engine.dialect.name.partition(".")[0]  # "firebird.firebird"
         self.labelled = settings.labelled
         if self.dialect in {"mysql", "mariadb"} and settings.labelled:
             latin1 = settings.labelled.lower().replace("-", "") in {"latin1", "cp1252", "iso88591"}
@@ -177,8 +191,8 @@ class Database:
             engine = sa.create_engine(url, connect_args=arguments, pool_pre_ping=True, hide_parameters=True)
         except (NoSuchModuleError, ImportError) as error:
             raise ConfigError(
-                f"{name}: there is no driver for {url.drivername}. Next: install contact-hub[postgres] or "
-                "contact-hub[mysql], or the driver's own package."
+                f"{name}: there is no driver for {url.drivername}. Next: install "
+                f"{_extra(url)} or the driver's own package."
             ) from error
         if driver in {"pysqlite", "pymysql"}:
             prepare = self._prepare_sqlite if driver == "pysqlite" else _prepare_mysql
@@ -219,6 +233,22 @@ def _url(settings: SqlSettings, context: Context) -> sa.URL:
     if url.get_backend_name() == "sqlite" and url.database not in {None, "", ":memory:"}:
         url = url.set(database=str(context.base / str(url.database)))
     return url
+
+
+def locking(statement: sa.Select[Any], source: sa.FromClause, dialect: str) -> sa.Select[Any]:
+    """The statement so that nobody else changes its rows before the transaction ends."""
+    if dialect == "mssql":
+        return statement.with_hint(source, "WITH (UPDLOCK, ROWLOCK)")
+    if dialect == "ibm_db_sa":
+        return statement.with_statement_hint("WITH RS USE AND KEEP UPDATE LOCKS")
+    if dialect == "firebird":
+        return statement.with_statement_hint("WITH LOCK")
+    return statement.with_for_update()
+
+
+def _extra(url: sa.URL) -> str:
+    extra = EXTRAS.get(url.drivername.partition("+")[0])
+    return f"contact-hub[{extra}]," if extra else "its SQLAlchemy dialect,"
 
 
 def _file(url: sa.URL) -> Path | None:
