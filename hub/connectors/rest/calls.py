@@ -324,11 +324,13 @@ class Read(Request):
     item     what stands for each id in {items}
     items    place of the records in the answer of a call for several; `optional` as in a listing
     record   place of the record in each of them; one without it is not there
+    beside   fields that stand elsewhere in the answer than the record: name → place; a gap in it stands for a setting
     """
 
     items: Place = Field(default_factory=lambda: parse_where(""))
     optional: bool = False
     record: Place | None = None
+    beside: dict[str, Place] = {}
     item: Tree = None
     size: int = Field(default=1, ge=1, le=2000)
     keyed: bool = False

@@ -178,4 +178,8 @@ def in_zones(spec: ServiceSpec, values: Mapping[str, Any]) -> ServiceSpec:
     record = spec.record.model_copy(update={"changed": placed(spec.record.changed), "derived": derived})
     changes = {"changes": placed(spec.changes), "deletions": placed(spec.deletions)}
     also = tuple(placed(each) for each in spec.also_changes)
-    return spec.model_copy(update={"record": record, "also_changes": also, **changes})
+    read = spec.read
+    if read is not None and read.beside:
+        beside = {name: _placed(place, values) for name, place in read.beside.items()}
+        read = read.model_copy(update={"beside": beside})
+    return spec.model_copy(update={"record": record, "read": read, "also_changes": also, **changes})

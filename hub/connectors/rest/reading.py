@@ -275,7 +275,9 @@ def read_raws(exchange: Exchange, read: Read, ids: Sequence[str]) -> Iterator[An
         found = _held(read, answer.body) if read.size == 1 else items_of(read, answer.body)
         if read.record is not None:
             found = [read.record.of(each) for each in found]
-        yield from (raw for raw in found if raw is not None)
+        beside = {name: place.of(answer.body) for name, place in read.beside.items()}
+        there = (raw for raw in found if raw is not None)
+        yield from ({**raw, **beside} if beside and isinstance(raw, Mapping) else raw for raw in there)
 
 
 def _held(call: Read | Find, body: Any) -> list[Any]:

@@ -254,6 +254,16 @@ def test_fields_are_derived_from_elsewhere_in_the_record() -> None:
     assert page.items == (Record("1", {"first": "Ana", "no_mail": 3, "no_sms": None}),)
 
 
+def test_fields_may_stand_beside_the_record_that_is_read() -> None:
+    body = {"contact": {"id": 5, "first": "Ana"}, "lists": [{"list": 2, "status": 1}, {"list": 3, "status": 9}]}
+    settings = {**FILE["settings"], "audience": {"help": "number of the list", "default": "3"}}
+    read = {"call": "GET /contacts/{id}", "items": "contact", "beside": {"status": "lists[list={audience}].status"}}
+
+    connector = connect(Told(lambda m, p, s: body), settings=settings, read=read)
+
+    assert connector.read(["5"])["5"].fields == {"id": 5, "first": "Ana", "status": 9}
+
+
 def test_a_tombstone_may_have_its_id_elsewhere() -> None:
     record = {"id": "contact", "gone": "reason", "gone_id": "id"}
     [page] = connect(
