@@ -36,7 +36,7 @@ class System(ABC):
 
     connector: Connector
     secrets: tuple[str, ...] = ()
-    many: int = 25
+    many: int = 12
     plenty: int = 0
     memory: int = 32 * 2**20
     nobody: str = NOBODY

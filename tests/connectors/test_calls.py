@@ -196,7 +196,7 @@ def test_a_check_counts_and_shows_no_number(board):
 class SwitchboardSystem(System):
     """A telephone system whose records are in SQLite."""
 
-    many = 25
+    many = 12
     plenty = 10_000
     kind = telling(CallsConnector)
 

@@ -93,7 +93,7 @@ class Radicale(System):
         return self.at(context)
 
     def at(self, context: Context, **changed: Any) -> CardDavConnector:
-        settings = {"url": self.url + self.path, "user": USER, "secret": PASSWORD, "page_size": 10, **changed}
+        settings = {"url": self.url + self.path, "user": USER, "secret": PASSWORD, "page_size": 5, **changed}
         return CardDavConnector(CardDavSettings.model_validate(settings), context)
 
     def put(self, name: str, text: str) -> str:

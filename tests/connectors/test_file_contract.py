@@ -121,7 +121,7 @@ class Table(Folder):
 class Elsewhere(Folder):
     """A listing on a server."""
 
-    many = 1500
+    many = 1100
 
     def save(self, changed: dict[str, str], gone: tuple[str, ...] = (), column: str = "full_name") -> None:
         text = f"id,{column}\n" + "".join(f"{key},{name}\n" for key, name in self.rows.items())

@@ -413,7 +413,7 @@ def test_settings_that_cannot_be_kept_are_refused(told: dict[str, Any], says: st
 class OutSystem(System):
     """What was told, as a person would change it in the state file."""
 
-    many = 2500
+    many = 1100
     plenty = 10_000
     nobody = "hub:nobody"
     text = "name"

@@ -34,7 +34,7 @@ READ_ONLY = "files are read only and need no network"
 class FileSystem(System):
     """A folder with one file; a person edits it."""
 
-    many = 2500
+    many = 1100
     plenty = 10_000
 
     def __init__(self, folder: Path, mode: str) -> None:

@@ -58,7 +58,7 @@ class Away:
 class FormSystem(System):
     """A form whose deliveries arrive in memory; the secret is a canary."""
 
-    many = 2 * PAGE_SIZE
+    many = PAGE_SIZE + 100
     plenty = 10_000
     secrets = ("c4nary-of-a-form",)
 

@@ -105,7 +105,7 @@ def ids(items: list[Any]) -> list[str]:
 class MailSystem(System):
     """A mailbox on the server, filled by people who answer."""
 
-    many = 25
+    many = 12
     secrets = ("c4nary-of-a-mailbox",)
     kind = telling(ImapConnector)
 

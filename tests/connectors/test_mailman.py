@@ -61,7 +61,7 @@ class Mailman(System):
             "user": self.server.user,
             "secret": self.server.password,
             "list": self.list,
-            "page_size": 10,
+            "page_size": 5,
             **changed,
         }
         return MailmanConnector(MailmanSettings.model_validate(settings), context)

@@ -68,7 +68,7 @@ class Away:
 class MessageSystem(System):
     """A provider whose deliveries arrive in memory."""
 
-    many = 2 * PAGE_SIZE
+    many = PAGE_SIZE + 100
     plenty = 10_000
     secrets = ("c4nary-of-a-provider",)
     kind = telling(MessagesConnector)

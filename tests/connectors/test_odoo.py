@@ -70,7 +70,7 @@ class OdooSystem(System):
         self.connector = self.connect()
 
     def connect(self, *, context: Context | None = None, **changed: Any) -> OdooConnector:
-        account = {"url": Odoo.base, "database": DATABASE, "user": LOGIN, "secret": KEY, "page_size": 10}
+        account = {"url": Odoo.base, "database": DATABASE, "user": LOGIN, "secret": KEY, "page_size": 5}
         settings = OdooSettings.model_validate({**account, **self.settings, **changed})
         return OdooConnector(settings, context or self.context_)
 

@@ -62,7 +62,7 @@ class ScimSystem(System):
         self.number = 0
 
     def connect(self, *, context: Context | None = None, **changed: Any) -> ScimConnector:
-        settings = {"url": URL, "secret": TOKEN, "page_size": 10, **changed}
+        settings = {"url": URL, "secret": TOKEN, "page_size": 5, **changed}
         return ScimConnector(ScimSettings.model_validate(settings), context or self.context_)
 
     def over(self, transport: Any, *args: Any, **named: Any) -> Any:

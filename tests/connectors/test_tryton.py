@@ -22,7 +22,7 @@ from hub.errors import AccountError
 from hub.mapping.spec import load_mapping
 from hub.model import Done, Op, Refused, Stale, Tombstone, Unknown, Write
 from hub.testing.contract import ConnectorContract, System, done, items, listing, records
-from tests.connectors.real import Meddler, served
+from tests.connectors.real import Meddler, let_in_at_once, served
 
 PARTY = "party.party"
 WRITES = [f'"model.{PARTY}.{method}"'.encode() for method in ("create", "write", "delete")]
@@ -32,7 +32,9 @@ TABLES = ("party_party", "party_contact_mechanism", "party_address", "party_iden
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    yield from served("tryton", tmp_path_factory.mktemp("tryton"))
+    for server in served("tryton", tmp_path_factory.mktemp("tryton")):
+        let_in_at_once(server)
+        yield server
 
 
 @pytest.fixture(scope="session")
@@ -75,7 +77,7 @@ class Tryton(System):
             "database": DATABASE,
             "user": self.server.user,
             "secret": self.server.password,
-            "page_size": 10,
+            "page_size": 5,
             **changed,
         }
         return TrytonConnector(TrytonSettings.model_validate(settings), context)

@@ -15,7 +15,7 @@ from tests.fakes.services.brevo import Brevo
 
 class BrevoSystem(ServiceSystem):
     service = "brevo"
-    settings: ClassVar[dict[str, Any]] = {"secret": "xkeysib-right", "page_size": 10}
+    settings: ClassVar[dict[str, Any]] = {"secret": "xkeysib-right", "page_size": 5}
     wrong: ClassVar[dict[str, Any]] = {"secret": "xkeysib-wrong"}
     secrets = ("xkeysib-right", "xkeysib-wrong")
     optional = ("emailBlacklisted", "emailBlacklisted")

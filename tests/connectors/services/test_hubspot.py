@@ -16,7 +16,7 @@ from tests.fakes.services.hubspot import HubSpot
 
 class HubSpotSystem(ServiceSystem):
     service = "hubspot"
-    settings: ClassVar[dict[str, Any]] = {"secret": "pat-eu1-right", "page_size": 10, "subscription": "101"}
+    settings: ClassVar[dict[str, Any]] = {"secret": "pat-eu1-right", "page_size": 5, "subscription": "101"}
     wrong: ClassVar[dict[str, Any]] = {"secret": "pat-eu1-wrong"}
     secrets = ("pat-eu1-right", "pat-eu1-wrong")
     text = "jobtitle"

@@ -20,7 +20,7 @@ class ListmonkSystem(ServiceSystem):
         "user": "hub",
         "secret": "right-token-1",
         "list": "3",
-        "page_size": 10,
+        "page_size": 5,
     }
     wrong: ClassVar[dict[str, Any]] = {"secret": "wrong-token-1"}
     secrets = ("right-token-1", "wrong-token-1")

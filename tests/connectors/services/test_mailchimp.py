@@ -17,7 +17,7 @@ KEY = "0123456789abcdef0123456789abcdef-us21"
 
 class MailchimpSystem(ServiceSystem):
     service = "mailchimp"
-    settings: ClassVar[dict[str, Any]] = {"secret": KEY, "list": "a1b2c3d4e5", "page_size": 10}
+    settings: ClassVar[dict[str, Any]] = {"secret": KEY, "list": "a1b2c3d4e5", "page_size": 5}
     wrong: ClassVar[dict[str, Any]] = {"secret": "fedcba9876543210fedcba9876543210-us21"}
     secrets = (KEY, "fedcba9876543210fedcba9876543210-us21")
     nobody = "00000000000000000000000000000000"

@@ -28,7 +28,7 @@ class TwilioSystem(ServiceSystem):
         "account": ACCOUNT,
         "user": ACCOUNT,
         "secret": "right-auth-token-1",
-        "page_size": 10,
+        "page_size": 5,
     }
     wrong: ClassVar[dict[str, Any]] = {"secret": "wrong-auth-token-1"}
     secrets = ("right-auth-token-1", "wrong-auth-token-1")

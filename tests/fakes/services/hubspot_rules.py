@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from hub.testing.service import Call, Refusal
@@ -108,6 +109,7 @@ def sortable(value: str) -> tuple[int, Any]:
     return (0, int(value)) if value.isdigit() else (1, value)
 
 
+@lru_cache(maxsize=50_000)
 def comparable(value: str) -> Any:
     """What filters compare: milliseconds of a time, a number, or text in small letters."""
     if value.isdigit():

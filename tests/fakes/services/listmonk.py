@@ -19,6 +19,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Any
 from uuid import NAMESPACE_DNS, uuid5
 
@@ -27,7 +28,14 @@ from hub.testing.service import Answer, Call, Refusal, Service, route
 from tests.fakes.services.listmonk_query import parse_query
 
 EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
-ORDERS = {"email", "status", "name", "created_at", "updated_at"}
+BY_ID = attrgetter("id")
+ORDERS = {
+    "email": attrgetter("email"),
+    "status": attrgetter("status"),
+    "name": attrgetter("name"),
+    "created_at": attrgetter("created"),
+    "updated_at": attrgetter("updated"),
+}
 MOST = 50
 STATUSES = {"enabled", "disabled", "blocklisted"}
 PARAMS = ("page", "per_page", "query", "search", "order_by", "order", "subscription_status", "list_id")
@@ -126,9 +134,12 @@ class Listmonk(Service):
             raise refused(403, "Permission denied: subscribers:sql_query")
         order_by = call.one("order_by")
         fits = parse_query(query)
-        rows = [each for each in self.subscribers.values() if self._listed(each, call) and fits(row_of(each))]
-        name = order_by if order_by in ORDERS else "id"
-        rows.sort(key=lambda each: row_of(each)[name], reverse=call.one("order") != "ASC")
+        rows = list(self.subscribers.values())
+        if "list_id" in call.query:
+            rows = [each for each in rows if self._listed(each, call)]
+        if query:
+            rows = [each for each in rows if fits(row_of(each))]
+        rows.sort(key=ORDERS.get(order_by or "", BY_ID), reverse=call.one("order") != "ASC")
         found = rows if size is None else rows[(page - 1) * size : page * size]
         body = {"results": [self._shown(each) for each in found], "query": query, "search": ""}
         return said({**body, "total": len(rows), "per_page": size or 0, "page": page})
