@@ -132,7 +132,8 @@ class Writer:
             given = {str(shape.key[0].key): write.key}
         unknown = [name for name, value in given.items() if value is None]
         if self._db.returning and (self._db.dialect != "mssql" or (unknown and shape.reference is None)):
-            return key_id(list(connection.execute(statement.returning(*shape.key)).one()))
+            new = connection.execute(statement.returning(*shape.key)).one()
+            return key_id([part.rstrip(" ") if isinstance(part, str) else part for part in new])
         last = connection.execute(statement).lastrowid if self._db.tells_last else None
         if len(unknown) == 1 and last:
             given[unknown[0]] = last
