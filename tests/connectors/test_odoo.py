@@ -77,6 +77,9 @@ class OdooSystem(System):
     def within(self, context: Context) -> Connector:
         return self.connect(context=context)
 
+    def for_plenty(self) -> Connector:
+        return self.connect(page_size=1000)
+
     def is_write(self, request: httpx.Request) -> bool:
         return writes(request)
 

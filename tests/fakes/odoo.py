@@ -184,13 +184,15 @@ class Odoo(Service):
             raise OdooError("AccessError", f"You are not allowed to modify '{model}' records.\n\nAsk Ann Lee.")
         if method == "check_access_rights":
             return self.keys[key]
+        if method not in CHANGING:
+            return call()
         before = copy.deepcopy(self.state)
         try:
             answer = call()
         except OdooError:
             self.state = before
             raise
-        if self.ignoring and method in CHANGING:
+        if self.ignoring:
             self.state = before
         return answer
 
