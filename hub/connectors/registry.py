@@ -38,6 +38,12 @@ class ConnectorTypes(Mapping[str, type[Connector]]):
             self._loaded[name] = _load(found) if isinstance(found, EntryPoint) else found()
         return self._loaded[name]
 
+    def beside(self, own: Mapping[str, Loading]) -> ConnectorTypes:
+        """These and others, which take the place of those with their names; what is loaded stays loaded."""
+        found = ConnectorTypes({**self._found, **own})
+        found._loaded = {name: kind for name, kind in self._loaded.items() if name not in own}
+        return found
+
     def __contains__(self, name: object) -> bool:
         return name in self._found
 
@@ -48,16 +54,20 @@ class ConnectorTypes(Mapping[str, type[Connector]]):
         return len(self._found)
 
 
-@cache
 def connector_types(folder: Path | None = None) -> ConnectorTypes:
     """All installed types, and those of the service files beside a configuration.
 
-    folder  of the configuration
+    folder  of the configuration; its files are looked at anew each time
     """
-    found: dict[str, Loading] = {name: partial(_built_in, name) for name in built_in_services()}
-    found |= {point.name: point for point in entry_points(group=GROUP)}
     own = sorted((folder / SERVICES).glob(f"*{SUFFIX}")) if folder is not None else []
-    return ConnectorTypes(found | {path.stem: partial(_own, path) for path in own})
+    installed = _installed()
+    return installed.beside({path.stem: partial(_own, path) for path in own}) if own else installed
+
+
+@cache
+def _installed() -> ConnectorTypes:
+    found: dict[str, Loading] = {name: partial(_built_in, name) for name in built_in_services()}
+    return ConnectorTypes(found | {point.name: point for point in entry_points(group=GROUP)})
 
 
 def _built_in(name: str) -> type[Connector]:

@@ -1,4 +1,5 @@
 from importlib.metadata import EntryPoint
+from pathlib import Path
 
 import pytest
 
@@ -37,3 +38,16 @@ def test_a_type_that_cannot_be_loaded_says_so_and_leaves_the_others_alone(value:
 def test_something_that_is_no_connector_is_refused() -> None:
     with pytest.raises(ConfigError, match="is not a Connector class"):
         connector_type("x", types(x=f"{Api.__module__}:{Api.__name__}"))
+
+
+def test_the_service_files_of_a_configuration_are_looked_at_anew_each_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "acorn" not in connector_types(Path("config"))
+
+    Path("config/services").mkdir(parents=True)
+    Path("config/services/acorn.yaml").write_text("service: none yet")
+
+    assert "acorn" in connector_types(Path("config"))
+    assert "acorn" not in connector_types()
