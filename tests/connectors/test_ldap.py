@@ -59,7 +59,7 @@ class Directory(System):
             "user": ROOT,
             "secret": PASSWORD,
             "base": self.base,
-            "page_size": 10,
+            "page_size": 5,
             **self.settings,
             **changed,
         }
