@@ -1,5 +1,7 @@
 """Error codes of SQL Server, Oracle, Firebird and DB2: what they mean to the hub.
 
+Only Firebird's were seen from a server. Where the vendors list them, for whoever corrects one:
+
 SQL Server  number             learn.microsoft.com/sql, "Database engine events and errors"
 Oracle      ORA number         docs.oracle.com/error-help/db
 Firebird    GDS code           firebirdsql.org, appendix "Exception codes and messages" of the language reference
