@@ -38,7 +38,7 @@ class ServiceSystem(System):
 
     def __init__(self, fake: Any) -> None:
         self.fake, self.clock = fake, fake.clock
-        self.network = described(fake, self.description or self.service)
+        self.network = self._described = described(fake, self.description or self.service)
         self.connector = self.within(self.context())
 
     def connect(self, context: Context | None = None, **changed: Any) -> Connector:
@@ -51,7 +51,8 @@ class ServiceSystem(System):
 
     def for_plenty(self) -> Connector:
         kind: Any = connector_types()[self.service]
-        return self.connect(self.context(self.fake), page_size=kind.spec.list.size)
+        bare = self.fake if self.network is self._described else self.network
+        return self.connect(self.context(bare), page_size=kind.spec.list.size)
 
     def wrong_key(self) -> Connector:
         return self.connect(**self.wrong)

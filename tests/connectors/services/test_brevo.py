@@ -59,7 +59,9 @@ def system() -> BrevoSystem:
 class TestBrevo(ConnectorContract):
     cannot: ClassVar[dict[str, str]] = {
         "Texts": "its texts stand in attributes, one object: see the tests below",
-        "test_a_field_gone_from_the_answers_says_nothing": "the suite takes away keys of records; those of the object `attributes` are not reached by it",
+        "test_a_field_gone_from_the_answers_says_nothing": (
+            "the suite takes away keys of records; those of the object `attributes` are not reached by it"
+        ),
     }
 
 
