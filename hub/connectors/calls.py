@@ -155,7 +155,7 @@ def _inner(settings: CallSettings, context: Context) -> Connector:
             "encoding": settings.encoding,
             "key": columns.id,
             "changed": columns.at,
-            "zone": settings.time_zone,
+            "time_zone": settings.time_zone,
         }
         return FileConnector(FileConnector.Settings.model_validate(given), context)
     if settings.url is None:

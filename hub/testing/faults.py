@@ -283,8 +283,12 @@ def kept_without(key: str) -> Fault:
 
 
 def with_value(key: str, value: Any) -> Fault:
-    """Answers in JSON where this key has another value, wherever it stands and is not empty."""
-    return _rewritten(lambda found: {n: value if n == key and v not in (None, "") else v for n, v in found.items()})
+    """Answers in JSON where this key has another value, wherever it stands with a text, a number or a truth."""
+
+    def fits(name: str, found: Any) -> bool:
+        return name == key and found not in (None, "") and not isinstance(found, dict | list)
+
+    return _rewritten(lambda found: {name: value if fits(name, each) else each for name, each in found.items()})
 
 
 def _rewritten(change: Callable[[dict[str, Any]], dict[str, Any]]) -> Fault:
