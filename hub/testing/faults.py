@@ -283,10 +283,10 @@ def kept_without(key: str) -> Fault:
 
 
 def with_value(key: str, value: Any) -> Fault:
-    """Answers in JSON where this key has another value, wherever it stands with a text, a number or a truth."""
+    """Answers in JSON where this key has another value, wherever it stands and is neither empty nor an object."""
 
     def fits(name: str, found: Any) -> bool:
-        return name == key and found not in (None, "") and not isinstance(found, dict | list)
+        return name == key and found not in (None, "") and not isinstance(found, dict)
 
     return _rewritten(lambda found: {name: value if fits(name, each) else each for name, each in found.items()})
 

@@ -304,6 +304,9 @@ def install_log(engine: sa.Engine, script: str) -> None:
                 connection.exec_driver_sql(f"DROP FUNCTION IF EXISTS public.hub_log_{number} CASCADE")
             connection.exec_driver_sql(script)
         else:
+            triggers = "SELECT trigger_name FROM information_schema.triggers WHERE trigger_schema = DATABASE()"
+            for (name,) in connection.exec_driver_sql(triggers).all():  # those on tables of other tests
+                connection.exec_driver_sql(f"DROP TRIGGER `{name}`")
             lines = [line for line in script.splitlines() if not line.startswith("--")]
             for statement in "\n".join(lines).split(";\n"):
                 if statement.strip():
