@@ -38,6 +38,7 @@ LONGEST = 300.0  # seconds that one `hub sync` may take
 FIRST_GUESS = 6.0  # seconds a `hub sync` works, before one was measured
 EARLY = 0.08  # share of kills while it still starts
 OVERLAP = 2  # seconds that a pull goes back
+SPREAD = 7_654_321  # has no divisor in common with 10**7, so numbers never come twice
 MOST_AGAIN = 2000  # contacts that may be read again because of a kill
 
 HUB_YAML = """
@@ -168,9 +169,12 @@ class World:
                 self.truth[email][owned] = value
 
     def _new_person(self) -> tuple[str, str, str, str]:
-        """Given name, family name, e-mail and phone, like nobody else's."""
+        """Given name, family name, e-mail and phone, like nobody else's.
+
+        Numbers that follow one another differ by a digit or two, which matching takes for a slip.
+        """
         self.people += 1
-        number = self.people
+        number = self.people * SPREAD % 10**7
         given, family = self._name(2), f"{self._name(3)} {self._name(3)}"
         return given, family, f"p{number}@post{number % 997}.example", f"+351 91{number:07d}"
 
