@@ -70,6 +70,7 @@ def _installed() -> ConnectorTypes:
     return ConnectorTypes(found | {point.name: point for point in entry_points(group=GROUP)})
 
 
+@cache
 def _built_in(name: str) -> type[Connector]:
     return service_type(name, read_service(name))
 

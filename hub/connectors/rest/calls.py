@@ -384,7 +384,6 @@ class Writing(Request):
     versioned   the service takes no write without {version}: where the hub knows none, it is read first
     by          what the record is read by after a create whose answer says nothing: an address, an own key
     idempotent  the same call twice leaves what one leaves
-    values      more fields that it always sends
     effects     what else happens there, such as a mail that is sent: shown in the documentation
     """
 
@@ -401,3 +400,9 @@ class Writing(Request):
     by: GapText | None = None
     idempotent: bool = False
     effects: str | None = None
+
+    @model_validator(mode="after")
+    def _carries_what_it_says(self) -> Writing:
+        if self.size > 1 and self.item is None:
+            raise ValueError("`size` needs `item`: what stands for each write in {items}")
+        return self

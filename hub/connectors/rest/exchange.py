@@ -59,6 +59,7 @@ class Exchange:
     ) -> None:
         self._spec, self._values, self._context = spec, dict(values), context
         self._plain = frozenset(values)
+        self._secrets = [str(values[name]) for name, each in spec.settings.items() if each.secret and values[name]]
         self._own = tuple({status for rule in spec.errors for status in rule.status if status >= 400})
         self._inside = [rule for rule in spec.errors if not rule.status or min(rule.status) < 400]
         base = str(fill(spec.url, values))
@@ -175,8 +176,15 @@ class Exchange:
         """What the service says of one of several writes."""
         for rule in self._spec.errors:
             if rule.test is not None and rule.test.holds(entry) and rule.means != "account":
-                return Said(rule.means, _words(rule, entry), entry, rule)
-        return Said("refused", said(reason.of(entry) if reason else None) or _own_words(entry) or NO_REASON, entry)
+                return Said(rule.means, self._clean(_words(rule, entry)), entry, rule)
+        words = said(reason.of(entry) if reason else None) or _own_words(entry) or NO_REASON
+        return Said("refused", self._clean(words), entry)
+
+    def _clean(self, words: str) -> str:
+        """A service's words without our keys, should it repeat them."""
+        for secret in self._secrets:
+            words = words.replace(secret, "…")
+        return words
 
     # --- judging ----------------------------------------------------------------------------------
 
@@ -187,7 +195,7 @@ class Exchange:
         return self._as_http(error, request)
 
     def _by(self, rule: ErrorRule, body: Any, headers: Mapping[str, str]) -> Exception:
-        words = _words(rule, body)
+        words = self._clean(_words(rule, body))
         if rule.means == "account":
             return AccountError(
                 f"{self._context.name}: {self._spec.service} says: {words} Nothing was done. Next: see to the account "
@@ -212,18 +220,7 @@ class Exchange:
             done = request.method not in {"GET"} and status != 429
             return TransientError(f"{error} Try again later.", retry_after=wait, maybe_done=done)
         means = {404: "missing", 410: "missing", 409: "exists", 412: "stale"}.get(status, "refused")
-        return Said(means, _own_words(error.body) or f"it answered {status}", error.body)
-
-
-_EMPTY_CALL: dict[str, Any] = {
-    "query": None,
-    "headers": {},
-    "body": None,
-    "form": None,
-    "repeat": (),
-    "cost": 1,
-    "poll": None,
-}
+        return Said(means, self._clean(_own_words(error.body) or f"it answered {status}"), error.body)
 
 
 def _speaks_of(rule: ErrorRule, response: Response) -> bool:

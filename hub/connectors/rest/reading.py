@@ -6,18 +6,17 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from itertools import islice
 from typing import Any
 
-from hub.connectors.rest.calls import Changes, Deletions, Find, Listing, Read
+from hub.connectors.rest.by_id import held, read_raws
+from hub.connectors.rest.calls import Changes, Deletions, Find, Listing
 from hub.connectors.rest.events import Teller
 from hub.connectors.rest.exchange import Answer, Exchange, Said
 from hub.connectors.rest.moments import read_moment, write_moment
-from hub.connectors.rest.paging import State, items_of, walk
+from hub.connectors.rest.paging import State, walk
 from hub.connectors.rest.records import RecordReader
 from hub.connectors.rest.related import Relations
 from hub.connectors.rest.spec import ServiceSpec
-from hub.connectors.rest.words import fill
 from hub.errors import AccountError, CursorExpired, TransientError
 from hub.model import Cursor, Interaction, Page, Record, Tombstone, Unreadable
 
@@ -254,40 +253,9 @@ class Reading:
         except Said as error:
             if error.means in {"missing", "empty"}:
                 return None
-            raise self._unlisted(error, False) from error
-        raws: Sequence[Any] = [raw for raw in _held(find, answer.body) if raw]
+            raise TransientError(f"{self._name}: a record could not be looked for: {error.words}.") from error
+        raws: Sequence[Any] = [raw for raw in held(find, answer.body) if raw]
         return next(iter(self.taken(self._in_full(raws[:1]) if find.detail else raws)), None)
-
-
-def read_raws(exchange: Exchange, read: Read, ids: Sequence[str]) -> Iterator[Any]:
-    """Records as the service gives them; one that is missing is left out."""
-    rest = iter(dict.fromkeys(ids))
-    while some := list(islice(rest, read.size)):
-        items = None if read.item is None else [fill(read.item, {"id": each}) for each in some]
-        try:
-            answer = exchange.ask(
-                read, {"id": some[0], "ids": some, "items": items, "size": len(some)}, idempotent=True
-            )
-        except Said as error:
-            if error.means in {"missing", "empty"}:
-                continue
-            raise TransientError(f"A record could not be read: {error.words}.") from error
-        found = _held(read, answer.body) if read.size == 1 else items_of(read, answer.body)
-        if read.record is not None:
-            found = [read.record.of(each) for each in found]
-        beside = {name: place.of(answer.body) for name, place in read.beside.items()}
-        there = (raw for raw in found if raw is not None)
-        yield from ({**raw, **beside} if beside and isinstance(raw, Mapping) else raw for raw in there)
-
-
-def _held(call: Read | Find, body: Any) -> list[Any]:
-    """The record, or those of a list, in an answer. TransientError when there is no such place in it."""
-    found = call.items.of(body)
-    if found is None and not (call.optional or call.items.has(body)):
-        raise TransientError("The answer holds no record where one belongs; nothing is concluded from it.")
-    if call.keyed and isinstance(found, Mapping):
-        return list(found.values())
-    return found if isinstance(found, list) else [found] * (found is not None)
 
 
 def _marked(item: Item, mark: Mapping[str, Any]) -> Item:

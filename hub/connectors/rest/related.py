@@ -7,11 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from hub.connectors.rest.exchange import Exchange, Said
-from hub.connectors.rest.paging import items_of
+from hub.connectors.rest.by_id import read_raws
+from hub.connectors.rest.exchange import Exchange
 from hub.connectors.rest.spec import Related, ServiceSpec
-from hub.connectors.rest.words import fill
-from hub.errors import TransientError
 from hub.model import Record
 
 T = TypeVar("T")
@@ -38,21 +36,9 @@ class Relations:
 
     def _fetch(self, related: Related, kept: Kept, names: Sequence[str]) -> None:
         asked = list(dict.fromkeys(names))
-        read = related.read
-        for start in range(0, len(asked), read.size):
-            some = asked[start : start + read.size]
-            items = None if read.item is None else [fill(read.item, {"id": each}) for each in some]
-            values = {"id": some[0], "ids": some, "items": items, "size": len(some)}
-            try:
-                body = self._exchange.ask(read, values, idempotent=True).body
-            except Said as error:
-                if error.means in {"missing", "empty"}:
-                    kept.known.update(dict.fromkeys(some))
-                    continue
-                raise TransientError(f"A related record could not be read: {error.words}.") from error
-            raws = [read.items.of(body)] if read.size == 1 else items_of(read, body)
-            kept.known.update(dict.fromkeys(some))
-            kept.known.update({str(related.id.of(raw)): raw for raw in raws})
+        kept.known.update(dict.fromkeys(asked))
+        raws = read_raws(self._exchange, related.read, asked)
+        kept.known.update({str(related.id.of(raw)): raw for raw in raws})
 
 
 class Kept:

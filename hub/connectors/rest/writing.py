@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -28,29 +28,18 @@ class Writer:
 
     def write(self, writes: Sequence[Write]) -> list[Outcome]:
         """One outcome each, in order. An error of the account is raised only while nothing was sent."""
-        outcomes: dict[int, Outcome] = {}
-        for numbers in self._groups(writes):
-            some = [writes[number] for number in numbers]
-            try:
-                found = self._carried_out(some)
-            except AccountError as error:
-                if not outcomes:
-                    raise
-                found = [NotSent(str(error))] * len(some)
-            outcomes.update(zip(numbers, found, strict=True))
-        return [outcomes[number] for number in range(len(writes))]
+        return _in_turn(self._groups(writes), self._carried_out)
 
-    def _groups(self, writes: Sequence[Write]) -> list[list[int]]:
-        """Numbers of writes that leave in one call: of one kind, and never two of one record."""
-        groups: list[list[int]] = []
-        for number, write in enumerate(writes):
-            size = self._kind(write).size
+    def _groups(self, writes: Sequence[Write]) -> list[list[Write]]:
+        """Writes that leave in one call, in order: of one kind, and never two of one record."""
+        groups: list[list[Write]] = []
+        for write in writes:
             last = groups[-1] if groups else []
-            same = last and writes[last[0]].op is write.op and len(last) < size
-            if same and (write.id is None or all(writes[each].id != write.id for each in last)):
-                last.append(number)
+            same = last and last[0].op is write.op and len(last) < self._kind(write).size
+            if same and (write.id is None or all(each.id != write.id for each in last)):
+                last.append(write)
             else:
-                groups.append([number])
+                groups.append([write])
         return groups
 
     def _kind(self, write: Write) -> Writing:
@@ -64,9 +53,10 @@ class Writer:
 
     def _carried_out(self, writes: Sequence[Write]) -> list[Outcome]:
         try:
-            if self._kind(writes[0]).item is None:
-                return [self._single(write) for write in writes]
-            return self._together(writes)
+            if self._kind(writes[0]).item is not None:
+                return self._together(writes)
+            [write] = writes  # a call for one
+            return [self._single(write)]
         except TransientError as error:
             return [_in_doubt(error)] * len(writes)
 
@@ -99,8 +89,8 @@ class Writer:
             name = str(found)
         if name is None:
             return self._by_key(write)
-        if write.op is Op.CREATE:
-            self._consent(name, consents, write.fields)
+        if write.op is Op.CREATE and (lost := self._unconsented(name, consents, write)) is not None:
+            return lost
         if record is None or consents:
             return self._as_it_is(replace(write, id=name))
         return Done(record)
@@ -169,9 +159,9 @@ class Writer:
         try:
             split = [self._split(write) for write in writes]
         except Said:
-            return [self._each(write) for write in writes]
+            return self._one_by_one(writes)
         if kind.whole or any(consents for _, consents in split):
-            return [self._each(write) for write in writes]
+            return self._one_by_one(writes)
         values = [self._values(kind, write, fields) or {} for write, (fields, _) in zip(writes, split, strict=True)]
         items = [fill(kind.item, {**each, **self._exchange.settings}) for each in values]
         try:
@@ -181,8 +171,11 @@ class Writer:
             if len(writes) == 1:
                 return [Refused(str(error)) if isinstance(error, RecordError) else self._refused(writes[0], error)]
             half = len(writes) // 2
-            return self._carried_out(writes[:half]) + self._carried_out(writes[half:])
+            return _in_turn([writes[:half], writes[half:]], self._carried_out)
         return self._results(kind, writes, items, answer)
+
+    def _one_by_one(self, writes: Sequence[Write]) -> list[Outcome]:
+        return _in_turn([[write] for write in writes], lambda some: [self._each(some[0])])
 
     def _each(self, write: Write) -> Outcome:
         """One of a call for several that needs a call of its own beside it."""
@@ -191,11 +184,13 @@ class Writer:
             fields, consents = self._split(write)
             if write.op is Op.UPDATE:
                 self._consent(write.id, consents, fields)
-            done: Outcome = self._as_it_is(write) if write.id and not fields else self._alone(kind, write, fields)
-            if write.op is Op.CREATE and consents and isinstance(done, Done) and done.record is not None:
-                self._consent(done.record.id, consents, write.fields)
-                return self._as_it_is(replace(write, id=done.record.id))
-            return done
+                if not fields:
+                    return self._as_it_is(write)
+            done = self._alone(kind, write, fields)
+            if write.op is not Op.CREATE or not consents or not isinstance(done, Done) or done.record is None:
+                return done
+            lost = self._unconsented(done.record.id, consents, write)
+            return self._as_it_is(replace(write, id=done.record.id)) if lost is None else lost
         except Said as error:
             return self._refused(write, error)
         except RecordError as error:
@@ -286,6 +281,18 @@ class Writer:
                 if error.means != "ignore":
                     raise
 
+    def _unconsented(self, name: str, consents: Sequence[Request], write: Write) -> Outcome | None:
+        """Of a record that was made just now: the outcome when its consents do not go through.
+
+        It is there, so this is never an answer that says that nothing was made. Found again, it lacks its consents
+        and is told them anew.
+        """
+        try:
+            self._consent(name, consents, write.fields)
+        except (Said, TransientError, AccountError) as error:
+            return Unknown(f"It was made, and its consents could not be set. {error}")
+        return None
+
     # --- what was said ----------------------------------------------------------------------------
 
     def _refused(self, write: Write, error: Said) -> Outcome:
@@ -321,6 +328,19 @@ def _holds_nul(value: Any) -> bool:
     if isinstance(value, Mapping):
         return any(_holds_nul(each) for each in value.values())
     return isinstance(value, list) and any(_holds_nul(each) for each in value)
+
+
+def _in_turn(parts: Sequence[Sequence[Write]], carry_out: Callable[[Sequence[Write]], list[Outcome]]) -> list[Outcome]:
+    """The outcomes of all parts. An error of the account is raised only by the first: then nothing was sent."""
+    outcomes: list[Outcome] = []
+    for some in parts:
+        try:
+            outcomes += carry_out(some)
+        except AccountError as error:
+            if not outcomes:
+                raise
+            outcomes += [NotSent(str(error))] * len(some)
+    return outcomes
 
 
 def _in_doubt(error: TransientError) -> Outcome:

@@ -48,6 +48,7 @@ def test_a_small_file_is_enough() -> None:
         (("record: {id: id}", "records: {id: id}"), 8, "there is no such key"),
         (('{bearer: "{secret}"}', "{}"), 6, "one way of authentication is needed"),
         (("GET /contacts", '"GET /contacts/{"'), 9, "a brace that belongs to no {name}"),
+        (("mapping:", 'create: {call: POST /contacts, size: 5, record: ""}\nmapping:'), 10, "size` needs `item`"),
     ],
 )
 def test_a_mistake_names_file_line_and_key(wrong: tuple[str, str], line: int, said: str) -> None:

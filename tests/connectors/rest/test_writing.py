@@ -336,3 +336,47 @@ def test_a_row_that_is_locked_is_sent_later() -> None:
     service = Told(lambda method, path, sent: {"results": [{"ok": False, "code": "LOCKED"}]})
     rules = [{"status": 200, "test": {"at": "code", "is": "LOCKED"}, "means": "wait"}]
     assert isinstance(one(connect(service, update=TOGETHER, errors=rules).write([update("1")])), NotSent)
+
+
+MADE_THEN_TOLD = {"call": "POST /contacts", "body": "{fields}", "id": "id"}
+
+
+@pytest.mark.parametrize("fault", [httpx.ConnectError("nobody"), httpx.ReadTimeout("late"), (403, {}), (400, {})])
+def test_a_create_whose_consent_does_not_go_through_was_made_and_is_looked_for(fault: Any) -> None:
+    """It is never sent again as if nothing had been made, and never given up as refused."""
+
+    def answer(method: str, path: str, sent: Any) -> Any:
+        if path.endswith("/out"):
+            if isinstance(fault, Exception):
+                raise fault
+            return fault
+        return {"id": 5}
+
+    for create in (MADE_THEN_TOLD, {**TOGETHER, "item": {"set": "{fields}"}, "result": {"items": "", "id": "id"}}):
+        service = Told(lambda method, path, sent: [{"id": 5}] if path == "/batch" else answer(method, path, sent))
+        connector = connect(service, create=create, consents=[CONSENT])
+        assert isinstance(one(connector.write([create_of("5", news="no")])), Unknown)
+
+
+def create_of(name: str, **fields: Any) -> Write:
+    return create(name, first="Ana", **fields)
+
+
+def test_what_was_made_before_the_account_was_closed_stays_made() -> None:
+    """A call is halved; the first half is carried out, the second meets a key that is no longer valid."""
+
+    def answer(method: str, path: str, sent: Any) -> Any:
+        names = [row["id"] for row in sent["rows"]]
+        if len(names) > 2:
+            return 400, {"message": "a row is wrong"}
+        return (403, {}) if "2" in names else {"results": [{"ok": True, "row": {"id": name}} for name in names]}
+
+    outcomes = connect(Told(answer), update=TOGETHER).write([update(str(n)) for n in range(4)])
+
+    assert [type(outcome) for outcome in outcomes] == [Done, Done, NotSent, NotSent]
+
+
+def test_a_service_that_repeats_the_key_in_its_words_does_not_bring_it_into_messages() -> None:
+    service = Told(lambda method, path, sent: (400, {"message": "the key right is not valid"}))
+    outcome = one(connect(service).write([update("5")]))
+    assert outcome == Refused("Acorn refused it: the key … is not valid")
