@@ -12,7 +12,6 @@ from rich.markup import escape
 from rich.table import Table
 
 from hub.cli.screen import DONE, FAILED, SET_ASIDE, Chosen, Json, print_json, screen
-from hub.config import HubConfig
 from hub.secrets import redact
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ def status(ctx: typer.Context, as_json: Json = False) -> None:
         found = standings(store, config.connections, time.time())
     finally:
         store.close()
-    rows = [(s, state_of(config, s)) for s in found]
+    rows = [(s, s.state(config.connections[s.name].enabled)) for s in found]
     if as_json:
         print_json({"connections": [_as_json(s, state) for s, state in rows]})
     else:
@@ -48,23 +47,6 @@ def status(ctx: typer.Context, as_json: Json = False) -> None:
             if (step := next_step(standing, state)) is not None:
                 screen().print(f"[{COLOURS.get(state, 'yellow')}]{escape(standing.name)}[/]: {escape(step)}")
     raise typer.Exit(_exit_code(rows))
-
-
-def state_of(config: HubConfig, standing: Standing) -> str:
-    """In one word; the first that holds."""
-    if not config.connections[standing.name].enabled:
-        return "off"
-    if standing.paused:
-        return "paused"
-    if standing.running:
-        return "running"
-    if not standing.started:
-        return "first sync"
-    if standing.last_status == "failed":
-        return "failing"
-    if standing.gates:
-        return "held"
-    return "healthy"
 
 
 def next_step(standing: Standing, state: str) -> str | None:

@@ -41,6 +41,18 @@ class Standing:
     gates: tuple[str, ...] = ()
     parked: int = 0
 
+    def state(self, enabled: bool = True) -> str:
+        """In one word, the first that holds: off, paused, running, first sync, failing, held, healthy."""
+        holds = {
+            "off": not enabled,
+            "paused": self.paused is not None,
+            "running": self.running,
+            "first sync": not self.started,
+            "failing": self.last_status == "failed",
+            "held": bool(self.gates),
+        }
+        return next((word for word, does in holds.items() if does), "healthy")
+
 
 class StoreGauges:
     """`hub.metrics.StateReader` over the store; `names` are the connections that are configured."""
