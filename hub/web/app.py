@@ -27,6 +27,7 @@ from starlette.staticfiles import StaticFiles
 from hub.connectors.forms import FormSettings
 from hub.connectors.messages import MessageSettings
 from hub.web import forms, messages, monitoring
+from hub.web.guard import Denied, Identify, refuse_unguarded, say_denied
 from hub.web.headers import ALWAYS, SecurityHeaders
 from hub.web.intake import Form, InboxWriter, open_form
 from hub.web.monitoring import Health
@@ -50,6 +51,7 @@ class Deps:
     base      folder that `file:` references of secrets start from
     clock     aware UTC
     new_id    an id nobody else makes, for deliveries without one
+    identify  who is asking; None: nobody is anybody, and all that asks for a right is refused
     """
 
     forms: Mapping[str, FormSettings]
@@ -60,6 +62,7 @@ class Deps:
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     new_id: Callable[[], str] = _new_id
     hooks: Mapping[str, MessageSettings] = field(default_factory=dict)
+    identify: Identify | None = None
 
 
 def create_app(deps: Deps) -> FastAPI:
@@ -74,8 +77,11 @@ def create_app(deps: Deps) -> FastAPI:
     app.include_router(monitoring.router(deps.health, deps.registry))
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
     app.add_middleware(SecurityHeaders)
+    app.state.identify = deps.identify
+    app.add_exception_handler(Denied, say_denied)
     app.add_exception_handler(HTTPException, _say_http_error)
     app.add_exception_handler(Exception, _say_bug)
+    refuse_unguarded(app)
     return app
 
 
