@@ -17,7 +17,7 @@ header, since those hold addresses of people and keys.
 from __future__ import annotations
 
 import ssl
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -30,7 +30,7 @@ import tenacity
 
 from hub.connectors.bodies import Unpacker, load_json
 from hub.connectors.contract import Context
-from hub.connectors.limits import Limit, RateLimit, Ticker, retry_after
+from hub.connectors.limits import Cost, Limit, RateLimit, Ticker, retry_after
 from hub.connectors.transport import DeadlineTransport
 from hub.errors import AccountError, ConfigError, HubError, RecordError, TransientError
 
@@ -76,7 +76,7 @@ class _Call:
     headers: Mapping[str, str]
     idempotent: bool
     own: Collection[int]
-    cost: int
+    cost: Cost
     until: float
 
 
@@ -88,6 +88,7 @@ class Api:
     accept            content types an answer may have; one that ends in +json counts as JSON
     timeout_seconds   without a byte moving
     deadline_seconds  for a whole call with its retries, however slowly bytes drip in
+    rate              one limit, or several that hold at once
     ca_file           certificate authority of a private network; verification cannot be switched off
     """
 
@@ -99,7 +100,7 @@ class Api:
         headers: Mapping[str, str] | None = None,
         auth: httpx.Auth | None = None,
         accept: Iterable[str] = (JSON,),
-        rate: RateLimit | None = None,
+        rate: RateLimit | Sequence[RateLimit] | None = None,
         timeout_seconds: float = 30.0,
         deadline_seconds: float = 120.0,
         max_bytes: int = MAX_BYTES,
@@ -114,7 +115,8 @@ class Api:
         self._max_bytes = max_bytes
         self._attempts = attempts
         self._time = Ticker(context)
-        self._limit = Limit(self._time, rate)
+        rates = () if rate is None else (rate,) if isinstance(rate, RateLimit) else rate
+        self._limit = Limit(self._time, *rates)
         self._backoff = tenacity.wait_random_exponential(multiplier=0.5, max=30)
         trust = trusted(self._base, ca_file, context)
         self._client = httpx.Client(
@@ -161,7 +163,7 @@ class Api:
         content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         own: Collection[int] = (),
-        cost: int = 1,
+        cost: Cost = 1,
     ) -> Response:
         """The answer to one request.
 
@@ -169,7 +171,7 @@ class Api:
         json        sent as JSON; `data` as a form; `content` as it is. At most one of them
         idempotent  the same request twice leaves what one leaves: it may be sent again
         own         statuses that raise HttpStatusError at once although they mean another error elsewhere
-        cost        how many of the requests of the rate limit it counts for
+        cost        how many requests it counts for, of which limits
         """
         sent = dict(headers or {})
         if json is not None:

@@ -8,18 +8,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import TypeAlias
 
 from hub.connectors.contract import Context
 
 MAX_RETRY_AFTER = 3600.0  # seconds; a service that asks for more is asked again after an hour
+GRAINS = 1000  # of a span: a limit of more requests remembers no finer, so a day's quota costs little memory
+
+Cost: TypeAlias = int | Mapping[str, int]
+"""What a request takes: so many of each limit without a name; or one of those, and so many of each that is named."""
 
 
 @dataclass(frozen=True, slots=True)
 class RateLimit:
-    """At most `requests` in any span of `per_seconds`, over all threads of the connection."""
+    """At most `requests` in any span of `per_seconds`, over all threads of the connection.
+
+    name  None: every request counts; else only those whose cost names it
+    """
 
     requests: int
     per_seconds: float
+    name: str | None = None
 
 
 class Ticker:
@@ -39,30 +48,71 @@ class Ticker:
             return self._seconds
 
 
-class Limit:
-    """Turns of one connection: a token comes back `per_seconds` after it was taken; a pause holds all."""
+class Window:
+    """One rate limit: how many requests left when. What left almost together is remembered as one."""
 
-    def __init__(self, time: Ticker, rate: RateLimit | None) -> None:
+    def __init__(self, rate: RateLimit) -> None:
+        self.most = rate.requests
+        self._span = rate.per_seconds
+        self._fine = rate.per_seconds / GRAINS if rate.requests > GRAINS else 0.0
+        self._left: deque[tuple[float, float, int]] = deque()  # (first, last, how many) of those that left together
+        self._held = 0
+
+    def __len__(self) -> int:
+        """Places in which it remembers."""
+        return len(self._left)
+
+    def forget(self, now: float) -> None:
+        """What left so long ago that it no longer counts."""
+        while self._left and self._left[0][1] + self._span <= now:
+            self._held -= self._left.popleft()[2]
+
+    def turn(self, at: float, cost: int) -> float:
+        """When `cost` requests may leave, from this time on."""
+        over = self._held + min(cost, self.most) - self.most
+        for _, last, many in self._left:
+            if over <= 0:
+                break
+            over, at = over - many, max(at, last + self._span)
+        return at
+
+    def book(self, turn: float, cost: int) -> None:
+        cost = min(cost, self.most)
+        self._held += cost
+        if self._left and turn - self._left[-1][0] <= self._fine:
+            first, _, many = self._left.pop()
+            self._left.append((first, turn, many + cost))
+        else:
+            self._left.append((turn, turn, cost))
+
+
+class Limit:
+    """Turns of one connection, in order: a limit gives back what a request took after its span; a pause holds all."""
+
+    def __init__(self, time: Ticker, *rates: RateLimit) -> None:
         self._time = time
-        self._span = rate.per_seconds if rate else 0.0
-        self._taken: deque[float] = deque(maxlen=rate.requests if rate else 0)
+        self._windows = [(rate.name, Window(rate)) for rate in rates]
+        self._last = 0.0
         self._paused_until = 0.0
         self._lock = threading.Lock()
 
-    def take(self, until: float, cost: int = 1) -> float | None:
+    def take(self, until: float, cost: Cost = 1) -> float | None:
         """Seconds to wait for our turn; None (and no turn taken) when that is not before `until`.
 
-        cost  how many requests it counts for; more than the limit allows at once counts as all of it
+        cost  how many requests it counts for; of a limit that allows fewer at once, all of it
         """
         with self._lock:
             now = self._time.now()
-            cost = min(cost, self._taken.maxlen or 1)
-            over = len(self._taken) + cost - (self._taken.maxlen or 0)
-            full = self._taken.maxlen and over > 0
-            turn = max(now, self._paused_until, self._taken[over - 1] + self._span if full else now)
+            taken = [(window, many) for name, window in self._windows if (many := share(name, cost))]
+            turn = max(now, self._paused_until, self._last if taken else now)
+            for window, many in taken:
+                window.forget(now)
+                turn = window.turn(turn, many)
             if turn > now and turn >= until:
                 return None
-            self._taken.extend([turn] * cost)
+            for window, many in taken:
+                window.book(turn, many)
+                self._last = turn
             return turn - now
 
     def pause(self, seconds: float) -> None:
@@ -72,6 +122,13 @@ class Limit:
     def pause_left(self) -> float:
         with self._lock:
             return max(self._paused_until - self._time.now(), 0.0)
+
+
+def share(name: str | None, cost: Cost) -> int:
+    """What a request takes of the limit of this name: a number means those without a name."""
+    if isinstance(cost, int):
+        return cost if name is None else 0
+    return cost.get(name, 0) if name is not None else 1
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from hub.connectors.bodies import load_json
 from hub.connectors.contract import Context
 from hub.connectors.http import Api, HttpStatusError, RateLimit
-from hub.connectors.limits import Limit, Ticker, retry_after
+from hub.connectors.limits import Limit, Ticker, Window, retry_after
 from hub.connectors.transport import proxy_for
 from hub.errors import AccountError, ConfigError, RecordError, TransientError
 
@@ -492,6 +492,67 @@ def test_no_span_sees_more_requests_than_allowed(requests: int, span: float, pau
     crowded = [t for t, later in zip(sent, sent[requests:], strict=False) if later - t < span - 0.001]
 
     assert crowded == []
+
+
+@given(
+    rates=st.lists(st.tuples(st.integers(1, 6), st.floats(0.1, 60)), min_size=1, max_size=3),
+    named=st.tuples(st.integers(1, 4), st.floats(0.1, 20)),
+    calls=st.lists(st.tuples(st.floats(0, 30), st.booleans(), st.integers(1, 3)), min_size=1, max_size=40),
+)
+def test_of_several_limits_none_is_exceeded(
+    rates: list[tuple[int, float]], named: tuple[int, float], calls: list[tuple[float, bool, int]]
+) -> None:
+    time = Time()
+    both = [*(RateLimit(*rate) for rate in rates), RateLimit(*named, "searches")]
+    limit = Limit(Ticker(Context("shop", clock=time.clock)), *both)
+    sent: list[tuple[float, dict[str | None, int]]] = []
+    for pause, is_search, cost in calls:
+        time.sleep(pause)
+        wait = limit.take(1e9, {"searches": cost} if is_search else cost)
+        assert wait is not None
+        time.sleep(wait)
+        took = {None: 1, "searches": cost} if is_search else {None: cost}
+        sent.append(((time.now - START).total_seconds(), took))
+
+    for rate in both:
+        taken = [(at, min(took.get(rate.name, 0), rate.requests)) for at, took in sent]
+        for at, _ in taken:
+            assert sum(n for t, n in taken if at <= t < at + rate.per_seconds - 0.001) <= rate.requests
+
+
+@pytest.mark.parametrize(
+    ("rates", "cost", "most"),
+    [
+        ([RateLimit(100, 10.0), RateLimit(5, 1.0, "searches"), RateLimit(5000, 600.0)], 1, 5000),
+        ([RateLimit(100, 10.0), RateLimit(5, 1.0, "searches")], {"searches": 1}, 3000),
+        ([RateLimit(190, 10.0), RateLimit(6000, 600.0)], 4, 1500),
+        ([RateLimit(10, 1.0), RateLimit(3000, 600.0)], 1, 3000),
+    ],
+)
+def test_of_several_limits_the_tightest_is_used_to_the_full(
+    rates: list[RateLimit], cost: int | dict[str, int], most: int
+) -> None:
+    time = Time()
+    limit = Limit(Ticker(Context("shop", clock=time.clock)), *rates)
+    sent = 0
+    end = START + timedelta(minutes=20)
+    while (wait := limit.take(1e9, cost)) is not None and time.now + timedelta(seconds=wait) < end:
+        time.sleep(wait)
+        sent += 1
+
+    assert 0.99 * 2 * most <= sent <= 2 * most  # in twice ten minutes
+
+
+def test_a_days_quota_is_remembered_in_few_places() -> None:
+    time = Time()
+    window = Window(RateLimit(1_000_000, 86_400.0))
+    for _ in range(20_000):
+        at = (time.now - START).total_seconds()
+        window.forget(at)
+        window.book(window.turn(at, 1), 1)
+        time.sleep(8.64)
+
+    assert len(window) <= 1002
 
 
 def test_a_clock_set_back_neither_blocks_nor_opens_the_limit() -> None:

@@ -136,7 +136,7 @@ class Request(Part):
 
     query    values that are lists or objects are sent as JSON; lists of one key several times by `repeat`
     body     JSON; `form` the same as a form
-    cost     how much of the rate limit it takes
+    cost     how many requests it counts for; NAME: NUMBER for limits that have a name
     """
 
     call: GapText
@@ -145,7 +145,7 @@ class Request(Part):
     body: Tree = None
     form: Tree = None
     repeat: tuple[str, ...] = ()
-    cost: int = Field(default=1, ge=1)
+    cost: Annotated[int, Field(ge=1)] | dict[str, Annotated[int, Field(ge=0)]] = 1
     poll: Poll | None = None
 
     @model_validator(mode="after")

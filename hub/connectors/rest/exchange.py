@@ -18,12 +18,13 @@ from hub.connectors.http import TRANSIENT_STATUSES, Api, HttpStatusError, RateLi
 from hub.connectors.limits import retry_after
 from hub.connectors.rest.auth import auth_of, headers_of
 from hub.connectors.rest.calls import Poll, Request
-from hub.connectors.rest.spec import ErrorRule, ServiceSpec
+from hub.connectors.rest.spec import ErrorRule, Rate, ServiceSpec
 from hub.connectors.rest.words import Values, Where, fill
 from hub.errors import AccountError, TransientError
 
 _ADDRESS = re.compile(r"\S+@\S+|\+?\d[\d ().-]{6,}\d")
 NO_REASON = "it gave no reason"
+LONGEST_PAUSE = 3600.0  # seconds; a service that asks for more is asked again after an hour
 SHOWN = 200  # characters of a service's own words in a message
 
 
@@ -64,14 +65,13 @@ class Exchange:
         self._inside = [rule for rule in spec.errors if not rule.status or min(rule.status) < 400]
         base = str(fill(spec.url, values))
         self._base = httpx.URL(base)
-        rate = spec.rate
         self._api = Api(
             base,
             context,
             headers={**headers_of(spec.auth, values), **self._headers(spec.headers, {})},
             auth=auth_of(spec.auth, values, context, base, files.get("token_file")),
             accept=spec.accept,
-            rate=RateLimit(max(1, int(int(fill(rate.requests, values)) * share)), rate.per) if rate else None,
+            rate=[_limit(rate, values, share) for rate in spec.rate],
             timeout_seconds=spec.timeout,
             deadline_seconds=spec.timeout * 4,
             ca_file=files.get("ca_file"),
@@ -157,20 +157,9 @@ class Exchange:
 
     def _heed(self, headers: Mapping[str, str]) -> None:
         """Waits before the next call when the service says that none is left."""
-        rate = self._spec.rate
-        if rate is None or rate.remaining is None or rate.reset is None:
-            return
-        left, reset = headers.get(rate.remaining), headers.get(rate.reset)
-        if left is None or reset is None or _number(left) != 0:
-            return
-        seconds = _number(reset)
-        if seconds is None:
-            return
-        if rate.reset_form == "milliseconds":
-            seconds /= 1000
-        elif rate.reset_form == "epoch":
-            seconds -= self._context.clock().timestamp()
-        self._api.pause(min(max(seconds, 0.0), 3600.0))
+        waits = [_told_to_wait(rate, headers, self._context.clock().timestamp()) for rate in self._spec.rate]
+        if seconds := max(waits, default=0.0):
+            self._api.pause(min(seconds, LONGEST_PAUSE))
 
     def said_in(self, entry: Any, reason: Where | None) -> Said:
         """What the service says of one of several writes."""
@@ -221,6 +210,25 @@ class Exchange:
             return TransientError(f"{error} Try again later.", retry_after=wait, maybe_done=done)
         means = {404: "missing", 410: "missing", 409: "exists", 412: "stale"}.get(status, "refused")
         return Said(means, self._clean(_own_words(error.body) or f"it answered {status}"), error.body)
+
+
+def _limit(rate: Rate, values: Values, share: float) -> RateLimit:
+    return RateLimit(max(1, int(int(fill(rate.requests, values)) * share)), rate.per, rate.name)
+
+
+def _told_to_wait(rate: Rate, headers: Mapping[str, str], now: float) -> float:
+    """Seconds until there are more requests, where the headers say that none is left; else 0."""
+    if rate.remaining is None or rate.reset is None:
+        return 0.0
+    left, reset = headers.get(rate.remaining), headers.get(rate.reset)
+    seconds = None if reset is None or left is None or _number(left) != 0 else _number(reset)
+    if seconds is None:
+        return 0.0
+    if rate.reset_form == "milliseconds":
+        seconds /= 1000
+    elif rate.reset_form == "epoch":
+        seconds -= now
+    return max(seconds, 0.0)
 
 
 def _speaks_of(rule: ErrorRule, response: Response) -> bool:

@@ -6,10 +6,10 @@ each key with an example.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Literal, TypeAlias
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import Field, model_validator
+from pydantic import BaseModel, BeforeValidator, Field, model_validator
 
 from hub.connectors.rest.calls import (
     Changes,
@@ -154,6 +154,7 @@ class Auth(Part):
 class Rate(Part):
     """How often the service may be asked: `requests` (a number, or a setting) in `per`, of which the hub takes a share.
 
+    name  only calls whose `cost` names it count
     remaining, reset  headers that tell how many are left and when there are more (seconds, or epoch)
     """
 
@@ -162,6 +163,15 @@ class Rate(Part):
     remaining: str | None = None
     reset: str | None = None
     reset_form: Literal["seconds", "epoch", "milliseconds"] = "seconds"
+    name: str | None = None
+
+
+def _several(value: Any) -> Any:
+    return [value] if isinstance(value, Mapping) else value
+
+
+OneOrMore: TypeAlias = Rate | tuple[Rate, ...]
+Rates: TypeAlias = Annotated[tuple[Rate, ...], BeforeValidator(_several, json_schema_input_type=OneOrMore)]
 
 
 class Related(Part):
@@ -201,7 +211,7 @@ class ServiceSpec(Part):
     auth: Auth
     headers: dict[str, GapText] = Field(default_factory=dict)
     accept: tuple[str, ...] = ("application/json",)
-    rate: Rate | None = None
+    rate: Rates = ()
     timeout: Span = 30
     check: Check
     record: RecordSpec
@@ -245,4 +255,20 @@ class ServiceSpec(Part):
             raise ValueError("`stale` needs record.version")
         if writes and self.read is None and any(w.record is None for w in (self.create, self.update) if w):
             raise ValueError("a create or update whose answer is not the record needs `read`")
+        named = {rate.name for rate in self.rate}
+        unknown = {name for call in requests_in(self) if isinstance(call.cost, dict) for name in call.cost} - named
+        if unknown:
+            raise ValueError(f"`cost` names a limit that `rate` does not: {', '.join(sorted(unknown))}")
         return self
+
+
+def requests_in(part: Any) -> Iterator[Request]:
+    """Every call of a service file, wherever it stands."""
+    if isinstance(part, Request):
+        yield part
+    if isinstance(part, BaseModel):
+        part = [getattr(part, name) for name in type(part).model_fields]
+    elif isinstance(part, Mapping):
+        part = list(part.values())
+    for each in part if isinstance(part, list | tuple) else ():
+        yield from requests_in(each)

@@ -106,6 +106,33 @@ def test_a_thousand_changes_are_ten_calls_and_their_reading(system: HubSpotSyste
     assert system.fake.too_fast == 0
 
 
+def test_searches_keep_to_their_own_limit_beside_that_of_all_calls(system: HubSpotSystem) -> None:
+    _, cursor = listing(system.connector)
+    system.fake.settle()
+    began = system.clock()
+
+    for _ in range(50):
+        [*_, last] = system.connector.pull(cursor)
+        cursor = last.cursor
+
+    assert system.fake.too_fast == 0
+    assert (system.clock() - began).total_seconds() <= 10 * 1.05  # 5 a second
+
+
+def test_calls_use_what_the_plan_allows_in_ten_seconds(system: HubSpotSystem) -> None:
+    [record_id] = system.seed(1)
+    connector = system.connect(burst=190)
+    system.clock.pass_by(60)
+    began = system.clock()
+
+    for _ in range(190 * 3):
+        connector.check()
+
+    assert system.fake.too_fast == 0
+    assert (system.clock() - began).total_seconds() <= 20 * 1.05
+    assert connector.read([record_id])
+
+
 def test_more_than_ten_thousand_changes_of_one_instant_are_all_read(system: HubSpotSystem) -> None:
     _, cursor = listing(system.connector)
     for number in range(10_050):
