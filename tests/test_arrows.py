@@ -17,7 +17,7 @@ HUB = ROOT / "hub"
 CORE = ("hub.mapping", "hub.dedupe", "hub.sync.decide", "hub.sync.guard", "hub.sync.link", "hub.sync.merge")
 LAYERS = [  # from the ground up; a module may import from layers below its own, and from its own entry
     ["hub.errors", "hub.model"],
-    ["hub.durations", "hub.secrets", "hub.document", "hub.access"],
+    ["hub.durations", "hub.secrets", "hub.document", "hub.readable", "hub.access"],
     ["hub.logs", "hub.mistakes", *CORE],
     ["hub.metrics"],
     ["hub.connectors", "hub.store"],

@@ -12,7 +12,7 @@ from rich.table import Table
 from hub.cli import show
 from hub.cli.screen import Json
 from hub.cli.show import All, By, ConnectionOption, Limit, Skip, cell, counts_text, when
-from hub.cli.values import say_changes
+from hub.readable import say_changes
 from hub.store import lists
 from hub.store.lists import Part
 

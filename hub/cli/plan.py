@@ -16,8 +16,8 @@ from rich.table import Table
 from hub.cli.screen import DONE, FAILED, SET_ASIDE, Chosen, Json, print_json, screen
 from hub.cli.show import cell
 from hub.cli.sync import Connections, chosen
-from hub.cli.values import say_changes
 from hub.errors import HubError
+from hub.readable import say_changes
 from hub.secrets import redact
 
 if TYPE_CHECKING:

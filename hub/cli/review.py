@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,10 +12,10 @@ from rich.text import Text
 
 from hub.cli import show
 from hub.cli.screen import Json
-from hub.cli.show import All, By, ConnectionOption, Limit, Skip, cell, counted, key_and_value
-from hub.model import KIND, base_field, element
+from hub.cli.show import All, By, ConnectionOption, Limit, Skip, cell, counted
 from hub.store import lists
 from hub.store.lists import Listed, Part, chance
+from hub.sync.sides import side_by_side, unexplained
 
 if TYPE_CHECKING:
     from hub.store.lists import AskRate, AskRow
@@ -25,22 +25,6 @@ app = typer.Typer(
     help="Possible duplicates, side by side with the evidence; your answer stands until you take it back.",
 )
 Numbers = Annotated[list[int], typer.Argument(metavar="NUMBER...", help="Of questions.")]
-FIELDS = {
-    "given": ("given_name", "additional_names", "nickname", "full_name"),
-    "family": ("family_name",),
-    "email": ("emails",),
-    "phone": ("phones",),
-    "address": ("addresses",),
-    "birth": ("birth_date",),
-    "tax": ("tax_id",),
-    "company": ("company",),
-    "generation": ("suffix",),
-    "kind": (KIND,),
-}
-"""What matching calls a field → the canonical fields it looks at."""
-INSTEAD = {"family": ("full_name",), "company": ("full_name",)}
-"""Where it looks when there is nothing in those."""
-
 
 @app.command("list")
 def list_questions(
@@ -142,22 +126,15 @@ def _side_by_side(row: AskRow) -> Table:
     table.columns[0].overflow = "ellipsis"
     table.columns[1].header = _head(row.a)
     table.columns[2].header = _head(row.b)
-    left, right = dict(row.a.opinion().fields), dict(row.b.opinion().fields)
-    shown: set[str] = set()
-    for line in row.evidence:
-        bases = FIELDS.get(line["field"], ())
-        shown.update(bases)
+    for line in side_by_side(row):
         table.add_row(
-            cell(line["field"]),
-            _values(left, bases) or _values(left, INSTEAD.get(line["field"], ())),
-            _values(right, bases) or _values(right, INSTEAD.get(line["field"], ())),
-            cell(line["level"]),
-            f"{line['bits']:+.1f}",
-            show.bar(float(line["bits"])),
+            cell(line.field, "" if line.level else "dim"),
+            _lines(line.left),
+            _lines(line.right),
+            cell(line.level or ""),
+            "" if line.bits is None else f"{line.bits:+.1f}",
+            "" if line.bits is None else show.bar(line.bits),
         )
-    for base in _bases(left, right):
-        if base not in shown:
-            table.add_row(cell(base, "dim"), _values(left, [base]), _values(right, [base]), "", "", "")
     _add_sum(table, row)
     return table
 
@@ -168,8 +145,7 @@ def _head(link: Any) -> Text:
 
 def _add_sum(table: Table, row: AskRow) -> None:
     """What makes the lines add up to the weight on which the golden records were judged."""
-    rest = row.weight - sum(float(line["bits"]) for line in row.evidence)
-    if abs(rest) >= 0.05:
+    if rest := unexplained(row):
         words = cell("prior, household, other records", "dim")
         table.add_row(cell("the rest"), "", "", words, f"{rest:+.1f}", show.bar(rest))
     total = cell(f"{row.weight:+.1f}", "bold")
@@ -178,24 +154,8 @@ def _add_sum(table: Table, row: AskRow) -> None:
     )
 
 
-def _bases(*sides: Mapping[str, Any]) -> list[str]:
-    """Fields in which either side says something; consents are shown by `hub contacts show`."""
-    said = {base_field(key) for fields in sides for key, value in fields.items() if value is not None}
-    return sorted(said - {"consents"})
-
-
-def _values(fields: Mapping[str, Any], bases: Sequence[str]) -> Text:
-    found = [
-        _value(key, value) for key, value in sorted(fields.items()) if base_field(key) in bases and value is not None
-    ]
-    return Text("\n").join(found)
-
-
-def _value(key: str, value: Any) -> Text:
-    if base_field(key) != "addresses":
-        return cell(element(key) if "/" in key else value)
-    parts = [value.get(name) for name in ("street", "postcode", "locality", "region", "country")]
-    return cell(", ".join(str(part) for part in parts if part)) if any(parts) else key_and_value(key, value)[1]
+def _lines(values: Sequence[str]) -> Text:
+    return Text("\n").join(map(cell, values))
 
 
 @app.command("show")
