@@ -108,7 +108,7 @@ def _restore_sqlite(store: Store, source: Path) -> Path | None:
         side = Path(folder) / "side.db"
         make_private(side)
         _copy_file(source, side)
-        fresh = connected(f"sqlite:///{side}")
+        fresh = connected(f"sqlite:///{side}", store.keys)
         try:
             _make_ready(fresh, source, _deliveries(store))
         finally:

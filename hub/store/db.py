@@ -21,6 +21,7 @@ import sqlalchemy as sa
 from sqlalchemy.pool import StaticPool
 
 from hub.errors import ConfigError, TransientError
+from hub.store.keyring import Keyring, kept_in, passing
 from hub.store.schema import metadata
 from hub.store.turns import Turns
 from hub.store.tx import Fence, Pipelined, Row, Tx, dumps, loads
@@ -52,10 +53,11 @@ class Store:
     """All that the hub remembers.
 
     url       sqlite:///FILE, sqlite:// (in memory) or postgresql+psycopg://…
+    keys      what secrets and the audit are made with; None: a file beside a SQLite store, else keys that pass with it
     boundary  called with "before" and "after" at every commit: where a simulation crashes
     """
 
-    def __init__(self, url: str, *, boundary: Callable[[str], None] | None = None) -> None:
+    def __init__(self, url: str, *, boundary: Callable[[str], None] | None = None, keys: Keyring | None = None) -> None:
         self.url = sa.make_url(url)
         self.dialect = self.url.get_backend_name()
         if self.dialect not in ("sqlite", "postgresql"):
@@ -64,10 +66,15 @@ class Store:
                 "Use sqlite:///FILE or postgresql+psycopg://USER@HOST/DATABASE."
             )
         self.engine = _engine(self.url)
+        self.keys = keys or Keyring(self._own_master())
         self._boundary = boundary
         self._thread = threading.local()
         # PostgreSQL's advisory lock is given in the order in which it was asked for
         self._turns: AbstractContextManager[None] = Turns() if self.dialect == "sqlite" else nullcontext()
+
+    def _own_master(self) -> Callable[[bool], bytes]:
+        file = self.url.database if self.dialect == "sqlite" else None
+        return kept_in(Path(f"{file}.key")) if file and file != ":memory:" else passing()
 
     @contextmanager
     def write(self, fence: Fence | None = None, *, few: bool = False) -> Iterator[Tx]:
@@ -115,7 +122,7 @@ class Store:
         """For a single statement: what it sees is one moment without a transaction around it."""
         connection = self._connection()
         try:
-            yield Tx(connection.cursor(), self.dialect)
+            yield Tx(connection.cursor(), self.dialect).with_keys(self.keys)
         except self.engine.dialect.loaded_dbapi.OperationalError as err:
             self._say_away(err)
             raise
@@ -125,9 +132,9 @@ class Store:
     def _tx(self) -> tuple[Any, Tx]:
         connection = self._connection()
         if self.dialect == "sqlite":
-            return connection, Tx(connection.cursor(), self.dialect)
+            return connection, Tx(connection.cursor(), self.dialect).with_keys(self.keys)
         try:
-            return connection, Pipelined(connection.driver_connection)
+            return connection, Pipelined(connection.driver_connection).with_keys(self.keys)
         except BaseException:
             connection.close()
             raise
@@ -170,7 +177,7 @@ class Store:
             with tempfile.TemporaryDirectory(prefix="hub-plan-") as folder:
                 path = Path(folder) / "plan.db"
                 self.copy_to(path)
-                copy = Store(f"sqlite:///{path}")
+                copy = Store(f"sqlite:///{path}", keys=self.keys)
                 try:
                     yield copy
                 finally:
@@ -204,6 +211,7 @@ class _Undone(Store):
 
     def __init__(self, store: Store, outer: sa.Connection) -> None:
         self.url, self.dialect, self.engine = store.url, store.dialect, store.engine
+        self.keys = store.keys
         self._boundary = None
         self._cursor: Any = outer.connection.cursor()
         self._cursor.execute("BEGIN")
@@ -212,7 +220,7 @@ class _Undone(Store):
     def write(self, fence: Fence | None = None, *, few: bool = False) -> Iterator[Tx]:  # noqa: ARG002  as in `Store`
         self._cursor.execute("SAVEPOINT step")
         try:
-            tx = Tx(self._cursor, self.dialect)
+            tx = Tx(self._cursor, self.dialect).with_keys(self.keys)
             if fence is not None:
                 tx.guard(fence)
             yield tx
@@ -224,7 +232,7 @@ class _Undone(Store):
 
     @contextmanager
     def read(self) -> Iterator[Tx]:
-        yield Tx(self._cursor, self.dialect)
+        yield Tx(self._cursor, self.dialect).with_keys(self.keys)
 
     glance = read
 

@@ -351,3 +351,92 @@ statement = Table(  # what interactions said about consent, by contact point
     PrimaryKeyConstraint("point", "channel", "purpose", "connection"),
     sqlite_with_rowid=False,
 )
+
+account = Table(  # who may sign in
+    "account",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("role", Text, nullable=False),  # hub.access.rights.Role
+    Column("made_at", Float, nullable=False),
+    Column("password", Text),  # argon2id; NULL: none was chosen yet, or another party signs them in
+    Column("totp", Text),  # sealed; NULL: not asked for
+    Column("totp_step", BigInteger, nullable=False, server_default="0"),  # the last one used
+    Column("recovery", Text, nullable=False, server_default="[]"),  # hashes of codes that were not used yet
+    Column("subject", Text),  # issuer and name there, of who signs in elsewhere
+    Column("disabled_at", Float),
+    Column("failed", BigInteger, nullable=False, server_default="0"),  # tries since the last sign-in
+    Column("signed_in_at", Float),
+    UniqueConstraint("name"),
+    UniqueConstraint("subject"),
+)
+
+session = Table(
+    "session",
+    metadata,
+    Column("id", Text, primary_key=True),  # SHA-256 of what the browser has
+    Column("account_id", Text, nullable=False),
+    Column("made_at", Float, nullable=False),
+    Column("seen_at", Float, nullable=False),
+    Column("until", Float, nullable=False),
+    Column("proved_at", Float, nullable=False),  # when the person last gave their password
+    Column("agent", Text, nullable=False),  # what the browser calls itself
+    Column("address", Text, nullable=False),
+    Index("session_by_account", "account_id"),
+)
+
+token = Table(
+    "token",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("hash", Text, nullable=False),
+    Column("rights", Text, nullable=False),  # JSON list of hub.access.rights.Right
+    Column("account_id", Text),  # never more than this account may; NULL: made on the command line
+    Column("made_by", Text, nullable=False),
+    Column("made_at", Float, nullable=False),
+    Column("until", Float, nullable=False),
+    Column("used_at", Float),
+    Column("revoked_at", Float),
+    UniqueConstraint("name"),
+    UniqueConstraint("hash"),
+)
+
+invitation = Table(  # a code that works once: for the first administrator, a new account, or a forgotten password
+    "invitation",
+    metadata,
+    Column("hash", Text, primary_key=True),
+    Column("account_id", Text),  # NULL: makes the first account
+    Column("made_by", Text, nullable=False),
+    Column("until", Float, nullable=False),
+)
+
+data_key = Table(  # see hub.store.keyring
+    "data_key",
+    metadata,
+    Column("scope", Text, primary_key=True),
+    Column("sealed", Text, nullable=False),
+    Column("master", Text, nullable=False),  # which master key: its name
+)
+
+sealed = Table(  # secrets that were typed in
+    "sealed",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+    Column("person", Text, nullable=False),
+    Column("at", Float, nullable=False),
+)
+
+audit = Table(  # see hub.store.audit
+    "audit",
+    metadata,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),  # from 1, without gaps
+    Column("at", Float, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("code", Text, nullable=False),  # keyed, over this row and the code before it
+    Index("audit_by_subject", "subject"),
+)

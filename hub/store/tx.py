@@ -7,11 +7,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 import orjson
 
 from hub.errors import LeaseLost
+
+if TYPE_CHECKING:
+    from hub.store.keyring import Keyring
 
 Params = Mapping[str, Any]
 Row = tuple[Any, ...]
@@ -50,6 +53,18 @@ class Tx:
         self._dialect = dialect
         self._counted: dict[str, int] | None = None
         self._added: dict[str, int] = {}
+        self.memo: dict[str, Any] = {}  # what was read once and holds until the end of the transaction
+        self._keys: Keyring | None = None
+
+    @property
+    def keys(self) -> Keyring:
+        """What secrets and the audit of this store are made with."""
+        assert self._keys is not None, "this transaction was begun without the keys of its store"
+        return self._keys
+
+    def with_keys(self, keys: Keyring) -> Self:
+        self._keys = keys
+        return self
 
     def _execute(self, cursor: Any, text: str, params: Params) -> None:
         native, lists = _native(text, self._dialect)

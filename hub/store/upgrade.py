@@ -10,11 +10,12 @@ import sqlalchemy as sa
 
 from hub.errors import ConfigError, HubError, TransientError
 from hub.store.db import WRITER_LOCK, Store
+from hub.store.keyring import Keyring
 
 DAMAGED = (sqlite3.DatabaseError, sa.exc.DatabaseError)
 """What a SQLite file raises that is none, or not any more; locks and the like are other errors before."""
 
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002", "0003")
 """Every schema there ever was, oldest first. Known without alembic, whose loading costs 0.1 s a command."""
 
 
@@ -124,9 +125,9 @@ def make_private(path: Path) -> None:
         ) from err
 
 
-def opened(url: str) -> Store:
+def opened(url: str, keys: Keyring | None = None) -> Store:
     """A store ready for use: a new one is made, one of another version refused."""
-    store = connected(url)
+    store = connected(url, keys)
     try:
         ready(store)
     except DAMAGED as err:
@@ -141,9 +142,9 @@ def opened(url: str) -> Store:
     return store
 
 
-def opened_if_ready(url: str) -> Store | None:
+def opened_if_ready(url: str, keys: Keyring | None = None) -> Store | None:
     """A store that is there with today's schema; None otherwise: nothing is made, and nothing refused."""
-    store = Store(url)
+    store = Store(url, keys=keys)
     file = store.url.database if store.dialect == "sqlite" else None
     try:
         if (file is None or Path(file).is_file()) and revision(store) == REVISIONS[-1]:
@@ -154,9 +155,9 @@ def opened_if_ready(url: str) -> Store | None:
     return None
 
 
-def connected(url: str) -> Store:
+def connected(url: str, keys: Keyring | None = None) -> Store:
     """A store as it is, whatever its version."""
-    store = Store(url)
+    store = Store(url, keys=keys)
     database = store.url.database
     if store.dialect == "sqlite" and database and database != ":memory:":
         make_private(Path(database))
