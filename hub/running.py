@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import islice
+from pathlib import Path
 
 from pydantic import ValidationError
 
@@ -28,6 +29,7 @@ from hub.store import models, work
 from hub.store.db import Store
 from hub.store.inbox import StoreInbox
 from hub.store.leases import owner_name
+from hub.store.search import SearchIndex
 from hub.store.upgrade import opened
 from hub.store.upkeep import record_failure
 from hub.sync.engine import Hub, Meter, NoMeter, Route
@@ -72,6 +74,17 @@ def _base32(number: int, length: int) -> str:
 def open_store(config: HubConfig) -> Store:
     """The configured store; a new one is made. ConfigError when its schema is older, newer or foreign."""
     return opened(store_url(config))
+
+
+def open_index(config: HubConfig, store: Store) -> SearchIndex:
+    """The search index of a store: beside its SQLite file, else in the folder around the configuration.
+
+    ConfigError when it cannot be made there.
+    """
+    file = store.url.database if store.dialect == "sqlite" else str(config.home / "hub.db")
+    if file in (None, "", ":memory:"):
+        return SearchIndex(None)
+    return SearchIndex(Path(str(file)).with_suffix(".search.db"))
 
 
 def enabled(config: HubConfig) -> list[str]:

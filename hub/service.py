@@ -18,13 +18,15 @@ from hub.connectors.messages import MessageSettings
 from hub.errors import HubError
 from hub.logs import bound
 from hub.metrics import Metrics, StateCollector
-from hub.running import Workshop, build_hub, enabled
+from hub.opening import open_events
+from hub.running import Workshop, build_hub, enabled, open_index
 from hub.schedule import Scheduler, make_trigger
 from hub.store import work
 from hub.store.db import Store
 from hub.store.gauges import StoreGauges
 from hub.store.inbox import StoreInbox, prune, waiting
 from hub.store.leases import release_dead
+from hub.sync.follow import Follower
 from hub.sync.run import Orders, Result
 from hub.web.app import Deps, create_app
 from hub.web.monitoring import Health
@@ -55,12 +57,17 @@ class Service:
         registry.register(StateCollector(self._gauges))
         self.forms = {name: FormSettings.model_validate(given) for name, given in self._of_type("form")}
         self.hooks = {name: MessageSettings.model_validate(given) for name, given in self._of_type("messages")}
-        self._attendant = Attendant(self._run_form, store, self._stopping)
+        self.events = {name: found for name in self._names if (found := open_events(config, name)) is not None}
+        self._attendant = Attendant(self._run_form, self._tidy, self._stopping)
+        self._listeners = {name: Attendant(self._run_events, None, self._stopping, name) for name in self.events}
+        self._index = open_index(config, store)
+        self._follower = Follower(store, self._index, self._stopping)
         self._app = create_app(
             Deps(
                 forms=self.forms,
                 hooks=self.hooks,
-                inbox=_Bell(self.shop.inbox, self._attendant.ring),
+                events=self.events,
+                inbox=_Bell(self.shop.inbox, self._ring),
                 health=self._health,
                 registry=registry,
                 base=config.folder,
@@ -79,9 +86,11 @@ class Service:
         release_dead(self._store, self.shop.hub.clock())
         self.web = serve(self._app, self._config.web.host, self._config.web.port)
         with self._store.read() as tx:
-            for name in waiting(tx, [*self.forms, *self.hooks]):
-                self._attendant.ring(name)
-        self._attendant.start()
+            for name in waiting(tx, [*self.forms, *self.hooks, *self.events]):
+                self._ring(name)
+        for each in (self._attendant, *self._listeners.values()):
+            each.start()
+        self._follower.start()
         self._scheduler.start()
 
     def _of_type(self, name: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -98,10 +107,14 @@ class Service:
         until = monotonic() + timeout
         self._stopping.set()
         ended = self._scheduler.stop(max(0.0, timeout - WEB_SECONDS))
-        ended &= self._attendant.wait(max(0.0, until - WEB_SECONDS - monotonic()))
+        for each in (self._attendant, *self._listeners.values()):
+            ended &= each.wait(max(0.0, until - WEB_SECONDS - monotonic()))
         if self.web is not None:
             ended &= self.web.stop(max(1.0, until - monotonic()))
-        return ended
+        if self._follower.wait(max(0.5, until - monotonic())):
+            self._index.close()
+            return ended
+        return False
 
     # --- runs -----------------------------------------------------------------------------------------
 
@@ -113,13 +126,26 @@ class Service:
         """False: it is being run by somebody at this moment."""
         return self._waits_for_approval(name) or self._cycle(name, self._stopping.is_set).status != "busy"
 
+    def _run_events(self, name: str) -> bool:
+        """What events of a service hint at; the same."""
+        if self._waits_for_approval(name):
+            return True
+        return self._cycle(name, self._stopping.is_set, events=True).status != "busy"
+
+    def _ring(self, name: str) -> None:
+        self._listeners.get(name, self._attendant).ring(name)
+
+    def _tidy(self) -> bool:
+        prune(self._store, datetime.now(UTC).timestamp(), self.events)
+        return True
+
     def _waits_for_approval(self, name: str) -> bool:
         """The plan of a first sync is made once: it waits for a person."""
         with self._store.read() as tx:
             return work.connection(tx, name).started_at is None and "first" in work.open_gates(tx, name)
 
-    def _cycle(self, name: str, stop: Callable[[], bool]) -> Result:
-        result = self.shop.cycle(name, Orders(stop=stop))
+    def _cycle(self, name: str, stop: Callable[[], bool], *, events: bool = False) -> Result:
+        result = self.shop.cycle(name, Orders(stop=stop, events=events))
         text = f"{result.status}: {result.message}" if result.message else result.status
         if result.status != "busy":
             with bound(run=result.run_id, connection=name):
@@ -152,14 +178,23 @@ class _Bell:
 
 
 class Attendant:
-    """Takes in what forms have delivered soon after it arrived, and tidies the inbox."""
+    """Takes in what was delivered soon after it arrived, and tidies the inbox.
 
-    def __init__(self, take_in: Callable[[str], bool], store: Store, stopping: threading.Event) -> None:
-        self._take_in, self._store, self._stopping = take_in, store, stopping
+    tidy  None: another attendant does
+    """
+
+    def __init__(
+        self,
+        take_in: Callable[[str], bool],
+        tidy: Callable[[], bool] | None,
+        stopping: threading.Event,
+        name: str = "forms",
+    ) -> None:
+        self._take_in, self._tidy, self._stopping = take_in, tidy, stopping
         self._rung: set[str] = set()
         self._guard = threading.Lock()
         self._bell = threading.Event()
-        self._thread = threading.Thread(target=self._attend, name="forms", daemon=True)
+        self._thread = threading.Thread(target=self._attend, name=f"inbox-{name}", daemon=True)
 
     def ring(self, name: str) -> None:
         with self._guard:
@@ -178,7 +213,7 @@ class Attendant:
     def _attend(self) -> None:
         tidied = float("-inf")
         while not self._stopping.is_set():
-            if monotonic() - tidied >= TIDY_SECONDS:
+            if self._tidy is not None and monotonic() - tidied >= TIDY_SECONDS:
                 tidied = monotonic()
                 self._guarded(self._tidy)
             if not self._bell.wait(TIDY_SECONDS) or self._stopping.wait(GATHER_SECONDS):
@@ -190,10 +225,6 @@ class Attendant:
             if busy and not self._stopping.wait(AGAIN_SECONDS):
                 for name in busy:
                     self.ring(name)
-
-    def _tidy(self) -> bool:
-        prune(self._store, datetime.now(UTC).timestamp())
-        return True
 
     def _guarded(self, step: Callable[[], bool]) -> bool:
         """The edge of the thread: it goes on whatever happens. False: to be tried again soon."""

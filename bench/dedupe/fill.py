@@ -134,12 +134,12 @@ def at_once(rig: Rig, contacts: Path, count: int) -> None:
     waiting = iter(groups.values())
     while some := list(islice(waiting, GOLDENS)):
         with rig.store.write() as tx:
-            _save(rig, tx, [[kept[number] for number in group] for group in some], hot)
+            save(rig, tx, [[kept[number] for number in group] for group in some], hot)
     with rig.store.write() as tx:
         index.heat(tx, hot)
 
 
-def _save(rig: Rig, tx: Tx, groups: list[list[bytes]], hot: set[int]) -> None:
+def save(rig: Rig, tx: Tx, groups: list[list[bytes]], hot: set[int]) -> None:
     clusters = Clusters(rig.hub, tx, "filled", time.time())
     numbers = iter(db.next_record_ids(tx, sum(map(len, groups))))
     made: list[Link] = []
