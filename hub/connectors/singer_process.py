@@ -34,7 +34,14 @@ _ACCOUNT = re.compile(
     r"\b(401|403|unauthori[sz]ed|forbidden|credentials?|passwords?|permission|denied|api.?key|invalid_grant|login)\b",
     re.IGNORECASE,
 )
+_KINDS = re.compile(
+    r"\b(?:\w+\.)*[A-Z]\w*(?:Error|Exception|Violation|Truncation|Denied|Refused|Timeout|OutOfRange)\b"
+)  # names of errors, as programs write them
 _VALUES = re.compile(r"'[^']*'|\"[^\"]*\"|\S*[@=/]\S*|\b\S*\d{4,}\S*")
+
+
+class ProgramEnded(TransientError):
+    """It broke off by itself: what it was given may be the cause."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +52,7 @@ class Program:
     command  program and arguments
     hidden   texts that no log and no error may hold
     quiet    seconds without a line after which it is ended
+    mute     nothing of its standard error is shown but names of errors: it may quote what it was given
     """
 
     name: str
@@ -52,6 +60,7 @@ class Program:
     base: Path
     quiet: float
     hidden: Sequence[str] = field(default=(), repr=False)
+    mute: bool = False
 
     def lines(self, given: bytes | None = None) -> Iterator[bytes]:
         """What it prints, line by line; raises where it does not end well.
@@ -127,10 +136,12 @@ class Program:
 
     def _note(self, lines: Sequence[bytes], last: deque[str]) -> None:
         for line in lines:
-            text = self._masked(line.decode("utf-8", "replace").strip())
-            if text:
-                last.append(text)
-                log.debug("%s: %s", self.name, text)
+            text = line.decode("utf-8", "replace").strip()
+            if not text:
+                continue
+            last.append(text if self.mute else self._masked(text))
+            if not self.mute:
+                log.debug("%s: %s", self.name, last[-1])
 
     def _masked(self, text: str) -> str:
         for hidden in self.hidden:
@@ -138,11 +149,18 @@ class Program:
         return clean(text)
 
     def _failed(self, code: int, last: Sequence[str]) -> HubError:
-        words = " ".join(_VALUES.sub("…", last[-1]).split())[:LONGEST_WORDS] if last else "no reason given"
-        said = f"{self.name}: the program ended with {code}: {words}."
+        if self.mute:
+            last = [self._masked(line) for line in last]
+        said = f"{self.name}: the program ended with {code}: {self._words(last)}."
         if any(_ACCOUNT.search(line) for line in last):
             return AccountError(f"{said} Next: check its configuration, and what its account may do.")
-        return TransientError(f"{said} The log has more of it at the level debug.")
+        return ProgramEnded(said if self.mute else f"{said} The log has more of it at the level debug.")
+
+    def _words(self, last: Sequence[str]) -> str:
+        if self.mute:
+            kinds = [found for line in last for found in _KINDS.findall(line)]
+            return kinds[-1] if kinds else "it names no error"
+        return " ".join(_VALUES.sub("…", last[-1]).split())[:LONGEST_WORDS] if last else "no reason given"
 
 
 def _fed(stdin: IO[bytes], left: memoryview) -> memoryview:

@@ -23,6 +23,7 @@ CREATE INDEX IF NOT EXISTS entry_seq ON entry (seq);
 CREATE TABLE IF NOT EXISTS file (
     number INTEGER PRIMARY KEY, name TEXT NOT NULL, upto INTEGER NOT NULL, at REAL NOT NULL, done INTEGER NOT NULL
 );
+CREATE TABLE IF NOT EXISTS doubt (id TEXT PRIMARY KEY) WITHOUT ROWID;
 """
 CHUNK = 1000  # rows read at once
 
@@ -124,6 +125,17 @@ class Outbox:
             "UPDATE entry SET refused = ? WHERE id = ? AND refused <> ?", (refused, key, refused)
         )
         return changed.rowcount > 0
+
+    # --- doubts: rows that were sent, and nobody knows whether they arrived ------------------------
+
+    def doubt(self, ids: Iterable[str]) -> None:
+        self._db.executemany("INSERT OR IGNORE INTO doubt VALUES (?)", [(each,) for each in ids])
+
+    def end_doubts(self, ids: Iterable[str]) -> None:
+        self._db.executemany("DELETE FROM doubt WHERE id = ?", [(each,) for each in ids])
+
+    def doubts(self) -> list[str]:
+        return [each for (each,) in self._db.execute("SELECT id FROM doubt ORDER BY id")]
 
     # --- files ------------------------------------------------------------------------------------
 
