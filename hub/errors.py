@@ -4,6 +4,8 @@
 ├── RecordError       set this record aside, go on with the next    (record_id)
 ├── AccountError      pause this connection, tell its owner
 ├── ConfigError       stop before anything is written
+│   ├── NotThere      what was named does not exist: look for it again
+│   └── Overtaken     it is not any more what was decided on: look again, then decide again
 └── LeaseLost         another worker owns this connection now: stop at once, write nothing more
 
 Named for what the catcher does next. A message says what happened, what was not done and the next
@@ -46,6 +48,14 @@ class AccountError(HubError):
 
 class ConfigError(HubError):
     """The configuration is wrong: nothing was written."""
+
+
+class NotThere(ConfigError):
+    """Nothing goes by that name or number: nothing was changed."""
+
+
+class Overtaken(ConfigError):
+    """The world moved between looking and deciding: nothing was changed."""
 
 
 class LeaseLost(HubError):

@@ -12,6 +12,7 @@ from hub.store.db import Store
 from hub.store.search import SearchIndex
 from hub.sync import people
 from hub.sync.follow import Follower, Lag, lag, step
+from hub.sync.search import After, search
 from hub.sync.words import expressions
 from tests.fakes.rig import ADA, RUI, Rig, person
 from tests.store.conftest import connect, empty, postgres_server, store, url  # noqa: F401  fixtures
@@ -156,6 +157,33 @@ def test_the_thread_follows_until_it_is_stopped(rig, index):
 
     assert follower.wait(10)
     assert len(found(index, "ada")) == 1
+
+
+def test_a_search_goes_on_where_its_page_ended_and_misses_nobody(rig, index):
+    for number in range(30):
+        rig.systems["crm"].put(str(number), **person(number))
+    rig.sync("crm")
+    follow(rig, index)
+    pages, after = [], After()
+    while after is not None:
+        hits = search(rig.store, index, "example.org", 7, after)
+        pages.append([row.id for row in hits.rows])
+        after = hits.after
+
+    assert [len(page) for page in pages] == [7, 7, 7, 7, 2]
+    assert len({golden_id for page in pages for golden_id in page}) == 30
+
+
+def test_an_id_from_before_a_merge_finds_the_one_that_answers(rig, index):
+    rig.systems["crm"].put("1", **ADA)
+    rig.systems["crm"].put("2", **RUI)
+    rig.sync("crm")
+    follow(rig, index)
+    both = [*found(index, "ada"), *found(index, "rui")]
+    kept = people.merge(rig.hub, both, "Olga")
+
+    for golden_id in both:
+        assert [row.id for row in search(rig.store, index, golden_id, 10).rows] == [kept]
 
 
 class SearchIndexOf:
