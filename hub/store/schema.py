@@ -440,3 +440,15 @@ audit = Table(  # see hub.store.audit
     Column("code", Text, nullable=False),  # keyed, over this row and the code before it
     Index("audit_by_subject", "subject"),
 )
+
+idempotency = Table(  # see hub.store.idempotency
+    "idempotency",
+    metadata,
+    Column("actor", Text, nullable=False),  # id of the account or token
+    Column("key", Text, nullable=False),
+    Column("sent", LargeBinary, nullable=False),  # hash of the request
+    Column("answer", Text),  # JSON; NULL while it is under way
+    Column("at", Float, nullable=False),
+    PrimaryKeyConstraint("actor", "key"),
+    sqlite_with_rowid=False,
+)
