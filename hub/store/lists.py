@@ -98,13 +98,15 @@ def conflicts(
     connection: str | None = None,
     field: str | None = None,
     golden_id: str | None = None,
+    below: int | None = None,
 ) -> Listed[ConflictRow]:
-    """Newest first. field: a field, or one element's key; state None: all."""
+    """Newest first. field: a field, or one element's key; state None: all; below: those of a smaller number"""
     where, params = _where(
         {
             "state = ?": state,
             "connection = ?": connection,
             "golden_id = ?": golden_id,
+            "id < ?": below,
             "(field = ? OR substr(field, 1, length(?) + 1) = ? || '/')": field,
         }
     )
@@ -194,13 +196,22 @@ def asks(
     """Those most worth an answer first. connection: one of the two records is of it."""
     numbers = ask_numbers(tx, state=state, connection=connection)
     chosen = numbers[part.skip : part.skip + part.limit]
-    rows = {row[0]: row for row in tx.all(f"SELECT {_ASK} FROM ask WHERE id IN :*ids", ids=chosen)}
-    found = _asks(tx, [rows[n] for n in chosen])
-    return Listed(found, max(0, len(numbers) - part.skip - len(chosen)))
+    return Listed(asks_numbered(tx, chosen), max(0, len(numbers) - part.skip - len(chosen)))
+
+
+def asks_numbered(tx: Tx, numbers: Sequence[int]) -> tuple[AskRow, ...]:
+    """Questions of these numbers, in this order."""
+    rows = {row[0]: row for row in tx.all(f"SELECT {_ASK} FROM ask WHERE id IN :*ids", ids=list(numbers))}
+    return _asks(tx, [rows[n] for n in numbers if n in rows])
 
 
 def ask_numbers(tx: Tx, *, state: str | None = "open", connection: str | None = None) -> list[int]:
     """Numbers of questions, those most worth an answer first."""
+    return [number for _, number in ask_order(tx, state=state, connection=connection)]
+
+
+def ask_order(tx: Tx, *, state: str | None = "open", connection: str | None = None) -> list[tuple[float, int]]:
+    """(minus its worth, number) of questions: ascending, those most worth an answer come first."""
     where, params = _where(
         {
             "ask.state = ?": state,
@@ -211,7 +222,7 @@ def ask_numbers(tx: Tx, *, state: str | None = "open", connection: str | None = 
     )
     found = tx.all(f"SELECT ask.id, ask.weight, a.golden_id, b.golden_id FROM {_PAIR} {where}", **params)
     reach = _reach(tx, [(r[2], r[3]) for r in found])
-    return [r[0] for r in sorted(found, key=lambda r: (-worth_of(r[1], reach[r[2], r[3]]), r[0]))]
+    return sorted((-worth_of(r[1], reach[r[2], r[3]]), r[0]) for r in found)
 
 
 def _reach(tx: Tx, homes: Iterable[tuple[str, str]]) -> dict[tuple[str, str], int]:
@@ -303,9 +314,10 @@ def holds(
     *,
     state: str | None = "open",
     connection: str | None = None,
+    below: int | None = None,
 ) -> Listed[HoldRow]:
-    """Newest first."""
-    where, params = _where({"state = ?": state, "connection = ?": connection})
+    """Newest first. below: those of a smaller number"""
+    where, params = _where({"state = ?": state, "connection = ?": connection, "id < ?": below})
     rows, more = page(tx, _HOLD, f"FROM hold {where}", "id DESC", part, params)
     return Listed(tuple(map(_hold, rows)), more)
 
@@ -319,10 +331,11 @@ def _hold(row: Sequence[Any]) -> HoldRow:
     return HoldRow(row[0], row[1], row[2], row[3], loads(row[4]), *row[5:])
 
 
-def plan_rows(tx: Tx, hold: int, part: Part = FIRST) -> Listed[PlanRow]:
-    """The plan of a hold, in its order."""
+def plan_rows(tx: Tx, hold: int, part: Part = FIRST, *, after: int | None = None) -> Listed[PlanRow]:
+    """The plan of a hold, in its order. after: rows of a greater number"""
     columns = "number, connection, op, subject, detail"
-    rows, more = page(tx, columns, "FROM plan_row WHERE hold_id = :h", "number", part, {"h": hold})
+    where, params = _where({"hold_id = ?": hold, "number > ?": after})
+    rows, more = page(tx, columns, f"FROM plan_row {where}", "number", part, params)
     return Listed(tuple(PlanRow(r[0], r[1], r[2], r[3], loads(r[4])) for r in rows), more)
 
 
@@ -348,13 +361,14 @@ WAITING = ("open", "retry")  # states of a parked record that somebody has to de
 
 @dataclass(frozen=True, slots=True)
 class ParkedFilter:
-    """Which parked records. reason: any part of it, in any letter case; states empty: all."""
+    """Which parked records. reason: any part of it, in any letter case; states empty: all; above: greater numbers."""
 
     connection: str | None = None
     stage: str | None = None
     reason: str | None = None
     numbers: tuple[int, ...] | None = None
     states: tuple[str, ...] = WAITING
+    above: int | None = None
 
     def where(self) -> tuple[str, dict[str, Any]]:
         pattern = f"%{like(self.reason.lower())}%" if self.reason else None
@@ -362,6 +376,7 @@ class ParkedFilter:
             {
                 "connection = ?": self.connection,
                 "stage = ?": self.stage,
+                "id > ?": self.above,
                 r"lower(reason) LIKE ? ESCAPE '\'": pattern,
             }
         )

@@ -24,12 +24,19 @@ class PastRun:
     error: str | None = None
 
 
-def past_runs(store: Store, connection: str | None, limit: int) -> list[PastRun]:
-    """The newest first."""
-    where = "" if connection is None else " WHERE connection = :c"
-    text = f"SELECT {_COLUMNS} FROM run{where} ORDER BY started_at DESC, id DESC LIMIT :n"
+def past_runs(
+    store: Store, connection: str | None, limit: int, skip: int = 0, *, before: tuple[float, str] | None = None
+) -> list[PastRun]:
+    """The newest first. before: (started at, id) of a run, those that come after it in this order"""
+    conditions = [] if connection is None else ["connection = :c"]
+    params: dict[str, Any] = {} if connection is None else {"c": connection}
+    if before is not None:
+        conditions.append("(started_at < :t OR (started_at = :t AND id < :i))")
+        params |= {"t": before[0], "i": before[1]}
+    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+    text = f"SELECT {_COLUMNS} FROM run{where} ORDER BY started_at DESC, id DESC LIMIT :n OFFSET :s"
     with store.read() as tx:
-        rows = tx.all(text, n=limit) if connection is None else tx.all(text, n=limit, c=connection)
+        rows = tx.all(text, n=limit, s=skip, **params)
     return [_run(row) for row in rows]
 
 
