@@ -6,6 +6,7 @@ results of every connector as a table.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,11 @@ class Results:
                 item.user_properties.append(("kit", f"{kind.__name__}.{name}"))
                 for check, reason in kind.reasons().items():
                     self.column(kind.__name__).note(check, NOT_ASKED, reason)
+
+    def pytest_collection_finish(self) -> None:
+        """What was collected stays to the end; the collector of garbage, which checks call, need not walk it again."""
+        gc.collect()
+        gc.freeze()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         properties = dict(report.user_properties)

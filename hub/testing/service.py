@@ -30,6 +30,7 @@ from base64 import b64decode
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, ClassVar, TypeVar
 from urllib.parse import parse_qs, unquote
 
@@ -184,6 +185,9 @@ def route(method: str, path: str, *, write: bool | None = None, public: bool = F
     return mark
 
 
+address = cache(httpx.URL)  # taken apart once: a fake is asked very often
+
+
 class Service(httpx.BaseTransport):
     """Subclass it with routes. One account; one thread at a time.
 
@@ -252,14 +256,12 @@ class Service(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         with self._lock:
-            base = httpx.URL(self.base)
+            base = address(self.base)
             here = (request.url.scheme, request.url.host, request.url.port)
             assert here == (base.scheme, base.host, base.port), f"a request went to {request.url.host}"
-            call = self._call(request, base)
-            answer = self._limited(call)
-            response = self._response(answer, request)
+            response = self._response(self._limited(self._call(request, base)), request)
             self.exchanges.append(Exchange(request, response.status_code, response.content))
-            return self._response(answer, request)
+            return response
 
     def close(self) -> None:
         self.closed = True

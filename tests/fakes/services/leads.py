@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import json
 import re
+from bisect import bisect_right
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, ClassVar
 
 import httpx
@@ -31,6 +32,8 @@ ASKED = frozenset(
 
 @dataclass
 class Lead:
+    """`number` grows with every lead, and leads are kept in its order."""
+
     number: int
     at: datetime
     answers: dict[str, str]
@@ -63,6 +66,11 @@ class Leads(Service):
 
     def id_of(self, number: int) -> str:
         raise NotImplementedError
+
+    def after(self, number: int) -> list[Lead]:
+        """Those that came later."""
+        rows = list(self.leads.values())
+        return rows[bisect_right(rows, number, key=lambda lead: lead.number) :]
 
     def lead(self, lead_id: str) -> Lead:
         if lead_id not in self.leads:
@@ -98,7 +106,7 @@ class Meta(Leads):
         call.only("fields")
         if id == FORM:
             return Answer(200, {"id": FORM, "name": "Autumn"})
-        return Answer(200, self._shown(id, self.lead(id), call))
+        return Answer(200, self._shown(self.lead(id), call))
 
     @route("GET", "/{form}/leads")
     def listing(self, call: Call, form: str) -> Answer:
@@ -107,14 +115,16 @@ class Meta(Leads):
             raise self.missing()
         since = self._since(call.one("filtering"))
         after = int(call.one("after") or "QVFI0"[4:])
-        rows = [(key, lead) for key, lead in self.leads.items() if lead.number > after and lead.at.timestamp() > since]
+        rows = self.after(after)
+        if since:
+            rows = [lead for lead in rows if lead.at.timestamp() > since]
         page = rows[: call.number("limit", 25, least=1, most=100)]
         paging = {}
         if page:
-            paging["cursors"] = {"before": str(page[0][1].number), "after": str(page[-1][1].number)}
+            paging["cursors"] = {"before": str(page[0].number), "after": str(page[-1].number)}
         if len(rows) > len(page):
             paging["next"] = f"{self.base}/{FORM}/leads?access_token=never-used"  # type: ignore[assignment]
-        return Answer(200, {"data": [self._shown(key, lead, call) for key, lead in page], "paging": paging})
+        return Answer(200, {"data": [self._shown(lead, call) for lead in page], "paging": paging})
 
     def _since(self, filtering: str | None) -> float:
         if filtering is None:
@@ -127,12 +137,12 @@ class Meta(Leads):
         except (ValueError, AssertionError, TypeError) as error:
             raise meta_error(100, "Param filtering is not valid") from error
 
-    def _shown(self, key: str, lead: Lead, call: Call) -> dict[str, Any]:
+    def _shown(self, lead: Lead, call: Call) -> dict[str, Any]:
         asked = (call.one("fields") or "created_time,id,field_data").split(",")
         if unknown := sorted(set(asked) - ASKED):
             raise meta_error(100, f"Tried accessing nonexisting field ({unknown[0]})")
         whole = {
-            "id": key,
+            "id": self.id_of(lead.number),
             "created_time": lead.at.strftime("%Y-%m-%dT%H:%M:%S+0000"),
             "field_data": [{"name": name, "values": [value]} for name, value in lead.answers.items()],
             "form_id": FORM,
@@ -171,36 +181,39 @@ class GoogleForms(Leads):
 
     @route("GET", "/forms/{form}/responses/{id}")
     def one(self, call: Call, form: str, id: str) -> Answer:
-        return Answer(200, self._shown(id, self.lead(id)))
+        return Answer(200, self._shown(self.lead(id)))
 
     @route("GET", "/forms/{form}/responses")
     def listing(self, call: Call, form: str) -> Answer:
         call.only("pageSize", "pageToken", "filter")
         since, after = self._since(call.one("filter")), int((call.one("pageToken") or "t0")[1:])
-        rows = [(key, lead) for key, lead in self.leads.items() if lead.number > after and lead.at >= since]
+        rows = self.after(after)
+        if since is not None:
+            rows = [lead for lead in rows if lead.at >= since]
         page = rows[: call.number("pageSize", 5000, most=5000) or 5000]
-        body: dict[str, Any] = {"responses": [self._shown(key, lead) for key, lead in page]} if page else {}
+        body: dict[str, Any] = {"responses": [self._shown(lead) for lead in page]} if page else {}
         if len(rows) > len(page):
-            body["nextPageToken"] = f"t{page[-1][1].number}"
+            body["nextPageToken"] = f"t{page[-1].number}"
         return Answer(200, body)
 
-    def _since(self, wanted: str | None) -> datetime:
+    def _since(self, wanted: str | None) -> datetime | None:
         if wanted is None:
-            return datetime.fromtimestamp(0, UTC)
+            return None
         found = TIMESTAMP.fullmatch(wanted)
         if found is None or not found[1].endswith("Z"):
             raise google_error(400, "Invalid filter")
         return datetime.fromisoformat(found[1])
 
-    def _shown(self, key: str, lead: Lead) -> dict[str, Any]:
+    def _shown(self, lead: Lead) -> dict[str, Any]:
         at = lead.at.strftime("%Y-%m-%dT%H:%M:%S.123Z")
+        told = {"responseId": self.id_of(lead.number), "createTime": at, "lastSubmittedTime": at}
         answers = {
             name: {"questionId": name, "textAnswers": {"answers": [{"value": value}]}}
             for name, value in lead.answers.items()
             if name != "respondentEmail"
         }
         own = {"respondentEmail": lead.answers["respondentEmail"]} if "respondentEmail" in lead.answers else {}
-        return {"responseId": key, "createTime": at, "lastSubmittedTime": at, "answers": answers, **own}
+        return {**told, "answers": answers, **own}
 
 
 def google_error(status: int, message: str) -> Refusal:
@@ -239,7 +252,7 @@ class LinkedIn(Leads):
     @route("GET", "/leadFormResponses/{id}")
     def one(self, call: Call, id: str) -> Answer:
         self._headed(call)
-        return Answer(200, self._shown(id, self.lead(id)))
+        return Answer(200, self._shown(self.lead(id)))
 
     @route("GET", "/leadFormResponses")
     def listing(self, call: Call) -> Answer:
@@ -248,27 +261,26 @@ class LinkedIn(Leads):
         asked = self._asked
         if (asked.get("q"), asked.get("owner"), asked.get("leadType")) != ("owner", OWNER, "(leadType:SPONSORED)"):
             raise self.refusal(call, 400, "Invalid query parameters passed to request")
-        span = SPAN.fullmatch(asked.get("submittedAtTimeRange", "(start:0000000000000,end:9999999999999)"))
-        if span is None:
-            raise self.refusal(call, 400, "submittedAtTimeRange is invalid")
         start, count = call.number("start", 0), call.number("count", 10, least=1, most=100)
-        rows = [
-            (key, lead)
-            for key, lead in self.leads.items()
-            if int(span[1]) <= lead.at.timestamp() * 1000 <= int(span[2])
-        ]
-        page = [self._shown(key, lead) for key, lead in rows[start : start + count]]
+        rows = list(self.leads.values())
+        if "submittedAtTimeRange" in asked:
+            span = SPAN.fullmatch(asked["submittedAtTimeRange"])
+            if span is None:
+                raise self.refusal(call, 400, "submittedAtTimeRange is invalid")
+            first, last = int(span[1]), int(span[2])
+            rows = [lead for lead in rows if first <= lead.at.timestamp() * 1000 <= last]
+        page = [self._shown(lead) for lead in rows[start : start + count]]
         return Answer(
             200, {"paging": {"start": start, "count": count, "links": [], "total": len(rows)}, "elements": page}
         )
 
-    def _shown(self, key: str, lead: Lead) -> dict[str, Any]:
+    def _shown(self, lead: Lead) -> dict[str, Any]:
         answers = [
             {"questionId": int(name), "answerDetails": {"textQuestionAnswer": {"answer": value}}}
             for name, value in lead.answers.items()
         ]
         return {
-            "id": key,
+            "id": self.id_of(lead.number),
             "submittedAt": int(lead.at.timestamp() * 1000),
             "leadType": "SPONSORED",
             "testLead": False,
