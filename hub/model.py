@@ -196,10 +196,12 @@ class Done:
     """Carried out. `record` is the record as the source now stores it; None only for a deletion.
 
     existed  a create found the record there already and left its values as they were
+    partial  the record shows some of its fields only: nothing is known of the others
     """
 
     record: Record | None
     existed: bool = False
+    partial: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ from functools import lru_cache
 from typing import Any, TypeAlias
 
 from hub.mapping.consent import ConsentField
-from hub.mapping.fields import Field, KindField, NameField
+from hub.mapping.fields import Field, KindField, NameField, SingleField
+from hub.mapping.paths import MISSING
 from hub.mapping.phone_field import PhoneField
 from hub.mapping.silence import KNOWN_SHAPES, Silence, speaks
 from hub.mapping.table import WriteMode
@@ -94,6 +95,15 @@ class ContactMapping:
         named = (field for field, heads in self._heads if not heads.isdisjoint(known))
         narrowed = (field.among(known) for field in named)
         return tuple(field.read for field in narrowed if field is not None)
+
+    def covered(self, source: Mapping[str, Any], keys: Iterable[str]) -> bool:
+        """Does a part of a record say of these canonical keys all that the whole record would?"""
+        written = (field for field in self._told(keys) if field.mode is not WriteMode.NEVER)
+        return all(_settled(field, source) or all(speaks(path, source) for path in field.paths) for field in written)
+
+    def beneath(self, held: Fields, part: Mapping[str, Any]) -> dict[str, Any]:
+        """A part of a record, laid over what the system holds of the rest as far as the hub could write it."""
+        return _laid_over(self.payload(held, held.keys()), part)
 
     def explain(self, record: Record) -> list[tuple[str, Any, str, Any]]:
         """(source path, raw value, canonical key, value or Problem) for every value the mapping takes."""
@@ -206,6 +216,24 @@ class ContactMapping:
             elif isinstance(field, ConsentField | NameField):
                 out.update(field.stored(fields))
         return out
+
+
+def _settled(field: Field, source: Mapping[str, Any]) -> bool:
+    """Does the first of several columns hold something? Then the others are not looked at."""
+    if not isinstance(field, SingleField):
+        return False
+    raw = field.columns[0].raw(source)
+    return raw is not MISSING and raw not in (None, "")
+
+
+def _laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Objects are joined, lists and all else replaced."""
+    found = dict(below)
+    for name, value in above.items():
+        under = found.get(name)
+        joined = isinstance(value, Mapping) and isinstance(under, Mapping)
+        found[name] = _laid_over(under or {}, value) if joined else value
+    return found
 
 
 def _raw(field: Field, source: Mapping[str, Any]) -> Any:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Any
 
 import orjson
 
-from hub.errors import RecordError, TransientError
+from hub.errors import AccountError, RecordError, TransientError
 from hub.model import Done, LinkState, Missing, NotSent, Op, Outcome, Record, Refused, Stale, Unknown, Write
 from hub.store import links as db
 from hub.store import work
@@ -250,11 +250,37 @@ def _send(hub: Hub, run: Run, jobs: Sequence[Job], window: Window) -> None:
         outcomes = [lost] * len(jobs)
     if len(outcomes) != len(jobs):
         raise AssertionError(f"{len(outcomes)} outcomes for {len(jobs)} writes")
+    outcomes = _read_where_untold(run, jobs, outcomes)
     stale = _record_outcomes(hub, run, list(zip(jobs, outcomes, strict=True)), window)
     if failure is not None:
         raise failure
     if stale:
         save_page(hub, run, _look_again(hub, run, stale))
+
+
+def _read_where_untold(run: Run, jobs: Sequence[Job], outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """With the whole record where an answer shows a part of it that does not tell what became of all that was sent."""
+    found = list(outcomes)
+    untold = [n for n, (job, each) in enumerate(zip(jobs, outcomes, strict=True)) if not _tells_all(run, job, each)]
+    if not untold:
+        return found
+    names = {n: record.id for n in untold if (record := _part(outcomes[n])) is not None}
+    try:
+        there = run.connector.read(list(names.values()))
+    except (TransientError, AccountError) as err:
+        return [Unknown(str(err)) if n in names else outcome for n, outcome in enumerate(found)]
+    for n, name in names.items():
+        found[n] = Done(there[name]) if name in there else Unknown("It was answered as done, and is not there.")
+    return found
+
+
+def _tells_all(run: Run, job: Job, outcome: Outcome) -> bool:
+    part = _part(outcome)
+    return part is None or run.route.mapping.covered(part.fields, job.changed)
+
+
+def _part(outcome: Outcome) -> Record | None:
+    return outcome.record if isinstance(outcome, Done) and outcome.partial else None
 
 
 def _look_again(hub: Hub, run: Run, stale: Sequence[Job]) -> Any:
@@ -365,7 +391,7 @@ def _acknowledged(
     elif job.write.op is Op.ARCHIVE:
         link.state, link.fingerprint = LinkState.ARCHIVED, None
     else:
-        _remember(hub, run, link, job.changed, outcome.record, now)
+        _remember(hub, run, link, job.changed, outcome, now)
     db.update_sides(tx, [link])
     work.close_record_intents(tx, [link.id])
     work.unpark(tx, run.name, [link.external_id], ["write"])
@@ -373,24 +399,28 @@ def _acknowledged(
     return True
 
 
-def _remember(hub: Hub, run: Run, link: Link, sent: Mapping[str, Any], record: Record | None, now: float) -> None:
-    mapping = run.route.mapping
-    answer = _answer(run, record)
+def _remember(hub: Hub, run: Run, link: Link, sent: Mapping[str, Any], outcome: Done, now: float) -> None:
+    mapping, record = run.route.mapping, outcome.record
+    answer = _answer(run, link, outcome)
     if "sent" in hub.off and answer is not None:
         sent = {**{k: answer.get(k) for k in answer.keys() | link.fields.keys()}, **sent}
     acknowledge(link, sent, answer, mapping.stored, now)
     link.fingerprint = None
     if record is not None:
         link.version = record.version
-        if answer is not None and not _has_news(link, answer):
+        if answer is not None and not outcome.partial and not _has_news(link, answer):
             link.fingerprint = fingerprint(record, mapping.digest)
 
 
-def _answer(run: Run, record: Record | None) -> dict[str, Any] | None:
+def _answer(run: Run, link: Link, outcome: Done) -> dict[str, Any] | None:
+    """The record as stored. A part of one lies over the shadow: what is composed of several fields needs them all."""
+    record, mapping = outcome.record, run.route.mapping
     if record is None:
         return None
+    if outcome.partial:
+        record = replace(record, fields=mapping.beneath(link.fields, record.fields))
     try:
-        return run.route.mapping.inward(record).fields
+        return mapping.inward(record).fields
     except RecordError:
         return None  # the next listing parks it with its reason; what was sent counts as stored
 
@@ -417,7 +447,7 @@ def _created(hub: Hub, tx: Tx, run: Run, job: Job, outcome: Done, home: str, now
         link.fingerprint = None
     else:
         link.fields, link.told, link.own, link.since, link.echo = {}, {}, {}, {}, set()
-        _remember(hub, run, link, job.changed, record, now)
+        _remember(hub, run, link, job.changed, outcome, now)
     link.version = record.version
     (db.update_links if known else db.insert_links)(tx, [link], run.id)
     db.save_features(tx, [(None, link.id)])  # what it said before is no claim any more

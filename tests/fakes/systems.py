@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -240,6 +240,23 @@ def lost_reply(connector: FakeConnector, writes: Sequence[Write]) -> list[Outcom
     for write in writes:
         connector.system.carry_out(write)
     raise TransientError("the connection broke", maybe_done=True)
+
+
+def shown_in_part(*names: str) -> Answer:
+    """All is carried out, and the answers show only these columns."""
+
+    def answer(connector: FakeConnector, writes: Sequence[Write]) -> list[Outcome]:
+        outcomes = [connector.system.carry_out(write) for write in writes]
+        return [_in_part(outcome, names) for outcome in outcomes]
+
+    return answer
+
+
+def _in_part(outcome: Outcome, names: Sequence[str]) -> Outcome:
+    assert isinstance(outcome, Done), outcome
+    assert outcome.record is not None
+    fields = {name: outcome.record.fields[name] for name in names}
+    return Done(replace(outcome.record, fields=fields), partial=True)
 
 
 def timed_out(connector: FakeConnector, writes: Sequence[Write]) -> list[Outcome]:

@@ -44,6 +44,7 @@ class Kind:
     mute    its feed of changes leaves out what the hub itself has done: only a whole listing shows that
     stays   a create with a key that is there already is answered with the record as it is, and changes nothing
     logs    it tells what happened with people: one interaction for everything that somebody types
+    part    its answers to writes show what was sent only, and now and then not all of that
     """
 
     name: str
@@ -54,6 +55,7 @@ class Kind:
     mute: bool = False
     stays: bool = False
     logs: bool = False
+    part: bool = False
 
 
 NAMES = {
@@ -90,6 +92,7 @@ KINDS = {
         ),
         "offset",
         cut={"note": 6, "last": 10},
+        part=True,
     ),
     "K": Kind(
         "K",
@@ -115,7 +118,7 @@ KINDS = {
         "key",
         cut={"first": 7},
     ),
-    "M": Kind("M", _MUTE, "key", upper=("dept",), mute=True),
+    "M": Kind("M", _MUTE, "key", upper=("dept",), mute=True, part=True),
     "X": Kind("X", replace(_MUTE, batch=1), "offset", cut={"note": 6}, mute=True, stays=True),
 }
 
@@ -427,7 +430,14 @@ class SimConnector(Connector):
         if self.can.stale and (write.version != str(row.revision) or self.world.chance("stale")):
             return Stale()
         system._update(write.id, write.fields)
-        return Done(system.record(write.id))
+        return self._answered(write.id, write)
+
+    def _answered(self, row_id: str, write: Write) -> Done:
+        record = self.system.record(row_id)
+        if not self.system.kind.part:
+            return Done(record)
+        told = sorted(write.fields)[self.system.rows[row_id].revision % 5 == 0 :]
+        return Done(replace(record, fields={name: record.fields[name] for name in told}), partial=True)
 
     def _create(self, write: Write) -> Outcome:
         system = self.system
@@ -440,4 +450,4 @@ class SimConnector(Connector):
         keeps_key = self.can.promise is not Promise.WRITE_ONLY
         row_id = system._insert(write.fields, write.key if keeps_key else None, "hub")
         system.creates.append((write.key, row_id))
-        return Done(system.record(row_id))
+        return self._answered(row_id, write)

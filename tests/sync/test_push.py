@@ -19,7 +19,7 @@ from hub.sync.guard import Limit, Limits
 from hub.sync.people import merge, pin
 from hub.sync.push import PASSES, TRIES
 from tests.fakes.rig import ADA, EVA, FREE, NO_LIMIT, RUI, Rig, mapping, person
-from tests.fakes.systems import FakeSystem, can, lost_reply, not_now, one_answer_lost, refused, timed_out
+from tests.fakes.systems import FakeSystem, can, lost_reply, not_now, one_answer_lost, refused, shown_in_part, timed_out
 
 
 def target(rig: Rig, people: Sequence[Mapping[str, Any]], abilities: Can | None = None, **options: Any) -> FakeSystem:
@@ -168,7 +168,7 @@ def test_a_person_who_saw_that_it_is_not_there_has_it_sent_again(rig):
     rig.sync("erp")
     assert erp.rows == {}
 
-    desk.retry(rig.store, ParkedFilter(stage="unknown"))
+    desk.retry(rig.store, ParkedFilter(stage="unknown"), "eve")
     rig.settle()
 
     assert len(erp.rows) == 1
@@ -183,7 +183,7 @@ def test_a_person_who_saw_that_it_is_there_ends_the_matter(rig):
     rig.later(400)
     rig.sync("erp")
 
-    desk.drop(rig.store, ParkedFilter(stage="unknown"))
+    desk.drop(rig.store, ParkedFilter(stage="unknown"), "eve")
     note(rig, "changed again")
     rig.later(4000)
     rig.settle()
@@ -351,7 +351,7 @@ def test_a_refused_write_goes_out_when_it_is_sent_back(rig):
     erp.answers.append(refused("not on Sundays"))
     rig.sync("erp")
 
-    desk.retry(rig.store, ParkedFilter())
+    desk.retry(rig.store, ParkedFilter(), "eve")
     rig.sync("erp")
 
     assert erp.rows["A"].fields["note"] == "new"
@@ -373,7 +373,7 @@ def test_a_refused_create_is_made_after_the_fix(rig):
     rig.sync("erp")
     assert [p.external_id for p in rig.parked("write")] == ["golden:" + rig.home("crm", "1")]
 
-    desk.retry(rig.store, ParkedFilter())
+    desk.retry(rig.store, ParkedFilter(), "eve")
     rig.sync("erp")
 
     assert len(erp.rows) == 1
@@ -483,6 +483,74 @@ def test_a_create_answered_with_a_record_that_was_there_takes_its_values_as_news
 
     assert rig.golden("crm", "1")["job_title"] == "Director"
     assert len(erp.rows) == 1
+
+
+def test_an_answer_that_shows_what_was_sent_is_enough(rig):
+    erp = in_step(rig)
+    note(rig, "new")
+    erp.answers.append(shown_in_part("note"))
+    erp.calls.clear()
+
+    rig.sync("erp")
+
+    assert rig.queue("erp") == []
+    assert "read" not in erp.calls
+    rig.settle()
+    assert [dict(w.fields) for w in erp.writes] == [{"note": "new"}]
+    assert rig.golden("crm", "1")["family_name"] == rig.golden("erp", "A")["family_name"] == ADA["last"]
+
+
+def test_what_a_part_of_a_record_shows_in_a_form_of_its_own_is_taken_as_that(rig):
+    erp = in_step(rig)
+    erp.keep = lambda fields: {name: value[:3] if name == "note" else value for name, value in fields.items()}
+    note(rig, "longer")
+    erp.answers.append(shown_in_part("note"))
+
+    rig.settle()
+
+    assert rig.golden("crm", "1")["note"] == "longer"
+    assert [dict(w.fields) for w in erp.writes] == [{"note": "longer"}]
+
+
+def test_an_edit_that_a_part_of_a_record_does_not_show_is_news_at_the_next_pull(rig):
+    erp = in_step(rig)
+    note(rig, "new")
+    erp.put("A", **ADA, note=None, job="Director")
+    erp.answers.append(shown_in_part("note"))
+
+    rig.settle()
+
+    assert rig.golden("crm", "1")["job_title"] == "Director"
+
+
+def test_what_a_part_of_a_record_does_not_show_of_all_that_was_sent_is_read(rig):
+    erp = in_step(rig)
+    erp.keep = lambda fields: {name: value for name, value in fields.items() if name != "note"}
+    note(rig, "ignored there")
+    erp.answers.append(shown_in_part("mail"))
+    erp.calls.clear()
+
+    rig.sync("erp")
+
+    assert "read" in erp.calls
+    assert rig.queue("erp") == []
+    assert rig.golden("crm", "1")["note"] == "ignored there"
+
+
+def test_a_record_that_is_not_there_when_it_is_read_after_a_part_of_it_is_looked_for_again(rig):
+    erp = in_step(rig)
+    note(rig, "new")
+
+    def answer(connector: Any, writes: Any) -> list[Any]:
+        found = shown_in_part("mail")(connector, writes)
+        erp.remove("A")
+        return found
+
+    erp.answers.append(answer)
+
+    rig.sync("erp")
+
+    assert rig.intents("erp") != []
 
 
 def test_a_deletion_of_what_is_gone_already_is_done(rig):
