@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any
 
 from hub.connectors.rest.calls import Find, Read
-from hub.connectors.rest.exchange import Exchange, Said
+from hub.connectors.rest.exchange import Answer, Exchange, Said
 from hub.connectors.rest.paging import items_of
 from hub.connectors.rest.words import fill
 from hub.errors import TransientError
@@ -15,6 +15,9 @@ from hub.errors import TransientError
 
 def read_raws(exchange: Exchange, read: Read, ids: Sequence[str]) -> Iterator[Any]:
     """Records as the service gives them; one that is missing is left out."""
+    if read.bundled:
+        yield from _bundled(exchange, read, list(dict.fromkeys(ids)))
+        return
     rest = iter(dict.fromkeys(ids))
     while some := list(islice(rest, read.size)):
         items = None if read.item is None else [fill(read.item, {"id": each}) for each in some]
@@ -32,6 +35,19 @@ def read_raws(exchange: Exchange, read: Read, ids: Sequence[str]) -> Iterator[An
         beside = {name: place.of(answer.body) for name, place in read.beside.items()}
         there = (raw for raw in found if raw is not None)
         yield from ({**raw, **beside} if beside and isinstance(raw, Mapping) else raw for raw in there)
+
+
+def _bundled(exchange: Exchange, read: Read, ids: Sequence[str]) -> Iterator[Any]:
+    size = exchange.bundle_size
+    for start in range(0, len(ids), size):
+        some = ids[start : start + size]
+        for answer in exchange.ask_together(read, [{"id": each} for each in some], idempotent=True):
+            if isinstance(answer, Answer):
+                yield from held(read, answer.body)
+            elif not isinstance(answer, Said):
+                raise answer
+            elif answer.means not in {"missing", "empty"}:
+                raise TransientError(f"A record could not be read: {answer.words}.") from answer
 
 
 def held(call: Read | Find, body: Any) -> list[Any]:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, WithJsonSchema, model_validator
 
 from hub.connectors.rest.moments import MOMENTS
-from hub.connectors.rest.words import Text, names_in, parse_text, parse_tree, parse_where
+from hub.connectors.rest.words import Text, Values, fill, names_in, parse_text, parse_tree, parse_where
 from hub.connectors.settings import known_zone, seconds
 
 KNOWN = frozenset(
@@ -322,6 +322,7 @@ class Read(Request):
     """Records by id: {id} asks for one, {ids} for up to `size` at once.
 
     item     what stands for each id in {items}
+    bundled  calls for one each, several of them in one request of the kind `bundle`
     items    place of the records in the answer of a call for several; `optional` as in a listing
     record   place of the record in each of them; one without it is not there
     beside   fields that stand elsewhere in the answer than the record: name → place; a gap in it stands for a setting
@@ -331,6 +332,7 @@ class Read(Request):
     optional: bool = False
     record: Place | None = None
     beside: dict[str, Place] = {}
+    bundled: bool = False
     item: Tree = None
     size: int = Field(default=1, ge=1, le=2000)
     keyed: bool = False
@@ -375,6 +377,8 @@ class Result(Part):
 class Writing(Request):
     """One kind of write. With `item` it carries up to `size` at once, in {items}.
 
+    bundled     calls for one each, several of them in one request of the kind `bundle`
+    partial     the answer shows some fields of the record only, as they are stored, those that were sent among them
     record      place of the record in the answer; missing: it is read afterwards
     id          place of the new record's id, where the answer is not the record
     whole       the service replaces the whole record: it is read first, and sent back changed
@@ -388,6 +392,8 @@ class Writing(Request):
     """
 
     item: Tree = None
+    bundled: bool = False
+    partial: bool = False
     size: int = Field(default=1, ge=1, le=2000)
     result: Result = Result()
     record: Place | None = None
@@ -405,4 +411,20 @@ class Writing(Request):
     def _carries_what_it_says(self) -> Writing:
         if self.size > 1 and self.item is None:
             raise ValueError("`size` needs `item`: what stands for each write in {items}")
+        if self.bundled and (self.item is not None or self.whole or self.poll is not None):
+            raise ValueError("a write that is `bundled` is a call for one, without `item`, `whole` and `poll`")
         return self
+
+
+class Bundle(Request):
+    """One request that holds several others, as multipart/mixed: OData's $batch.
+
+    size   how many (a number, or a setting)
+    sets   whatever changes something goes into a change set of its own
+    """
+
+    size: Count
+    sets: bool = False
+
+    def most(self, settings: Values) -> int:
+        return max(1, int(fill(self.size, settings)))

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import httpx
 import orjson
 
 from hub.connectors.contract import Context
-from hub.connectors.http import TRANSIENT_STATUSES, Api, HttpStatusError, RateLimit, Response
+from hub.connectors.http import JSON, TRANSIENT_STATUSES, Api, HttpStatusError, RateLimit, Response
 from hub.connectors.limits import retry_after
 from hub.connectors.rest.auth import auth_of, headers_of
+from hub.connectors.rest.bundle import PartAnswer, PartRequest, read_bundle, write_bundle
 from hub.connectors.rest.calls import Poll, Request
 from hub.connectors.rest.spec import ErrorRule, Rate, ServiceSpec
 from hub.connectors.rest.words import Values, Where, fill
-from hub.errors import AccountError, TransientError
+from hub.errors import AccountError, RecordError, TransientError
 
 _ADDRESS = re.compile(r"\S+@\S+|\+?\d[\d ().-]{6,}\d")
 NO_REASON = "it gave no reason"
@@ -49,6 +50,10 @@ class Said(Exception):
         self.means, self.words, self.body, self.rule = means, words, body, rule
 
 
+Verdict: TypeAlias = Said | TransientError | AccountError | RecordError
+"""What went wrong with one call."""
+
+
 class Exchange:
     """The calls of one connection.
 
@@ -70,7 +75,7 @@ class Exchange:
             context,
             headers={**headers_of(spec.auth, values), **self._headers(spec.headers, {})},
             auth=auth_of(spec.auth, values, context, base, files.get("token_file")),
-            accept=spec.accept,
+            accept=(*spec.accept, "multipart/mixed") if spec.bundle else spec.accept,
             rate=[_limit(rate, values, share) for rate in spec.rate],
             timeout_seconds=spec.timeout,
             deadline_seconds=spec.timeout * 4,
@@ -80,6 +85,11 @@ class Exchange:
     @property
     def settings(self) -> Values:
         return self._values
+
+    @property
+    def bundle_size(self) -> int:
+        """Calls that one request of the kind `bundle` holds."""
+        return 1 if self._spec.bundle is None else self._spec.bundle.most(self._values)
 
     def wait(self, seconds: float) -> None:
         self._context.sleep(seconds)
@@ -98,12 +108,75 @@ class Exchange:
             return self._awaited(request.poll, answer, values)
         return answer
 
+    def ask_together(
+        self, request: Request, each: Sequence[Values], *, idempotent: bool | None = None
+    ) -> list[Answer | Verdict]:
+        """What the service answers to each of several calls of one kind, sent in one request of the kind `bundle`.
+
+        TransientError, AccountError and Said speak for all of them.
+        """
+        bundle = self._spec.bundle
+        assert bundle is not None, "checked with the file"
+        parts = [self._part(request, values) for values in each]
+        sent = [part for part in parts if isinstance(part, PartRequest)]
+        if not sent:
+            return [part for part in parts if isinstance(part, RecordError)]
+        repeatable = request.method in {"GET", "PUT", "DELETE"} if idempotent is None else idempotent
+        answer = self._sent(bundle, {}, repeatable, None, write_bundle(sent, sets=bundle.sets))
+        answers = self._parts_of(answer, request, len(sent), repeatable)
+        return [next(answers) if isinstance(part, PartRequest) else part for part in parts]
+
+    def _part(self, request: Request, values: Values) -> PartRequest | RecordError:
+        known = {**self._values, **values}
+        url = httpx.URL(str(self._base).rstrip("/") + request.path.path(known, self._plain))
+        if query := self._query(request, known):
+            url = url.copy_merge_params(query)
+        headers = {"Accept": JSON, **self._headers({**self._spec.headers, **request.headers}, values)}
+        body = fill(request.body, known)
+        try:
+            content = None if body is None else orjson.dumps(body)
+        except TypeError:
+            return RecordError("a value cannot be written as JSON (invalid Unicode, or a number too large)")
+        return PartRequest(request.method, url.raw_path.decode("ascii"), headers, content)
+
+    def _parts_of(self, answer: Answer, request: Request, count: int, repeatable: bool) -> Iterator[Answer | Verdict]:
+        """As many as were asked; one that has no answer may have been carried out or not."""
+        name = self._context.name
+        try:
+            parts = read_bundle(answer.headers.get("content-type", ""), answer.body or b"")
+            read = [self._of_part(request, part, answer.at) for part in parts[:count]]
+        except (ValueError, TypeError) as error:
+            raise TransientError(
+                f"{name}: the answer to several calls cannot be read.", maybe_done=not repeatable
+            ) from error
+        yield from read
+        for _ in range(count - len(read)):
+            yield TransientError(f"{name}: one of several calls has no answer.", maybe_done=True)
+
+    def _of_part(self, request: Request, part: PartAnswer, at: datetime | None) -> Answer | Verdict:
+        body = orjson.loads(part.body) if part.body else None
+        if part.status >= 400:
+            words = f"{self._context.name}: {self._base.host} answered {part.status} to {request.method}."
+            return self._judged(HttpStatusError(words, part.status, part.headers, body), request)
+        response = Response(part.status, part.headers, body)
+        spoken = next((rule for rule in self._inside if _speaks_of(rule, response)), None)
+        return Answer(body, part.headers, at) if spoken is None else self._by(spoken, body, part.headers)
+
     # --- sending ----------------------------------------------------------------------------------
 
-    def _sent(self, request: Request, values: Values, idempotent: bool, address: str | None) -> Answer:
+    def _sent(
+        self,
+        request: Request,
+        values: Values,
+        idempotent: bool,
+        address: str | None,
+        content: tuple[str, bytes] | None = None,
+    ) -> Answer:
         known = {**self._values, **values}
         query = None if address is not None else self._query(request, known)
         form = fill(request.form, known)
+        kind, raw = content or (None, None)
+        headers = {} if kind is None else {"content-type": kind, "accept": "multipart/mixed"}
         try:
             response = self._api.request(
                 request.method,
@@ -112,7 +185,8 @@ class Exchange:
                 params=query or None,  # an empty one would take the place of what the call has of its own
                 json=fill(request.body, known),
                 data=None if form is None else {name: _plain(value) for name, value in form.items()},
-                headers=self._headers(request.headers, values),
+                content=raw,
+                headers={**headers, **self._headers(request.headers, values)},
                 own=self._own,
                 cost=request.cost,
             )
@@ -177,13 +251,13 @@ class Exchange:
 
     # --- judging ----------------------------------------------------------------------------------
 
-    def _judged(self, error: HttpStatusError, request: Request) -> Exception:
+    def _judged(self, error: HttpStatusError, request: Request) -> Verdict:
         for rule in self._spec.errors:
             if (not rule.status or error.status in rule.status) and (rule.test is None or rule.test.holds(error.body)):
                 return self._by(rule, error.body, error.headers)
         return self._as_http(error, request)
 
-    def _by(self, rule: ErrorRule, body: Any, headers: Mapping[str, str]) -> Exception:
+    def _by(self, rule: ErrorRule, body: Any, headers: Mapping[str, str]) -> Verdict:
         words = self._clean(_words(rule, body))
         if rule.means == "account":
             return AccountError(
@@ -197,7 +271,7 @@ class Exchange:
             return TransientError(f"{self._context.name}: {self._spec.service} says: {words}", retry_after=wait)
         return Said(rule.means, words, body, rule)
 
-    def _as_http(self, error: HttpStatusError, request: Request) -> Exception:
+    def _as_http(self, error: HttpStatusError, request: Request) -> Verdict:
         status = error.status
         if status in {401, 403, 407}:
             return AccountError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -51,6 +51,14 @@ class RecordReader:
             self._archived is not None and self._archived.holds(raw),
             None if self._key is None else _text(self._key(raw)),
         )
+
+    def part(self, raw: Any) -> Record | None:
+        """A record of which an answer shows some fields only; None when it is none."""
+        found = self.record(raw)
+        untold = {name for name, place in self.spec.derived.items() if not place.has(raw)}
+        if found is None or not untold:
+            return found
+        return replace(found, fields={name: each for name, each in found.fields.items() if name not in untold})
 
     def record(self, raw: Any) -> Record | None:
         """A record that is there; None for a tombstone or anything else."""

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import BaseModel, BeforeValidator, Field, model_validator
 
 from hub.connectors.rest.calls import (
+    Bundle,
     Changes,
     Count,
     Deletions,
@@ -30,6 +31,7 @@ from hub.connectors.rest.calls import (
     Writing,
 )
 from hub.connectors.rest.events import Events
+from hub.connectors.rest.hooks import Webhooks
 
 
 class Setting(Part):
@@ -227,6 +229,9 @@ class ServiceSpec(Part):
     update: Writing | None = None
     archive: Writing | None = None
     delete: Writing | None = None
+    bundle: Bundle | None = None
+    sample: int = Field(default=20, ge=1)
+    webhooks: Webhooks | None = None
     consents: tuple[Consent, ...] = ()
     related: tuple[Related, ...] = ()
     empty: Scalar = None
@@ -251,10 +256,15 @@ class ServiceSpec(Part):
         writes = [write for write in (self.create, self.update, self.archive, self.delete) if write]
         if any(write.whole for write in writes) and not self.read:
             raise ValueError("a write with `whole` reads the record first: `read` is missing")
+        bundled = any(write.bundled for write in writes) or (self.read is not None and self.read.bundled)
+        if self.bundle is None and bundled:
+            raise ValueError("a call that is `bundled` needs `bundle`: the request that holds several")
         if self.stale and self.record.version is None:
             raise ValueError("`stale` needs record.version")
         if writes and self.read is None and any(w.record is None for w in (self.create, self.update) if w):
             raise ValueError("a create or update whose answer is not the record needs `read`")
+        if self.webhooks is not None and (self.read is None or self.changes is None):
+            raise ValueError("`webhooks` only hint at records: `read` and `changes` are needed too")
         named = {rate.name for rate in self.rate}
         unknown = {name for call in requests_in(self) if isinstance(call.cost, dict) for name in call.cost} - named
         if unknown:

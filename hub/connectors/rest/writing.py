@@ -2,21 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hub.connectors.rest.calls import Request, Result, Writing
-from hub.connectors.rest.exchange import Exchange, Said
+from hub.connectors.rest.exchange import Answer, Exchange, Said, Verdict
 from hub.connectors.rest.reading import Reading
 from hub.connectors.rest.records import RecordReader, outward
-from hub.connectors.rest.spec import Consent, ServiceSpec
-from hub.connectors.rest.words import Where, fill
+from hub.connectors.rest.results import (
+    SENT_TWICE,
+    Found,
+    Named,
+    Told,
+    consent_call,
+    holds_nul,
+    in_doubt,
+    in_turn,
+    matched,
+    not_there,
+)
+from hub.connectors.rest.sampling import Samples
+from hub.connectors.rest.spec import ServiceSpec
+from hub.connectors.rest.words import fill
 from hub.errors import AccountError, RecordError, TransientError
 from hub.model import Done, Missing, NotSent, Op, Outcome, Record, Refused, Stale, Unknown, Write
 
 LOOK_EVERY = 2.0  # seconds between looks for a record that the service makes later
-SENT_TWICE = "The service says nothing of this write: it is not known whether it was carried out."
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A write as it leaves: what fills its gaps, and the calls for consents that follow a create."""
+
+    values: Mapping[str, Any]
+    consents: Sequence[Request]
 
 
 class Writer:
@@ -25,17 +45,25 @@ class Writer:
         self._reader = RecordReader(spec.record)
         self._consents = {str(fill(each.field, exchange.settings)): each for each in spec.consents}
         self._writable = frozenset(fill(spec.writable, exchange.settings) or ())
+        self._samples = Samples(spec.sample)
 
     def write(self, writes: Sequence[Write]) -> list[Outcome]:
         """One outcome each, in order. An error of the account is raised only while nothing was sent."""
-        return _in_turn(self._groups(writes), self._carried_out)
+        return self._read_back(writes, in_turn(self._groups(writes), self._sampled))
+
+    @property
+    def batch(self) -> int:
+        """The most writes that leave in one request."""
+        spec = self._spec
+        kinds = [spec.create, spec.update, spec.archive, spec.delete]
+        return max((self._size(kind) for kind in kinds if kind is not None), default=1)
 
     def _groups(self, writes: Sequence[Write]) -> list[list[Write]]:
         """Writes that leave in one call, in order: of one kind, and never two of one record."""
         groups: list[list[Write]] = []
         for write in writes:
             last = groups[-1] if groups else []
-            same = last and last[0].op is write.op and len(last) < self._kind(write).size
+            same = last and last[0].op is write.op and len(last) < self._size(self._kind(write))
             if same and (write.id is None or all(each.id != write.id for each in last)):
                 last.append(write)
             else:
@@ -49,41 +77,60 @@ class Writer:
         assert kind is not None, "not declared in `can`"
         return kind
 
+    def _size(self, kind: Writing) -> int:
+        return self._exchange.bundle_size if kind.bundled else kind.size
+
     # --- carrying out -----------------------------------------------------------------------------
 
-    def _carried_out(self, writes: Sequence[Write]) -> list[Outcome]:
+    def _sampled(self, writes: Sequence[Write]) -> list[Found]:
+        """What became of the writes of one call. Now and then what the answer shows is held against a reading."""
+        found = self._carried_out(writes)
+        if not any(isinstance(each, Told) for each in found):
+            return found
+        again = self._spec.read is not None and self._samples.due()
+        return [_taken(each, again) if isinstance(each, Told) else each for each in found]
+
+    def _carried_out(self, writes: Sequence[Write]) -> list[Found]:
+        kind = self._kind(writes[0])
         try:
-            if self._kind(writes[0]).item is not None:
+            if kind.bundled:
+                return self._bundled(kind, writes)
+            if kind.item is not None:
                 return self._together(writes)
             [write] = writes  # a call for one
-            return [self._single(write)]
+            return [self._single(kind, write)]
         except TransientError as error:
-            return [_in_doubt(error)] * len(writes)
+            return [in_doubt(error)] * len(writes)
 
-    def _single(self, write: Write) -> Outcome:
-        kind = self._kind(write)
+    def _single(self, kind: Writing, write: Write) -> Found:
         try:
-            fields, consents = self._split(write)
             if kind.look and (ended := self._looked([write])):
                 return ended[write.id]
-            if write.op is Op.UPDATE:
-                self._consent(write.id, consents, fields)
-                if not fields and consents:
-                    return self._as_it_is(write)
-            values = self._values(kind, write, fields)
-            if values is None:
-                return Missing()
-            answer = self._exchange.ask(kind, values, idempotent=kind.idempotent or None).body
-            return self._after(kind, write, answer, consents)
+            ready = self._ready(kind, write)
+            if not isinstance(ready, Ready):
+                return ready
+            answer = self._exchange.ask(kind, ready.values, idempotent=kind.idempotent or None)
+            return self._after(kind, write, answer.body, ready.consents)
         except Said as error:
             return self._refused(write, error)
         except RecordError as error:
             return Refused(str(error))
 
-    def _after(self, kind: Writing, write: Write, answer: Any, consents: Sequence[Request]) -> Outcome:
+    def _ready(self, kind: Writing, write: Write) -> Ready | Found:
+        """Its consents are set first; Said when the service takes them or it not."""
+        fields, consents = self._split(write)
+        if write.op is Op.UPDATE:
+            self._consent(write.id, consents, fields)
+            if not fields and consents:
+                assert write.id is not None
+                return Named(write.id)
+        values = self._values(kind, write, fields)
+        return Missing() if values is None else Ready(values, consents)
+
+    def _after(self, kind: Writing, write: Write, answer: Any, consents: Sequence[Request]) -> Found:
         if write.op is Op.DELETE:
             return Done(None)
-        record = None if kind.record is None else self._told(kind.record.of(answer))
+        record = None if kind.record is None else self._told(kind, write, kind.record.of(answer))
         name = write.id or (record.id if record else None)
         if name is None and kind.id is not None and (found := kind.id.of(answer)) not in (None, ""):
             name = str(found)
@@ -92,12 +139,19 @@ class Writer:
         if write.op is Op.CREATE and (lost := self._unconsented(name, consents, write)) is not None:
             return lost
         if record is None or consents:
-            return self._as_it_is(replace(write, id=name))
-        return Done(record)
+            return Named(name)
+        return Told(record, kind.partial)
 
-    def _told(self, raw: Any) -> Record | None:
-        """The record in an answer; None where it is not whole, since what it names is read apart."""
-        return None if self._spec.related else self._reader.record(raw)
+    def _told(self, kind: Writing, write: Write, raw: Any) -> Record | None:
+        """The record in an answer; None where that is not whole, since what it names is read apart.
+
+        A part of a record is taken where all that was sent is in it.
+        """
+        if not kind.partial:
+            return None if self._spec.related else self._reader.record(raw)
+        part = self._reader.part(raw)
+        sent = write.fields.keys() - set(self._spec.read_only) - self._consents.keys()
+        return part if part is not None and sent <= part.fields.keys() else None
 
     def _by_key(self, write: Write) -> Outcome:
         """A new record whose id the answer does not tell."""
@@ -132,27 +186,81 @@ class Writer:
             ended |= {each.id: Stale() for each in known if there[str(each.id)].version != each.version}
         return ended
 
-    def _as_it_is(self, write: Write) -> Outcome:
-        """Carried out: what the service holds now, so that a write it ignored is seen."""
-        assert write.id is not None
+    def _read_back(self, writes: Sequence[Write], found: Sequence[Found]) -> list[Outcome]:
+        """What the service holds now of those whose answer does not show it, so that a write it ignored is seen."""
+        names = [each.id for each in found if isinstance(each, Named)]
         try:
-            found = self._reading.read([write.id]).get(write.id)
+            there = self._reading.read(names) if names else {}
         except (TransientError, AccountError) as error:
-            return Unknown(f"It was written, and could not be read again. {error}")
-        if found is not None:
-            return Done(found)
-        return Unknown(SENT_TWICE) if write.op is Op.CREATE else Missing()
+            return [_unread(each, error) for each in found]
+        return [self._seen(write, each, there) for write, each in zip(writes, found, strict=True)]
+
+    def _seen(self, write: Write, found: Found, there: Mapping[str, Record]) -> Outcome:
+        if not isinstance(found, Named):
+            assert not isinstance(found, Told), "taken by `_sampled`"
+            return found
+        record = there.get(found.id)
+        if record is None:
+            return not_there(write)
+        if found.told is not None:
+            self._samples.compare(found.told, record)
+        return Done(record)
+
+    # --- several in one request, each of them whole ------------------------------------------------
+
+    def _bundled(self, kind: Writing, writes: Sequence[Write]) -> list[Found]:
+        ended = self._looked(writes) if kind.look else {}
+        seen = self._versions(kind, [write for write in writes if write.id not in ended])
+        ready: list[Ready | Found] = []
+        for write in writes:
+            if write.id in ended:
+                ready.append(ended[write.id])
+            else:
+                ready.append(self._tried(kind, replace(write, version=seen.get(write.id, write.version))))
+        values = [each.values for each in ready if isinstance(each, Ready)]
+        answers = iter(self._exchange.ask_together(kind, values, idempotent=kind.idempotent or None))
+        return [
+            self._answered(kind, write, each, answers) if isinstance(each, Ready) else each
+            for write, each in zip(writes, ready, strict=True)
+        ]
+
+    def _versions(self, kind: Writing, writes: Sequence[Write]) -> dict[str | None, str | None]:
+        """Those of the records whose version is not known and has to be named."""
+        unknown = [write.id for write in writes if kind.versioned and write.version is None and write.id is not None]
+        there = self._reading.read(unknown) if unknown else {}
+        return {name: record.version for name, record in there.items()}
+
+    def _tried(self, kind: Writing, write: Write) -> Ready | Found:
+        try:
+            return self._ready(kind, write)
+        except Said as error:
+            return self._refused(write, error)
+        except TransientError as error:
+            return in_doubt(error)
+
+    def _answered(self, kind: Writing, write: Write, ready: Ready, answers: Iterator[Answer | Verdict]) -> Found:
+        answer = next(answers)
+        try:
+            if isinstance(answer, Answer):
+                return self._after(kind, write, answer.body, ready.consents)
+            if isinstance(answer, Said):
+                return self._refused(write, answer)
+        except TransientError as error:
+            return in_doubt(error)
+        if isinstance(answer, RecordError):
+            return Refused(str(answer))
+        return in_doubt(answer) if isinstance(answer, TransientError) else NotSent(str(answer))
 
     # --- several at a time ------------------------------------------------------------------------
 
-    def _together(self, writes: Sequence[Write]) -> list[Outcome]:
+    def _together(self, writes: Sequence[Write]) -> list[Found]:
         kind = self._kind(writes[0])
         if kind.look and (ended := self._looked(writes)):
             rest = iter(self._together_there([write for write in writes if write.id not in ended]))
             return [ended[write.id] if write.id in ended else next(rest) for write in writes]
         return self._together_there(writes)
 
-    def _together_there(self, writes: Sequence[Write]) -> list[Outcome]:
+    def _together_there(self, writes: Sequence[Write]) -> list[Found]:
         if not writes:
             return []
         kind = self._kind(writes[0])
@@ -171,13 +279,13 @@ class Writer:
             if len(writes) == 1:
                 return [Refused(str(error)) if isinstance(error, RecordError) else self._refused(writes[0], error)]
             half = len(writes) // 2
-            return _in_turn([writes[:half], writes[half:]], self._carried_out)
+            return in_turn([writes[:half], writes[half:]], self._carried_out)
         return self._results(kind, writes, items, answer)
 
-    def _one_by_one(self, writes: Sequence[Write]) -> list[Outcome]:
-        return _in_turn([[write] for write in writes], lambda some: [self._each(some[0])])
+    def _one_by_one(self, writes: Sequence[Write]) -> list[Found]:
+        return in_turn([[write] for write in writes], lambda some: [self._each(some[0])])
 
-    def _each(self, write: Write) -> Outcome:
+    def _each(self, write: Write) -> Found:
         """One of a call for several that needs a call of its own beside it."""
         kind = self._kind(write)
         try:
@@ -185,20 +293,22 @@ class Writer:
             if write.op is Op.UPDATE:
                 self._consent(write.id, consents, fields)
                 if not fields:
-                    return self._as_it_is(write)
+                    assert write.id is not None
+                    return Named(write.id)
             done = self._alone(kind, write, fields)
-            if write.op is not Op.CREATE or not consents or not isinstance(done, Done) or done.record is None:
+            name = _name_of(done)
+            if write.op is not Op.CREATE or not consents or name is None:
                 return done
-            lost = self._unconsented(done.record.id, consents, write)
-            return self._as_it_is(replace(write, id=done.record.id)) if lost is None else lost
+            lost = self._unconsented(name, consents, write)
+            return Named(name) if lost is None else lost
         except Said as error:
             return self._refused(write, error)
         except RecordError as error:
             return Refused(str(error))
         except TransientError as error:
-            return _in_doubt(error)
+            return in_doubt(error)
 
-    def _alone(self, kind: Writing, write: Write, fields: Mapping[str, Any]) -> Outcome:
+    def _alone(self, kind: Writing, write: Write, fields: Mapping[str, Any]) -> Found:
         values = self._values(kind, write, fields)
         if values is None:
             return Missing()
@@ -206,49 +316,36 @@ class Writer:
         answer = self._exchange.ask(kind, {**values, "items": items, "size": 1}, idempotent=kind.idempotent or None)
         return self._results(kind, [write], items, answer.body)[0]
 
-    def _results(self, kind: Writing, writes: Sequence[Write], items: Sequence[Any], answer: Any) -> list[Outcome]:
-        result = kind.result
-        found = _matched(result, items, answer)
-        outcomes: list[Outcome | str] = []
-        for write, entry in zip(writes, found, strict=True):
-            outcomes.append(self._result(result, write, entry))
-        return self._reread(writes, outcomes)
+    def _results(self, kind: Writing, writes: Sequence[Write], items: Sequence[Any], answer: Any) -> list[Found]:
+        found = matched(kind.result, items, answer)
+        return [self._result(kind, write, entry) for write, entry in zip(writes, found, strict=True)]
 
-    def _result(self, result: Result, write: Write, entry: tuple[bool, Any]) -> Outcome | str:
-        """The outcome, or the id of a record that is to be read."""
+    def _result(self, kind: Writing, write: Write, entry: tuple[bool, Any]) -> Found:
         well, body = entry
+        result: Result = kind.result
         if not well:
             return self._refused(write, self._exchange.said_in(body, result.reason))
         if write.op is Op.DELETE:
             return Done(None)
-        if result.record is not None and (record := self._told(result.record.of(body))):
-            return Done(record)
+        if result.record is not None and (record := self._told(kind, write, result.record.of(body))):
+            return Told(record, kind.partial)
         if write.id is not None:
-            return write.id
+            return Named(write.id)
         name = result.id.of(body) if result.id is not None else None
-        return self._by_key(write) if name in (None, "") else str(name)
-
-    def _reread(self, writes: Sequence[Write], outcomes: Sequence[Outcome | str]) -> list[Outcome]:
-        names = [each for each in outcomes if isinstance(each, str)]
-        try:
-            there = self._reading.read(names) if names else {}
-        except (TransientError, AccountError) as error:
-            lost = Unknown(f"It was written, and could not be read again. {error}")
-            return [lost if isinstance(each, str) else each for each in outcomes]
-        return [_seen(write, each, there) for write, each in zip(writes, outcomes, strict=True)]
+        return self._by_key(write) if name in (None, "") else Named(str(name))
 
     # --- what is sent -----------------------------------------------------------------------------
 
     def _split(self, write: Write) -> tuple[dict[str, Any], list[Request]]:
         """Fields for the write itself, and the calls for consents beside it."""
         spec = self._spec
-        if _holds_nul(write.fields):
+        if holds_nul(write.fields):
             raise Said("refused", "a text holds a NUL character, which no service keeps")
         fields = {name: value for name, value in write.fields.items() if name not in spec.read_only}
         known = {*self._writable, *self._consents}
         if self._writable and (unknown := sorted(set(fields) - known)):
             raise Said("refused", f"it has no field {unknown[0]!r} that can be written")
-        calls = [_call(name, each, fields.pop(name)) for name, each in self._consents.items() if name in fields]
+        calls = [consent_call(name, each, fields.pop(name)) for name, each in self._consents.items() if name in fields]
         return outward(spec.record, fields, spec.empty), [call for call in calls if call is not None]
 
     def _values(self, kind: Writing, write: Write, fields: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -295,7 +392,7 @@ class Writer:
 
     # --- what was said ----------------------------------------------------------------------------
 
-    def _refused(self, write: Write, error: Said) -> Outcome:
+    def _refused(self, write: Write, error: Said) -> Found:
         if error.means == "missing":
             return Missing() if write.op is not Op.CREATE else Refused(error.words)
         if error.means == "stale":
@@ -303,7 +400,7 @@ class Writer:
         if error.means == "wait":
             return NotSent(f"{self._spec.service} says: {error.words}")
         if error.means == "ignore":
-            return Done(None) if write.op is Op.DELETE else self._as_it_is(write) if write.id else Unknown(SENT_TWICE)
+            return Done(None) if write.op is Op.DELETE else Named(write.id) if write.id else Unknown(SENT_TWICE)
         if error.means == "exists" and write.op is Op.CREATE:
             return self._existing(write, error)
         return Refused(f"{self._spec.service} refused it: {error.words}")
@@ -322,69 +419,19 @@ class Writer:
 # --- pure -------------------------------------------------------------------------------------------
 
 
-def _holds_nul(value: Any) -> bool:
-    if isinstance(value, str):
-        return "\x00" in value
-    if isinstance(value, Mapping):
-        return any(_holds_nul(each) for each in value.values())
-    return isinstance(value, list) and any(_holds_nul(each) for each in value)
+def _taken(told: Told, again: bool) -> Found:
+    return Named(told.record.id, told.record) if again else Done(told.record, partial=told.partial)
 
 
-def _in_turn(parts: Sequence[Sequence[Write]], carry_out: Callable[[Sequence[Write]], list[Outcome]]) -> list[Outcome]:
-    """The outcomes of all parts. An error of the account is raised only by the first: then nothing was sent."""
-    outcomes: list[Outcome] = []
-    for some in parts:
-        try:
-            outcomes += carry_out(some)
-        except AccountError as error:
-            if not outcomes:
-                raise
-            outcomes += [NotSent(str(error))] * len(some)
-    return outcomes
+def _name_of(found: Found) -> str | None:
+    """The id of a record that was made."""
+    if isinstance(found, Named):
+        return found.id
+    return found.record.id if isinstance(found, Told | Done) and found.record is not None else None
 
 
-def _in_doubt(error: TransientError) -> Outcome:
-    return Unknown(str(error)) if error.maybe_done else NotSent(str(error), error.retry_after)
-
-
-def _seen(write: Write, outcome: Outcome | str, there: Mapping[str, Record]) -> Outcome:
-    if not isinstance(outcome, str):
-        return outcome
-    if outcome in there:
-        return Done(there[outcome])
-    return Unknown(SENT_TWICE) if write.op is Op.CREATE else Missing()
-
-
-def _call(field: str, consent: Consent, value: Any) -> Request | None:
-    name = str(value).lower() if isinstance(value, bool) else str(value)
-    if value is not None and name not in consent.calls:
-        raise Said("refused", f"there is no call that sets {field} to this value")
-    return consent.calls.get(name)
-
-
-def _matched(result: Result, items: Sequence[Any], answer: Any) -> list[tuple[bool, Any]]:
-    """For each item: was it carried out, and what the service says of it."""
-    bad = result.errors.of(answer) if result.errors is not None else None
-    good = result.items.of(answer) if result.items is not None else None
-    if result.by is None or result.sent is None:
-        return _in_order(result, items, good)
-    failed = _by(result.error_by or result.by, bad if isinstance(bad, list) else [])
-    carried = _by(result.by, good if isinstance(good, list) else [])
-    found = []
-    for item in items:
-        name = str(result.sent.of(item)).lower()
-        entry = failed.get(name, carried.get(name))
-        well = name not in failed and (result.ok is None or (entry is not None and result.ok.holds(entry)))
-        found.append((well, entry))
-    return found
-
-
-def _in_order(result: Result, items: Sequence[Any], good: Any) -> list[tuple[bool, Any]]:
-    entries = good if isinstance(good, list) else [None] * len(items)
-    if len(entries) != len(items):
-        raise TransientError(SENT_TWICE, maybe_done=True)
-    return [(result.ok is None or (entry is not None and result.ok.holds(entry)), entry) for entry in entries]
-
-
-def _by(place: Where, entries: Sequence[Any]) -> dict[str, Any]:
-    return {str(place.of(entry)).lower(): entry for entry in entries}
+def _unread(found: Found, error: TransientError | AccountError) -> Outcome:
+    if not isinstance(found, Named):
+        assert not isinstance(found, Told), "taken by `_sampled`"
+        return found
+    return Unknown(f"It was written, and could not be read again. {error}")

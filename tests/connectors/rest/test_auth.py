@@ -183,5 +183,5 @@ def test_a_write_brings_back_the_token_that_a_read_was_given() -> None:
     world.csrf = "second"  # the session ended there
     assert isinstance(update(), Done)
     asked = [request.url.path.rpartition("/")[2] for request in world.requests]
-    assert asked == ["fetch", "1", "1", "fetch", "1"]
+    assert asked == ["fetch", "1", "1", "1", "fetch", "1"]  # the first write is read again
     assert world.requests[-1].headers["cookie"] == "s=1"

@@ -21,8 +21,33 @@ TOGETHER = {
 }
 
 
+def shown_again(answer: Any, place: str = "results", row: str = "row") -> Any:
+    """The same service, which shows by GET what it answered to writes."""
+    kept: dict[str, Any] = {}
+
+    def whole(method: str, path: str, sent: Any) -> Any:
+        name = path.rpartition("/")[2]
+        if method == "GET":
+            return kept.get(name, (404, {}))
+        found = answer(method, path, sent)
+        if isinstance(found, dict):
+            kept.update({str(each[row]["id"]): each[row] for each in found.get(place, ()) if row in each})
+        return found
+
+    return whole
+
+
+def writes_of(service: Told) -> list[Any]:
+    """Bodies of the calls that write."""
+    return [body for (method, _), body in zip(service.asked, service.bodies, strict=True) if method != "GET"]
+
+
 def update(name: str, **fields: Any) -> Write:
     return Write(Op.UPDATE, f"hub:{name}", name, fields or {"first": "Ana"}, version="v1")
+
+
+def taken(method: str, path: str, sent: Any) -> Any:
+    return {"results": [{"ok": True, "row": {"id": row["id"]}} for row in sent["rows"]]}
 
 
 def create(name: str, **fields: Any) -> Write:
@@ -72,7 +97,7 @@ def test_a_record_that_is_replaced_whole_keeps_what_is_not_written() -> None:
 
     connector.write([update("5", first="Ana")])
 
-    assert service.bodies[-1] == {"id": 5, "first": "Ana", "lists": [1, 2]}
+    assert writes_of(service) == [{"id": 5, "first": "Ana", "lists": [1, 2]}]
 
 
 def test_a_record_to_be_replaced_whole_that_is_not_there_is_missing() -> None:
@@ -88,13 +113,13 @@ def test_what_is_emptied_is_sent_as_the_service_wants_it() -> None:
 
 
 def test_several_go_in_calls_as_large_as_the_service_takes() -> None:
-    service = Told(lambda method, path, sent: {"results": [{"ok": True, "row": {"id": r["id"]}} for r in sent["rows"]]})
+    service = Told(shown_again(taken))
     connector = connect(service, update=TOGETHER)
 
     outcomes = connector.write([update(str(n)) for n in range(10)])
 
     assert all(isinstance(outcome, Done) for outcome in outcomes)
-    assert [len(body["rows"]) for body in service.bodies] == [4, 4, 2]
+    assert [len(body["rows"]) for body in writes_of(service)] == [4, 4, 2]
 
 
 def test_each_of_several_has_its_own_outcome_in_order() -> None:
@@ -102,7 +127,7 @@ def test_each_of_several_has_its_own_outcome_in_order() -> None:
         rows = [{"ok": r["id"] != "1", "why": "bad ann@example.org", "row": {"id": r["id"]}} for r in sent["rows"]]
         return {"results": rows}
 
-    outcomes = connect(Told(answer), update=TOGETHER).write([update(str(n)) for n in range(3)])
+    outcomes = connect(Told(shown_again(answer)), update=TOGETHER).write([update(str(n)) for n in range(3)])
 
     assert [type(outcome) for outcome in outcomes] == [Done, Refused, Done]
     assert "ann@" not in str(outcomes[1])
@@ -116,7 +141,7 @@ def test_results_are_found_by_name_where_they_come_in_another_order() -> None:
 
     result = {"items": "new", "errors": "errors", "by": "mail", "error_by": "address", "sent": "mail", "record": "row"}
     together = {**TOGETHER, "item": {"mail": "{fields.mail}"}, "result": {**result, "reason": "why"}}
-    connector = connect(Told(answer), create=together)
+    connector = connect(Told(shown_again(answer, "new")), create=together)
 
     outcomes = connector.write([create(name, mail=f"{name}@example.org") for name in "abc"])
 
@@ -133,15 +158,15 @@ def test_a_call_that_is_refused_as_a_whole_is_halved_until_the_fault_is_known() 
             return 400, {"message": "a row is wrong"}
         return {"results": [{"ok": True, "row": {"id": row["id"]}} for row in sent["rows"]]}
 
-    outcomes = connect(Told(answer), update=TOGETHER).write([update(str(n)) for n in range(4)])
+    outcomes = connect(Told(shown_again(answer)), update=TOGETHER).write([update(str(n)) for n in range(4)])
 
     assert [type(outcome) for outcome in outcomes] == [Done, Done, Refused, Done]
 
 
 def test_two_writes_of_one_record_never_leave_together() -> None:
-    service = Told(lambda method, path, sent: {"results": [{"ok": True, "row": {"id": r["id"]}} for r in sent["rows"]]})
+    service = Told(shown_again(taken))
     connect(service, update=TOGETHER).write([update("1"), update("1"), update("2")])
-    assert [[row["id"] for row in body["rows"]] for body in service.bodies] == [["1"], ["1", "2"]]
+    assert [[row["id"] for row in body["rows"]] for body in writes_of(service)] == [["1"], ["1", "2"]]
 
 
 def test_fewer_results_than_writes_leave_all_of_them_unknown() -> None:
@@ -283,7 +308,7 @@ def test_the_rate_limit_is_used_and_never_exceeded() -> None:
 def test_a_call_that_costs_more_takes_more_of_the_limit() -> None:
     service = Told(lambda method, path, sent: {"id": 5})
     costly = {"call": "PATCH /contacts/{id}", "body": "{fields}", "record": "", "cost": 5}
-    connector = connect(service, rate={"requests": 10, "per": 1}, update=costly)
+    connector = connect(service, rate={"requests": 10, "per": 1}, update=costly, read=None)
     for number in range(6):
         connector.write([update(str(number))])
     begun = service.at[0]
@@ -371,7 +396,7 @@ def test_what_was_made_before_the_account_was_closed_stays_made() -> None:
             return 400, {"message": "a row is wrong"}
         return (403, {}) if "2" in names else {"results": [{"ok": True, "row": {"id": name}} for name in names]}
 
-    outcomes = connect(Told(answer), update=TOGETHER).write([update(str(n)) for n in range(4)])
+    outcomes = connect(Told(shown_again(answer)), update=TOGETHER).write([update(str(n)) for n in range(4)])
 
     assert [type(outcome) for outcome in outcomes] == [Done, Done, NotSent, NotSent]
 
@@ -380,3 +405,95 @@ def test_a_service_that_repeats_the_key_in_its_words_does_not_bring_it_into_mess
     service = Told(lambda method, path, sent: (400, {"message": "the key right is not valid"}))
     outcome = one(connect(service).write([update("5")]))
     assert outcome == Refused("Acorn refused it: the key … is not valid")
+
+
+# --- answers that show the record -------------------------------------------------------------------
+
+SHOWN = {"call": "PATCH /contacts/{id}", "body": "{fields}", "record": ""}
+
+
+def stored(rows: dict[str, dict[str, Any]], *, ignoring: bool = False) -> Any:
+    """A service that answers a write with what was sent, and keeps it or not."""
+
+    def answer(method: str, path: str, sent: Any) -> Any:
+        row = rows[path.rpartition("/")[2]]
+        if method == "GET":
+            return row
+        changed = {**row, **sent}
+        if not ignoring:
+            row.update(sent)
+        return changed
+
+    return answer
+
+
+def rows_of(count: int) -> dict[str, dict[str, Any]]:
+    return {str(n): {"id": n, "first": "Eva", "last": "Roth"} for n in range(count)}
+
+
+def test_one_call_in_so_many_whose_answer_shows_the_record_is_read_again() -> None:
+    service = Told(stored(rows_of(10)))
+    connector = connect(service, update=SHOWN, sample=4)
+
+    outcomes = [one(connector.write([update(str(n), first="Ana")])) for n in range(10)]
+
+    assert [method for method, _ in service.asked].count("GET") == 3  # after the first, the fifth and the ninth
+    assert {outcome.record.fields["first"] for outcome in outcomes if isinstance(outcome, Done) and outcome.record} == {
+        "Ana"
+    }
+
+
+def test_after_an_answer_that_was_not_true_every_write_is_read_again() -> None:
+    service = Told(stored(rows_of(6), ignoring=True))
+    connector = connect(service, update=SHOWN, sample=20)
+
+    outcomes = [one(connector.write([update(str(n), first="Ana")])) for n in range(6)]
+
+    assert [outcome.record.fields["first"] for outcome in outcomes if isinstance(outcome, Done) and outcome.record] == [
+        "Eva"
+    ] * 6
+
+
+PART = {**SHOWN, "partial": True}
+
+
+def in_part(rows: dict[str, dict[str, Any]], *names: str) -> Any:
+    whole = stored(rows)
+
+    def answer(method: str, path: str, sent: Any) -> Any:
+        found = whole(method, path, sent)
+        return found if method == "GET" else {name: found[name] for name in ("id", *names)}
+
+    return answer
+
+
+def test_a_part_of_a_record_says_nothing_of_the_rest() -> None:
+    service = Told(in_part(rows_of(2), "first"))
+    connector = connect(
+        service, update=PART, record={**FILE["record"], "derived": {"greeting": "first", "note": "more"}}
+    )
+
+    connector.write([update("0")])
+    outcome = one(connector.write([update("1", first="Ana")]))
+
+    assert outcome == Done(Record("1", {"id": 1, "first": "Ana", "greeting": "Ana"}), partial=True)
+
+
+def test_a_part_that_does_not_show_what_was_sent_is_followed_by_a_reading() -> None:
+    service = Told(in_part(rows_of(2), "last"))
+    connector = connect(service, update=PART)
+
+    connector.write([update("0")])
+    outcome = one(connector.write([update("1", first="Ana")]))
+
+    assert outcome == Done(Record("1", {"id": 1, "first": "Ana", "last": "Roth"}))
+
+
+def test_a_record_that_is_not_there_when_a_sample_is_taken_is_missing() -> None:
+    service = Told(lambda method, path, sent: (404, {}) if method == "GET" else {"id": 5, **sent})
+    assert one(connect(service, update=SHOWN).write([update("5")])) == Missing()
+
+
+def test_a_sample_that_cannot_be_read_leaves_the_write_unknown() -> None:
+    service = Told(lambda method, path, sent: (500, {}) if method == "GET" else {"id": 5, **sent})
+    assert isinstance(one(connect(service, update=SHOWN).write([update("5")])), Unknown)
