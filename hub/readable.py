@@ -6,6 +6,18 @@ from collections.abc import Mapping
 from typing import Any
 
 
+def name_of(fields: Mapping[str, Any]) -> str:
+    """What a golden record is called; "" when nothing of it is a name."""
+    parts = [fields.get("given_name"), fields.get("family_name")]
+    name = " ".join(str(p) for p in parts if p) or fields.get("full_name") or fields.get("company") or ""
+    return str(name)
+
+
+def elements(fields: Mapping[str, Any], base: str) -> list[str]:
+    """The elements of a field of many, such as all e-mail addresses."""
+    return [key.split("/", 1)[1] for key in sorted(fields) if key.startswith(base + "/")]
+
+
 def say_changes(detail: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     """(field, now, then) of a row of a plan; a question says its evidence instead."""
     if "evidence" in detail:

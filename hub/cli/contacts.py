@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,6 +15,7 @@ from hub.cli.screen import DONE, SET_ASIDE, Json, complain
 from hub.cli.show import By, GoldenId, Limit, Skip, cell, clean, key_and_value, plain_text, when
 from hub.errors import ConfigError
 from hub.model import KIND, base_field, element
+from hub.readable import elements, name_of
 from hub.store.lists import Listed, Part
 from hub.sync.link import HOLDING
 
@@ -75,16 +76,6 @@ def _print_found(found: Iterable[Found]) -> None:
             cell(", ".join(f"{c}:{e}" for c, e in one.records)),
         )
     show.out().print(table)
-
-
-def name_of(fields: Mapping[str, Any]) -> str:
-    parts = [fields.get("given_name"), fields.get("family_name")]
-    name = " ".join(str(p) for p in parts if p) or fields.get("full_name") or fields.get("company") or ""
-    return str(name)
-
-
-def elements(fields: Mapping[str, Any], base: str) -> list[str]:
-    return [element(key) for key in sorted(fields) if key.startswith(base + "/")]
 
 
 # --- show -------------------------------------------------------------------------------------------
