@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import httpx
 
 from hub.config import HubConfig, connection_config, open_settings
 from hub.connectors.contract import Connector, Context, Inbox
 from hub.connectors.registry import connector_type, connector_types
+from hub.connectors.rest import RestConnector
+from hub.connectors.rest.hooks import Webhooks
+from hub.secrets import expand, is_reference, resolve
 
 
 @contextmanager
@@ -45,3 +49,23 @@ def open_connector(
             closing=closing,
         )
         yield kind(settings, context)
+
+
+def open_events(config: HubConfig, name: str) -> tuple[Webhooks, dict[str, Any]] | None:
+    """What a connection's service tells of by webhook, and the settings that this names, secrets in the clear.
+
+    None where the service has no webhooks, or the connection no secret for them. Other secrets are not looked up.
+    """
+    connection = connection_config(config, name)
+    kind = connector_type(connection.type, connector_types(config.folder))
+    spec = kind.spec.webhooks if issubclass(kind, RestConnector) else None
+    if spec is None:
+        return None
+    given = dict(connection.settings)
+    values: dict[str, Any] = {}
+    for key in spec.names:
+        value = given.get(key, kind.Settings.model_fields[key].default)
+        if isinstance(value, str):
+            value = resolve(value, config.folder) if is_reference(value) else expand(value, config.folder)
+        values[key] = value
+    return (spec, values) if spec.is_open(values) else None

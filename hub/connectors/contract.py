@@ -47,6 +47,7 @@ class Can:
     batch           the most writes it takes in one call
     opt_out_leaves  a person who opts out disappears from the listing (mailing lists): confirmed absence
                     is then a consent change, not a deletion
+    events          deliveries in the inbox say which records to look at: hear(since) reads those
     """
 
     changes: bool = False
@@ -62,6 +63,7 @@ class Can:
     promise: Promise = Promise.WRITE_ONLY
     settle_seconds: float = 0
     opt_out_leaves: bool = False
+    events: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +148,14 @@ class Connector(ABC):
         since=None lists everything. Ending without an error means the listing was complete; an answer
         that is not surely complete must raise instead. CursorExpired when `since` is no longer known.
         """
+
+    def hear(self, since: Cursor | None) -> Iterator[Page]:
+        """Pages of what the inbox hints at since then, read now; each with the cursor that goes on after it.
+
+        A hint alone yields nothing: a record that is there is yielded, and a tombstone where an event told of a
+        deletion and the record is not found. Nothing else is pulled. `pull` begins with the same.
+        """
+        raise AssertionError("not declared in `can`")
 
     def read(self, ids: Sequence[str]) -> dict[str, Record]:
         """The records with these ids as they are now; an id that is missing is not there."""

@@ -6,7 +6,7 @@ has missed none before it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -81,8 +81,11 @@ def waiting(tx: Tx, connections: Sequence[str]) -> set[str]:
     return {name for name, number, cursor in newest if number > _number(cursor)}
 
 
-def prune(store: Store, now: float) -> int:
-    """Forget deliveries that were pulled and are older than 30 days; how many."""
+def prune(store: Store, now: float, hints: Collection[str] = ()) -> int:
+    """Forget deliveries that were pulled and are older than 30 days; how many.
+
+    hints  connections whose deliveries only say where to look: those are forgotten as soon as they were read
+    """
     with store.write() as tx:
         cursors = tx.all("SELECT name, cursor FROM connection_state WHERE name IN (SELECT connection FROM inbox)")
         return sum(
@@ -90,11 +93,16 @@ def prune(store: Store, now: float) -> int:
                 "DELETE FROM inbox WHERE connection = :c AND id <= :read AND received_at < :before",
                 c=name,
                 read=_number(cursor),
-                before=now - KEPT_SECONDS,
+                before=now if name in hints else now - KEPT_SECONDS,
             )
             for name, cursor in cursors
         )
 
 
 def _number(cursor: str | None) -> int:
+    """Number of the last delivery that was read: the cursor itself, or `heard` in one that is a JSON object."""
+    if cursor and cursor.startswith("{"):
+        found = loads(cursor)
+        heard = found.get("heard") if isinstance(found, dict) else None
+        return heard if isinstance(heard, int) else 0
     return int(cursor) if cursor and cursor.isdigit() else 0

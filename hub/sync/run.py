@@ -6,7 +6,7 @@ Every step is resumable: a run that is killed anywhere is taken up by the next f
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -53,6 +53,7 @@ class Orders:
     full      list everything, whatever the cursor
     absence   False: nobody is taken for missing, since a listing right after another proves nothing
     manual    a person started it: a paused connection is tried again
+    events    only what events hint at is read, where the connection has pulled before; then written as ever
     preview   makes the plan that a first sync stops at
     """
 
@@ -60,6 +61,7 @@ class Orders:
     full: bool = False
     absence: bool = True
     manual: bool = False
+    events: bool = False
     stop: Callable[[], bool] = lambda: False
     progress: Callable[[Run], None] | None = None
     preview: Preview | None = None
@@ -108,7 +110,7 @@ def _run(hub: Hub, run: Run, orders: Orders) -> Result:
             return state
         status, said = outcome(hub, run, orders, lambda: _cycle(hub, run, state, orders))
         message = "; ".join(part for part in (said, *run.notes) if part) or None
-        end(hub, run, status, message)
+        end(hub, run, status, message, pulled=not _hears(run, state, orders))
     except LeaseLost as err:
         return Result(run.name, run.id, "failed", run.counts, str(err))
     return Result(run.name, run.id, status, run.counts, message)
@@ -213,13 +215,14 @@ def _subject(run: Run, hold: Held, subject: Any) -> dict[str, Any]:
     return {"connection": run.name, "op": hold.gate, "subject": str(subject), "detail": "{}"}
 
 
-def end(hub: Hub, run: Run, status: str, message: str | None) -> None:
+def end(hub: Hub, run: Run, status: str, message: str | None, *, pulled: bool = True) -> None:
+    """pulled: the run asked for all that is new, so the connection is as fresh as it"""
     now = hub.clock()
     with hub.store.write(run.fence) as tx:
         work.end_run(tx, run.id, now, status, run.counts, message)
         grown = run.counts.get("creates", 0) + run.counts.get("creates_there", 0) - run.counts.get("deletes", 0)
         marks: dict[str, Any] = {"population": max(0, run.population + grown)} if grown else {}
-        if status == "done":
+        if status == "done" and pulled:
             marks |= {"ok_at": now, "allowed": None}
             work.overtake(tx, run.name)
         if marks:
@@ -232,16 +235,19 @@ def end(hub: Hub, run: Run, status: str, message: str | None) -> None:
 def _pull(hub: Hub, run: Run, state: work.ConnectionRow, orders: Orders) -> None:
     since = state.cursor
     can = run.route.can
+    if _hears(run, state, orders):
+        _read_all(hub, run, run.connector.hear(since), since, orders)
+        return
     due = state.full_at is None or hub.clock() - state.full_at >= run.route.full_every
     resumes = state.full_at is None and since is not None  # a first listing that was cut short
     if orders.full or (can.complete and due and not resumes):
         since = None
     began = hub.clock()
     try:
-        complete = _read_all(hub, run, since, state.cursor, orders)
+        complete = _read_all(hub, run, run.connector.pull(since), state.cursor, orders)
     except CursorExpired:
         since = None
-        complete = _read_all(hub, run, None, state.cursor, orders)
+        complete = _read_all(hub, run, run.connector.pull(None), state.cursor, orders)
     if complete is None or not orders.absence:
         return
     in_parts = can.complete and resumes and since is not None
@@ -255,6 +261,10 @@ def _pull(hub: Hub, run: Run, state: work.ConnectionRow, orders: Orders) -> None
         run.shown = state.full_at
 
 
+def _hears(run: Run, state: work.ConnectionRow, orders: Orders) -> bool:
+    return orders.events and run.route.can.events and state.cursor is not None and not orders.full
+
+
 def _listed(hub: Hub, run: Run, complete: Seen, *, in_parts: bool) -> None:
     """A listing came to its end: Held when it shrank."""
     if not in_parts:
@@ -265,10 +275,10 @@ def _listed(hub: Hub, run: Run, complete: Seen, *, in_parts: bool) -> None:
         work.mark_connection(tx, run.name, full_at=hub.clock())
 
 
-def _read_all(hub: Hub, run: Run, since: str | None, saved: str | None, orders: Orders) -> Seen | None:
+def _read_all(hub: Hub, run: Run, pages: Iterable[Page], saved: str | None, orders: Orders) -> Seen | None:
     """Every page; what was seen if the pull came to its end, None if it was stopped."""
     seen = Seen()
-    for page in run.connector.pull(since):
+    for page in pages:
         reading = read_page(hub, run, page.items)
         saved = _save(hub, run, page, reading, saved)
         seen.add(reading.seen)

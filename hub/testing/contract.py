@@ -27,6 +27,7 @@ from hub.connectors.registry import GROUP
 from hub.testing.apart import KeepsApart, KeepsToItsHost
 from hub.testing.broken import FaultsInReading, FaultsInWriting, Rights
 from hub.testing.declared import Declared
+from hub.testing.events import Events
 from hub.testing.mapped import DefaultMapping
 from hub.testing.reading import ById, Changes, Listing
 from hub.testing.system import NOBODY, System
@@ -56,6 +57,7 @@ THEMES: tuple[type, ...] = (
     Listing,
     Changes,
     ById,
+    Events,
     Creating,
     Updating,
     Ending,

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import count
 from typing import Any
 
 import httpx
 
 from hub.connectors.contract import Connector, Context, Promise
 from hub.testing.clock import Clock
+from hub.testing.delivering import MemoryInbox, Sent
 from hub.testing.faults import Faults, forbidden, kept_without, refused_connection, unauthorised, with_value
 
 NOBODY = "999999999"  # an id that no system hands out; override `System.nobody` where it is not valid
@@ -94,7 +96,8 @@ class System(ABC):
         """The world as the suite hands it to `within`: waiting takes no time."""
         clock = clock or self.clock or Clock()
         network = transport or self.network
-        context = Context("kit", clock=clock, sleep=clock.sleep, transport=network, by_name=by_name)
+        inbox = self.delivered
+        context = Context("kit", clock=clock, sleep=clock.sleep, transport=network, by_name=by_name, inbox=inbox)
         self.contexts.append(context)
         return context
 
@@ -133,6 +136,29 @@ class System(ABC):
     def ignore_writes(self) -> None:
         """From now on writes are answered as if carried out, and change nothing."""
         raise AssertionError("this system needs `ignore_writes`")
+
+    def event(self, kind: str, record_id: str, secret: str | None) -> Sent | None:
+        """What the service sends to the hub when this record was "changed" or "deleted"; None: it tells of none.
+
+        secret  that it signs with or shows; None: the one of the settings
+        """
+        raise AssertionError("it declares `events`, so this system needs `event`")
+
+    def name_of(self, record_id: str) -> str:
+        """What events name the record by, where that is not its id."""
+        return record_id
+
+    @property
+    def delivered(self) -> MemoryInbox:
+        """The inbox that connectors made by `context` read."""
+        found: MemoryInbox = self.__dict__.setdefault("_delivered", MemoryInbox())
+        return found
+
+    @property
+    def delivery_numbers(self) -> Iterator[int]:
+        """For deliveries without an id of their own."""
+        found: Iterator[int] = self.__dict__.setdefault("_delivery_numbers", count(1))
+        return found
 
     # --- what is written ----------------------------------------------------------------------------
 

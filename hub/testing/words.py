@@ -147,6 +147,8 @@ def undeclared_calls(connector: Connector) -> list[Any]:
     found = [writing(op) for op, able in declared.items() if not able]
     if not can.read:
         found.append(lambda: connector.read([NOBODY]))
+    if not can.events:
+        found.append(lambda: list(connector.hear(None)))
     if can.promise is Promise.WRITE_ONLY:
         found.append(lambda: connector.find("hub:x"))
     return found

@@ -3,6 +3,7 @@
 POST /forms/CONNECTION          a delivery; answered well only after it is stored durably
 GET  /forms/CONNECTION          the example page of a form that anybody may post to
 GET  /forms/CONNECTION/thanks
+POST /hooks/CONNECTION          events of a described service; GET where it makes sure of the address first
 GET  /healthz  /readyz  /metrics
 """
 
@@ -26,7 +27,9 @@ from starlette.staticfiles import StaticFiles
 
 from hub.connectors.forms import FormSettings
 from hub.connectors.messages import MessageSettings
+from hub.connectors.rest.hooks import Webhooks
 from hub.web import forms, messages, monitoring
+from hub.web import hooks as events
 from hub.web.guard import Denied, Identify, refuse_unguarded, say_denied
 from hub.web.headers import ALWAYS, SecurityHeaders
 from hub.web.intake import Form, InboxWriter, open_form
@@ -46,6 +49,7 @@ class Deps:
 
     forms     settings by connection name
     hooks     settings of providers of messages by connection name
+    events    what described services tell of, and the settings that it names, by connection name
     inbox     where deliveries are stored
     health    whether the store answers, and how old the last runs are; may raise HubError
     base      folder that `file:` references of secrets start from
@@ -62,6 +66,7 @@ class Deps:
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     new_id: Callable[[], str] = _new_id
     hooks: Mapping[str, MessageSettings] = field(default_factory=dict)
+    events: Mapping[str, tuple[Webhooks, Mapping[str, Any]]] = field(default_factory=dict)
     identify: Identify | None = None
 
 
@@ -74,6 +79,7 @@ def create_app(deps: Deps) -> FastAPI:
     app.include_router(forms.router(opened, deps.inbox, deps.clock, deps.new_id))
     hooks = {name: messages.open_hook(name, settings, deps.base) for name, settings in deps.hooks.items()}
     app.include_router(messages.router(hooks, deps.inbox, deps.clock))
+    app.include_router(events.router(_events(deps), deps.inbox, deps.clock, deps.new_id))
     app.include_router(monitoring.router(deps.health, deps.registry))
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
     app.add_middleware(SecurityHeaders)
@@ -83,6 +89,11 @@ def create_app(deps: Deps) -> FastAPI:
     app.add_exception_handler(Exception, _say_bug)
     refuse_unguarded(app)
     return app
+
+
+def _events(deps: Deps) -> dict[str, events.Hook]:
+    opened = {name: events.open_hook(name, spec, values, deps.new_id) for name, (spec, values) in deps.events.items()}
+    return {name: hook for name, hook in opened.items() if hook is not None}
 
 
 async def _say_http_error(_request: Request, error: Exception) -> Response:

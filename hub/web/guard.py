@@ -43,6 +43,8 @@ PUBLIC = frozenset(
         "POST /messages/{connection}",  # proves itself likewise
         "GET /messages/{connection}",
         "GET /messages/{connection}/report",
+        "POST /hooks/{connection}",  # shows or signs with the secret of its connection
+        "GET /hooks/{connection}",
         "GET /healthz",
         "GET /readyz",
         "GET /metrics",

@@ -5,19 +5,23 @@ The files that come with the hub are in hub/connectors/services/; docs/connector
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from hub.connectors.contract import Can, Connector, Context, Promise, Report, Settings
 from hub.connectors.rest.exchange import Exchange, Said
 from hub.connectors.rest.files import example_text, in_zones, mapping_text, settings_model, values_of
+from hub.connectors.rest.hearing import Hearing
 from hub.connectors.rest.reading import Reading
 from hub.connectors.rest.spec import ServiceSpec
 from hub.connectors.rest.writing import Writer
-from hub.errors import AccountError
+from hub.errors import AccountError, TransientError
 from hub.model import Cursor, Outcome, Page, Record, Write
 
 __all__ = ["RestConnector", "service_type"]
+
+log = logging.getLogger(__name__)
 
 
 class RestConnector(Connector):
@@ -39,6 +43,7 @@ class RestConnector(Connector):
         )
         size: int = settings.page_size  # type: ignore[attr-defined]
         self._reading = Reading(spec, self._exchange, context.name, size, context.clock, context.default_region)
+        self._hearing = Hearing(spec, self._reading, values, context)
         self._writer = Writer(spec, self._exchange, self._reading)
 
     @classmethod
@@ -53,7 +58,7 @@ class RestConnector(Connector):
             changes=spec.changes is not None,
             complete=spec.complete and spec.interaction is None,
             tombstones=_tells_deletions(spec),
-            read=spec.read is not None,
+            read=spec.read is not None and spec.interaction is None,
             create=spec.create is not None,
             update=spec.update is not None,
             archive=spec.archive is not None,
@@ -63,6 +68,7 @@ class RestConnector(Connector):
             promise=Promise(spec.promise),
             settle_seconds=spec.settle,
             opt_out_leaves=spec.opt_out_leaves,
+            events=self._hearing.is_open,
         )
 
     def check(self) -> Report:
@@ -83,13 +89,23 @@ class RestConnector(Connector):
         account = check.account.of(body) if check.account is not None else None
         known = int(count) if isinstance(count, int | str) and str(count).isdigit() else None
         lines = [f"{known} records"] * (known is not None) + [f"account {account}"] * (account is not None)
-        return Report(self.spec.service, tuple(lines), (), known)
+        return Report(self.spec.service, (*lines, *self._hearing.report()), (), known)
 
     def pull(self, since: Cursor | None) -> Iterator[Page]:
-        return self._reading.pull(since)
+        try:
+            for page in self._hearing.pages(since):
+                yield page
+                since = page.cursor
+        except TransientError as error:  # they wait, and the listing shows what they hint at
+            log.warning("%s: events could not be followed: %s", self.context.name, error)
+        yield from self._reading.pull(since)
+
+    def hear(self, since: Cursor | None) -> Iterator[Page]:
+        assert self._hearing.is_open, "not declared in `can`"
+        return self._hearing.pages(since)
 
     def read(self, ids: Sequence[str]) -> dict[str, Record]:
-        assert self.spec.read is not None, "not declared in `can`"
+        assert self.can.read, "not declared in `can`"
         return self._reading.read(ids)
 
     def find(self, key: str) -> Record | None:

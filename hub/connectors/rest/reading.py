@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -32,6 +32,7 @@ class Spot:
     state  of its paging
     since  changes from here on (less the overlap); until: up to here, from where the next pull goes on
     token  of the service, in place of times; `following` is the one that the next pull takes
+    heard  number of the last delivery of the inbox that was read
     """
 
     kind: str
@@ -41,10 +42,12 @@ class Spot:
     until: datetime | None = None
     token: str | None = None
     following: str | None = None
+    heard: int = 0
 
     def text(self) -> Cursor:
         times = {name: at.isoformat() for name in ("since", "until") if (at := getattr(self, name)) is not None}
         rest = {"part": self.part or None, "state": self.state, "token": self.token, "following": self.following}
+        rest["heard"] = self.heard or None
         return json.dumps(
             {"kind": self.kind, **times, **{name: each for name, each in rest.items() if each is not None}}
         )
@@ -58,9 +61,18 @@ def read_spot(cursor: Cursor) -> Spot:
         spot = replace(Spot(**found), since=since, until=until)
     except (ValueError, TypeError, AttributeError) as error:
         raise _expired() from error
-    if spot.kind not in {"list", "changes", "done"} or not isinstance(spot.state, dict | None):
+    sound = isinstance(spot.state, dict | None) and isinstance(spot.heard, int)
+    if spot.kind not in {"list", "changes", "done"} or not sound:
         raise _expired()
     return spot
+
+
+@dataclass(frozen=True, slots=True)
+class Noticed:
+    """items: what is there, by id; known: ids of what is there, or of what the service does not show."""
+
+    items: dict[str, Item] = field(default_factory=dict)
+    known: set[str] = field(default_factory=set)
 
 
 def _iso(at: datetime | None) -> str | None:
@@ -125,7 +137,7 @@ class Reading:
             return spot
         if self._spec.changes is None or (spot.token is None) == (self._spec.changes.token is not None):
             raise _expired()
-        return Spot("changes", since=spot.until, until=self._now(None), token=spot.token)
+        return Spot("changes", since=spot.until, until=self._now(None), token=spot.token, heard=spot.heard)
 
     def _part(self, listing: Listing, spot: Spot, *, last: bool) -> Iterator[tuple[Spot, tuple[Item, ...]]]:
         """Pages of one listing, each with the spot after it."""
@@ -146,7 +158,7 @@ class Reading:
             elif not last:
                 spot = replace(spot, state=None, part=spot.part + 1)
             else:
-                spot = Spot("done", until=spot.until, token=spot.following)
+                spot = Spot("done", until=spot.until, token=spot.following, heard=spot.heard)
             yield spot, items
 
     def _state(self, listing: Listing, spot: Spot) -> State | None:
@@ -216,6 +228,19 @@ class Reading:
         found = self.taken(list(read_raws(self._exchange, self._spec.read, ids)))
         wanted = set(ids)
         return {each.id: each for each in found if each.id in wanted}
+
+    def notice(self, names: Sequence[str], within: Callable[[Any], bool], seen: Noticed) -> None:
+        """Look at what has these ids, or names that `read` takes. within: is it among what is listed?"""
+        assert self._spec.read is not None, "not declared in `can`"
+        raws = list(read_raws(self._exchange, self._spec.read, names))
+        gone = self._spec.record.gone
+        seen.known.update(str(self._spec.record.id.of(raw)) for raw in raws if gone is None or not gone.holds(raw))
+        listed = [raw for raw in raws if within(raw)]
+        if self._teller is None:
+            seen.items.update((each.id, each) for each in self.taken(listed))
+            return
+        told = [each for raw in listed if (each := self._teller.read(raw)) is not None]
+        seen.items.update((str(each.id), each) for each in told)
 
     def taken(self, raws: Sequence[Any]) -> list[Record]:
         """Records that are there, with what they name. TransientError for an answer of another kind."""

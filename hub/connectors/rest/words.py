@@ -58,6 +58,7 @@ FORMS: Mapping[str, Callable[[Any], Any]] = {
     "base64": _base64,
     "number": lambda value: int(value) if str(value).isascii() and str(value).isdigit() else value,
     "after_dash": lambda value: _as_text(value).rpartition("-")[2],
+    "after_colon": lambda value: _as_text(value).rpartition(":")[2],
     "after_slash": lambda value: _as_text(value).rpartition("/")[2],
     "names": lambda value: ",".join(value) if isinstance(value, Mapping) else _as_text(value),
 }

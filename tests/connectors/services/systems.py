@@ -11,10 +11,14 @@ import httpx
 from hub.connectors.contract import Connector, Context
 from hub.connectors.registry import connector_types
 from hub.testing import System
+from hub.testing.delivering import Sent
 from hub.testing.service import Service
 from tests.fakes.services.descriptions import described
+from tests.fakes.services.senders import SENDERS, Event
 
 NUMBERS = count(1)
+HOOK_SECRET = "secret-of-the-webhooks"
+HOOKS = {"hook_secret": HOOK_SECRET, "hook_url": "https://hub.example.org", "verify_token": "token-of-the-subscription"}
 
 
 def address() -> str:
@@ -38,12 +42,14 @@ class ServiceSystem(System):
 
     def __init__(self, fake: Any) -> None:
         self.fake, self.clock = fake, fake.clock
+        self.secrets = (*self.secrets, HOOK_SECRET)
         self.network = self._described = described(fake, self.description or self.service)
         self.connector = self.within(self.context())
 
     def connect(self, context: Context | None = None, **changed: Any) -> Connector:
         kind = connector_types()[self.service]
-        settings = kind.Settings.model_validate({**self.settings, **changed})
+        hooks = {name: value for name, value in HOOKS.items() if name in kind.Settings.model_fields}
+        settings = kind.Settings.model_validate({**hooks, **self.settings, **changed})
         return kind(settings, context or self.context())
 
     def within(self, context: Context) -> Connector:
@@ -62,6 +68,15 @@ class ServiceSystem(System):
 
     def ignore_writes(self) -> None:
         self.fake.ignoring = True
+
+    def event(self, kind: str, record_id: str, secret: str | None) -> Sent | None:
+        settings = {**HOOKS, **self.settings}
+        told = Event(kind, record_id, self.address_of(record_id), secret or HOOK_SECRET, self.fake.clock(), settings)
+        return SENDERS[self.service](told)
+
+    def address_of(self, record_id: str) -> str:
+        """Of the record, where events name it by that."""
+        return record_id
 
     def requests(self) -> list[httpx.Request]:
         return self.fake.requests

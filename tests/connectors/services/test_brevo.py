@@ -22,6 +22,14 @@ class BrevoSystem(ServiceSystem):
     choice = ("emailBlacklisted", "emailBlacklisted")
     plenty = 10_000
     fake: Brevo
+
+    def address_of(self, record_id: str) -> str:
+        found = self.connector.read([record_id]).get(record_id)
+        return record_id if found is None else str(found.fields["email"])
+
+    def name_of(self, record_id: str) -> str:
+        return self.address_of(record_id)
+
     numbers = 351_910_000_000
 
     def seed(self, count: int) -> list[str]:

@@ -11,6 +11,7 @@ from hub.testing import ConnectorContract
 from hub.testing.words import done, records
 from tests.connectors.services.systems import ServiceSystem, address
 from tests.fakes.services.mailchimp import Mailchimp
+from tests.fakes.services.mailchimp_rules import key_of
 
 KEY = "0123456789abcdef0123456789abcdef-us21"
 
@@ -26,6 +27,13 @@ class MailchimpSystem(ServiceSystem):
     choice = ("status", "status")
     plenty = 10_000
     fake: Mailchimp
+
+    def address_of(self, record_id: str) -> str:
+        found = self.connector.read([record_id]).get(record_id)
+        return record_id if found is None else str(found.fields["email_address"])
+
+    def name_of(self, record_id: str) -> str:
+        return key_of(self.address_of(record_id))
 
     def seed(self, count: int) -> list[str]:
         where = {"addr1": "Rua Um 1", "city": "Porto", "state": "Porto", "zip": "4000-001", "country": "PT"}
