@@ -16,7 +16,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from hub.config import ConnectionConfig, HubConfig, connection_mapping, store_url
+from hub.config import ConnectionConfig, HubConfig, connection_mapping
+from hub.config.keys import open_configured
 from hub.config.references import stand_in
 from hub.connectors.contract import Can, Connector, Context
 from hub.connectors.registry import connector_type, connector_types
@@ -30,7 +31,6 @@ from hub.store.db import Store
 from hub.store.inbox import StoreInbox
 from hub.store.leases import owner_name
 from hub.store.search import SearchIndex
-from hub.store.upgrade import opened
 from hub.store.upkeep import record_failure
 from hub.sync.engine import Hub, Meter, NoMeter, Route
 from hub.sync.plan import preview
@@ -73,7 +73,7 @@ def _base32(number: int, length: int) -> str:
 
 def open_store(config: HubConfig) -> Store:
     """The configured store; a new one is made. ConfigError when its schema is older, newer or foreign."""
-    return opened(store_url(config))
+    return open_configured(config)
 
 
 def open_index(config: HubConfig, store: Store) -> SearchIndex:
@@ -241,7 +241,7 @@ def sync_all(
     results: dict[str, Result] = {}
     todo = list(names)
     for turn in range(ROUNDS):
-        given = orders if turn == 0 else {n: replace(o, full=False, absence=False) for n, o in orders.items()}
+        given = orders if turn == 0 else {n: _again(o) for n, o in orders.items()}
 
         def cycle(name: str, given: Mapping[str, Orders] = given) -> Result:
             return _told(shop.cycle(name, given[name]), told)
@@ -253,6 +253,10 @@ def sync_all(
         if not todo or any(orders[name].stop() for name in todo):
             break
     return {name: results[name] for name in names}
+
+
+def _again(orders: Orders) -> Orders:
+    return replace(orders, full=False, absence=False, person=None)
 
 
 def load_first(

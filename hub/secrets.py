@@ -1,7 +1,8 @@
-"""Secrets by reference: `env:NAME` or `file:PATH`, and `${env:NAME}` or `${file:PATH}` inside a text.
+"""Secrets by reference: `env:NAME`, `file:PATH` or `sealed:NAME`, and each as `${…}` inside a text.
 
 The configuration holds references only. A value is looked up when a connection is opened, is handed to
 its connector, and is remembered so that logs can leave it out. No message of this module holds a value.
+What is sealed is in the store: whoever has it open says so by `provide_sealed`.
 """
 
 from __future__ import annotations
@@ -10,19 +11,19 @@ import logging
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Lock
 from urllib.parse import quote
 
 from hub.errors import ConfigError
 
-ALLOWED = "env:NAME or file:PATH"
+ALLOWED = "env:NAME, file:PATH or sealed:NAME"
 LONGEST = 65_536  # bytes of a secret file: a certificate chain fits, a wrong path to a big file does not
 SHORTEST_REDACTED = 4  # characters: leaving shorter values out would tear holes into every log line
 
 _NAME = r"[A-Za-z_][A-Za-z0-9_]*"
-_REFERENCE = re.compile(rf"(?:env:{_NAME}|file:[^\s\x00${{}}][^\x00${{}}]*)")
+_REFERENCE = re.compile(rf"(?:env:{_NAME}|sealed:{_NAME}|file:[^\s\x00${{}}][^\x00${{}}]*)")
 _INSIDE = re.compile(r"\$\{([^}]*)\}")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _USER_PASSWORD = re.compile(  # a number and a slash after the colon are a port
@@ -36,6 +37,7 @@ _log = logging.getLogger(__name__)
 _lock = Lock()
 _revealed: frozenset[str] = frozenset()
 _warned: set[Path] = set()
+_sealed: dict[Path, Callable[[str], str]] = {}
 
 
 def is_reference(text: str) -> bool:
@@ -64,11 +66,30 @@ def resolve(reference: str, base: Path) -> str:
     if not is_reference(reference):
         raise ConfigError(f"A secret is not given by reference; allowed: {ALLOWED}. The value is not shown.")
     scheme, _, name = reference.partition(":")
-    value = os.environ.get(name, "") if scheme == "env" else _read_file(reference, base / name)
+    if scheme == "sealed":
+        value = _opened(name, base)
+    else:
+        value = os.environ.get(name, "") if scheme == "env" else _read_file(reference, base / name)
     if not value:
         raise ConfigError(_missing(reference, scheme, base / name))
     _remember(value)
     return value
+
+
+def provide_sealed(base: Path, opener: Callable[[str], str]) -> None:
+    """From now on, `sealed:NAME` in the configuration of this folder is what the opener says of the name."""
+    with _lock:
+        _sealed[base.resolve()] = opener
+
+
+def _opened(name: str, base: Path) -> str:
+    opener = _sealed.get(base.resolve())
+    if opener is None:
+        raise ConfigError(
+            f"The secret sealed:{name} is in the store, which is not open here. Nothing was done. "
+            "Use env: or file: for what is needed before the store."
+        )
+    return opener(name)
 
 
 def expand(text: str, base: Path) -> str:

@@ -186,7 +186,7 @@ def test_an_opt_out_that_was_refused_is_not_taken_for_acknowledged(rig, registry
 
     name = "hub_optout_unacknowledged_seconds"
     assert gauge(registry, name, "erp") == 100
-    desk.retry(rig.store, ParkedFilter())
+    desk.retry(rig.store, ParkedFilter(), "eve")
     rig.systems["erp"].answers.append(lost_reply)
     rig.sync("erp")
     rig.later(100)

@@ -115,8 +115,8 @@ def test_a_connection_that_says_so_never_holds_one_contact_twice(company):
 
     with closing(open_store(config)) as store:
         assert build_hub(config, store).model.apart == {"shop"}
-        number = keep(store, DEFAULT, 0.0, "learnt elsewhere")
-        use(store, number)
+        number = keep(store, DEFAULT, 0.0, "learnt elsewhere", "eve")
+        use(store, number, "eve")
         assert build_hub(config, store).model.apart == {"shop"}
 
 

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from hub.checking import Finding, SampleRow, check_connection
 from hub.cli.screen import DONE, FAILED, SET_ASIDE, Chosen, Json, print_json, screen
-from hub.config import HubConfig, connection_config, open_secret_files, store_url
+from hub.config import HubConfig, connection_config, open_secret_files
 from hub.connectors.contract import Can, Inbox, Promise
 from hub.secrets import redact
 
@@ -75,10 +75,10 @@ def check(
 
 def _look_at(config: HubConfig, names: Sequence[str], *, quiet: bool) -> list[Finding]:
     """With the store if there is one: what forms have taken is in it."""
+    from hub.config.keys import open_if_ready
     from hub.store.inbox import StoreInbox
-    from hub.store.upgrade import opened_if_ready
 
-    store = opened_if_ready(store_url(config))
+    store = open_if_ready(config)
     inbox = StoreInbox(store) if store is not None else None
     try:
         return [_look(config, name, inbox.of(name) if inbox else None, quiet=quiet) for name in names]

@@ -104,10 +104,9 @@ def _config(ctx: typer.Context) -> HubConfig:
 @contextmanager
 def _store(config: HubConfig) -> Iterator[Store]:
     """The store whatever its version."""
-    from hub.config import store_url
-    from hub.store.upgrade import connected
+    from hub.config.keys import connect_configured
 
-    store = connected(store_url(config))
+    store = connect_configured(config)
     try:
         yield store
     finally:

@@ -62,9 +62,10 @@ def train(
         with shown.advancing(quiet=as_json) as begin:
             lesson = learn(hub.store, shipped(hub), seed=seed, advance=begin("learning"))
             outlook = foresee(hub.store, hub.model, lesson.model, seed=seed, advance=begin("what would change"))
-        number = None if dry_run else keep(hub.store, lesson.model, hub.clock(), f"{lesson.origin}; asked for by {who}")
+        origin = f"{lesson.origin}; asked for by {who}"
+        number = None if dry_run else keep(hub.store, lesson.model, hub.clock(), origin, who)
         if number is not None and use_it:
-            use(hub.store, number)
+            use(hub.store, number, who)
     used = use_it and number is not None
     if as_json:
         show.put_json(shown.as_json(lesson, hub.model, outlook, number, used))
@@ -120,7 +121,7 @@ def use(
     from hub.sync.versions import use as take
 
     with show.opened(ctx) as store:
-        before = take(store, version)
+        before = take(store, version, show.person(None))
     if before == version:
         show.say(show.out(), f"Version {version} is in use already. Nothing was changed.")
     else:
@@ -146,8 +147,12 @@ def rematch(
     from hub.sync.rematch import foresee_all
     from hub.sync.rematch import rematch as decide
 
+    who = show.person(None)
     with show.opened_hub(ctx) as hub, shown.advancing(quiet=as_json) as begin:
-        found = decide(hub, advance=begin("deciding")) if yes else foresee_all(hub, advance=begin("what would change"))
+        if yes:
+            found = decide(hub, person=who, advance=begin("deciding"))
+        else:
+            found = foresee_all(hub, advance=begin("what would change"))
     if as_json:
         show.put_json({"done": yes, **show.as_data(found)})
     else:

@@ -9,7 +9,7 @@ import typer
 
 from hub.cli import show
 from hub.cli.screen import Json
-from hub.cli.show import All, ConnectionOption, Limit, Skip, cell, when
+from hub.cli.show import All, By, ConnectionOption, Limit, Skip, cell, when
 from hub.errors import ConfigError
 from hub.store import lists
 from hub.store.lists import ParkedFilter, Part
@@ -111,27 +111,35 @@ def _original(text: str) -> list[str]:
 
 @app.command()
 def retry(
-    ctx: typer.Context, numbers: Numbers = None, connection: ConnectionOption = None, reason: Reason = None
+    ctx: typer.Context,
+    numbers: Numbers = None,
+    connection: ConnectionOption = None,
+    reason: Reason = None,
+    by: By = None,
 ) -> None:
     """Send parked records back: by number, of a connection, or by reason. The next run takes them again."""
     from hub.sync import desk
 
     chosen = _chosen(numbers, connection, reason)
     with show.opened(ctx) as store:
-        done = desk.retry(store, chosen)
+        done = desk.retry(store, chosen, show.person(by))
     show.say(show.out(), f"{show.counted(done, 'record')} sent back: the next run tries again. Now: hub sync")
 
 
 @app.command()
 def drop(
-    ctx: typer.Context, numbers: Numbers = None, connection: ConnectionOption = None, reason: Reason = None
+    ctx: typer.Context,
+    numbers: Numbers = None,
+    connection: ConnectionOption = None,
+    reason: Reason = None,
+    by: By = None,
 ) -> None:
     """Let parked records be: they leave the list until their original changes. --all of `list` shows them."""
     from hub.sync import desk
 
     chosen = _chosen(numbers, connection, reason)
     with show.opened(ctx) as store:
-        done = desk.drop(store, chosen)
+        done = desk.drop(store, chosen, show.person(by))
     show.say(show.out(), f"{show.counted(done, 'record')} dropped.")
 
 

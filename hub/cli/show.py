@@ -195,10 +195,9 @@ def config_of(ctx: typer.Context) -> HubConfig:
 @contextmanager
 def opened(ctx: typer.Context) -> Iterator[Store]:
     """The configured store, closed again."""
-    from hub.config import store_url  # not by hub.running: looking needs no connector and no engine
-    from hub.store.upgrade import opened as open_store
+    from hub.config.keys import open_configured  # not by hub.running: looking needs no connector and no engine
 
-    store = open_store(store_url(config_of(ctx)))
+    store = open_configured(config_of(ctx))
     try:
         yield store
     finally:

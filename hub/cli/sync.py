@@ -65,6 +65,7 @@ def sync(
     The first sync of a connection stops at its plan until you approve it: with --yes, or one by one with
     `hub held`. Exit: 0 done, 1 something was set aside or waits for you, 2 a connection failed.
     """
+    from hub.cli.show import person
     from hub.running import open_workshop
     from hub.sync.run import Orders
 
@@ -77,7 +78,7 @@ def sync(
     stopping = threading.Event()
     with open_workshop(config) as shop, _stopped_by_signal(stopping):
         _wait_for_the_dead(shop)
-        orders = Orders(approve=yes, full=full, manual=True, stop=stopping.is_set)
+        orders = Orders(approve=yes, full=full, manual=True, person=person(None), stop=stopping.is_set)
         results = _run(shop, names, orders, first_load=first_load, quiet=as_json)
         holds = _holds(shop, names)
     if as_json:

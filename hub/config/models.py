@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -19,11 +20,13 @@ from pydantic import (
     model_validator,
 )
 
+from hub.access.rights import Role
 from hub.config.values import LimitSetting, Region, Schedule, ScheduleSetting, Zone
 from hub.dedupe.survive import ADDRESSES, NAMED, UNION, Rule
 from hub.document import did_you_mean
 from hub.durations import Duration, parse_duration
 from hub.model import MANY, SINGLE
+from hub.secrets import ALLOWED, is_reference
 from hub.sync.guard import Limits
 
 DeletePolicy: TypeAlias = Literal["keep", "archive", "propagate"]
@@ -152,11 +155,92 @@ class MatchingConfig(_Part):
     enabled: bool = Field(default=True, description="false: every record stays a contact of its own")
 
 
+def _check_web_address(text: str) -> str:
+    address = urlsplit(text)
+    on_this_machine = (address.hostname or "") in ("localhost", "127.0.0.1", "::1")
+    is_whole = bool(address.hostname) and address.path in ("", "/") and not (address.query or address.fragment)
+    if not is_whole or "@" in address.netloc or not (address.scheme == "https" or on_this_machine):
+        raise ValueError("an address such as https://hub.example.org, without a path; http only on this machine")
+    return f"{address.scheme}://{address.netloc}"
+
+
+def _check_key(text: str) -> str:
+    if not is_reference(text) or text.startswith("sealed:"):
+        raise ValueError("allowed: env:NAME or file:PATH. The key itself stands in no configuration")
+    return text
+
+
+def _check_secret(text: str) -> str:
+    if not is_reference(text):
+        raise ValueError(f"allowed: {ALLOWED}. The secret itself stands in no configuration")
+    return text
+
+
+def _check_issuer(text: str) -> str:
+    address = urlsplit(text)
+    on_this_machine = (address.hostname or "") in ("localhost", "127.0.0.1", "::1")
+    is_plain = not (address.query or address.fragment or "@" in address.netloc)
+    if not address.hostname or not is_plain or not (address.scheme == "https" or on_this_machine):
+        raise ValueError("an https address, as the party names itself")
+    return text
+
+
+WebIssuer = Annotated[str, AfterValidator(_check_issuer)]
+WebAddress = Annotated[str, AfterValidator(_check_web_address)]
+KeyReference = Annotated[str, AfterValidator(_check_key)]
+SecretReference = Annotated[str, AfterValidator(_check_secret)]
+
+
+class OidcConfig(_Part):
+    """Another party that signs people in, by OpenID Connect (authorisation code with PKCE). Needs `web.url`.
+
+    Register `WEB.URL/sign-in/oidc/back` there as the redirect address, exactly so.
+    """
+
+    issuer: WebIssuer = Field(description="as it names itself, such as https://login.example.org/realms/staff")
+    client_id: str = Field(min_length=1, description="what it calls the hub")
+    client_secret: SecretReference | None = Field(default=None, description="by reference; none for a public client")
+    label: str = Field(default="Sign in with your organisation", max_length=80, description="on the button")
+    scopes: tuple[str, ...] = Field(default=("openid", "profile", "email"), description="what is asked for")
+    name_claim: str = Field(default="preferred_username", description="the claim that becomes the account's name")
+    role_claim: str = Field(default="roles", description="the claim with roles or groups; a dot goes into an object")
+    roles: Mapping[Role, tuple[str, ...]] = Field(
+        default_factory=dict, description="values of that claim by role; who has none of them is not let in"
+    )
+
+    @model_validator(mode="after")
+    def _check_openid(self) -> OidcConfig:
+        if "openid" not in self.scopes:
+            raise ValueError("scopes: openid is one of them")
+        return self
+
+
+class AccessConfig(_Part):
+    """Who may do what, and the keys of what is sealed."""
+
+    key: KeyReference | None = Field(
+        default=None, description="the master key; none: a file beside the SQLite store, made when first needed"
+    )
+    former_key: KeyReference | None = Field(
+        default=None, description="the master key before, until `hub secrets rotate` has run"
+    )
+    idle: Duration = Field(
+        default_factory=lambda: parse_duration("1 hour"), description="a session ends when it was not used for so long"
+    )
+    longest: Duration = Field(
+        default_factory=lambda: parse_duration("12 hours"), description="a session ends after so long in any case"
+    )
+    oidc: OidcConfig | None = Field(default=None, description="another party that signs people in")
+
+
 class WebConfig(_Part):
     """Where forms, metrics and the console are served."""
 
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65535, description="0: any free port")
+    url: WebAddress | None = Field(
+        default=None, description="where people reach it, such as https://hub.example.org; needed behind a proxy"
+    )
 
 
 def _check_name(name: str) -> str:
@@ -174,6 +258,13 @@ class HubConfig(_Part):
     golden: GoldenConfig = Field(default_factory=GoldenConfig)
     matching: MatchingConfig = Field(default_factory=MatchingConfig)
     web: WebConfig = Field(default_factory=WebConfig)
+    access: AccessConfig = Field(default_factory=AccessConfig)
+
+    @model_validator(mode="after")
+    def _check_back(self) -> HubConfig:
+        if self.access.oidc is not None and self.web.url is None:
+            raise ValueError("access.oidc needs web.url: the address that people are sent back to")
+        return self
 
     _folder: Path = PrivateAttr(default_factory=lambda: Path("config"))
 

@@ -19,7 +19,7 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 REFERENCE = {
     "type": "string",
     "pattern": r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+|[^:]+://.*)$",
-    "description": "a secret by reference: env:NAME, file:PATH, or ${env:NAME} in an address",
+    "description": "a secret by reference: env:NAME, file:PATH or sealed:NAME, or ${env:NAME} in an address",
 }
 
 

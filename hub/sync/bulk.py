@@ -17,6 +17,7 @@ from typing import Literal, TypeAlias
 
 from hub.errors import ConfigError
 from hub.store import links as db
+from hub.store.audit import note
 from hub.store.db import Tx
 from hub.sync.clusters import Clusters
 from hub.sync.engine import Hub, chunks
@@ -293,6 +294,8 @@ def _merge(clusters: Clusters, line: Line, person: str) -> Done:
     if len(set(homes)) == 1:
         return Done(line.number, changed=False)
     joined = join(clusters, homes, person)
+    said = {"line": line.number, "contacts": sorted(homes)}
+    note(clusters.tx, person, "merged", f"contact {joined.kept}", said, at=clusters.now)
     back = [(joined.kept, ";".join(f"{c}:{e}" for c, e in refs)) for _, refs in reversed(joined.lost)]
     return Done(line.number, True, tuple(back))
 
@@ -308,6 +311,8 @@ def _split(clusters: Clusters, line: Line, person: str) -> Done:
     if not leaving < held:
         raise ConfigError(cannot_split(leaving, held))
     parted = part(clusters, home, line.records, person)
+    said = {"line": line.number, "records": len(line.records), "new": parted.home}
+    note(tx, person, "split", f"contact {parted.left}", said, at=clusters.now)
     return Done(line.number, True, ((parted.left, parted.home),))
 
 

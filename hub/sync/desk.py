@@ -2,41 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from hub.errors import ConfigError
+from hub.errors import ConfigError, NotThere, Overtaken
 from hub.mapping.elements import email_key
 from hub.mapping.phones import phone_key
 from hub.mapping.text import Unmappable
 from hub.model import KIND, MANY, SINGLE, base_field
 from hub.store import lists, work
+from hub.store.audit import note
 from hub.store.db import Store, Tx
 from hub.store.lists import HoldRow, ParkedFilter
 from hub.sync.run import approve_open
 
 READ_AGAIN = ("read", "value")  # stages whose original is only a part: the source has to be read again
 EVERYTHING = 2**31  # rows
+NAMED = 100  # numbers of parked records that a row of the audit names
 ADDRESS = frozenset({"street", "locality", "region", "postcode", "country"})
 
 
 # --- held runs --------------------------------------------------------------------------------------
 
 
-def approve(store: Store, number: int, person: str, now: float) -> HoldRow:
-    """The next run of its connection may touch as much as this hold counted. ConfigError: it is not open."""
+def approve(store: Store, number: int, person: str, now: float, *, seen: Mapping[str, int] | None = None) -> HoldRow:
+    """The next run of its connection may touch as much as this hold counted.
+
+    seen  the counts that the person has looked at
+    NotThere, Overtaken: there is none, it is not open, or counts something else by now.
+    """
     with store.write() as tx:
-        hold = _open_hold(tx, number)
+        hold = _open_hold(tx, number, seen)
         approve_open(tx, hold.connection, person, now, number)
+        note(tx, person, "hold approved", f"hold {number}", _of_hold(hold), at=now)
     return hold
 
 
-def refuse(store: Store, number: int, person: str, now: float) -> HoldRow:
-    """Close a hold and pause its connection until somebody starts it by hand. ConfigError: it is not open."""
+def refuse(store: Store, number: int, person: str, now: float, *, seen: Mapping[str, int] | None = None) -> HoldRow:
+    """Close a hold and pause its connection until somebody starts it by hand. Errors and `seen` as of `approve`."""
     with store.write() as tx:
-        hold = _open_hold(tx, number)
+        hold = _open_hold(tx, number, seen)
         tx.run(
             "UPDATE hold SET state = 'refused', person = :p, decided_at = :a WHERE id = :i",
             p=person,
@@ -44,21 +51,60 @@ def refuse(store: Store, number: int, person: str, now: float) -> HoldRow:
             i=number,
         )
         work.mark_connection(tx, hold.connection, paused=f"{person} refused hold {number} ({hold.gate}): {hold.reason}")
+        note(tx, person, "hold refused", f"hold {number}", _of_hold(hold), at=now)
     return replace(hold, state="refused", person=person, decided_at=now)
 
 
-def _open_hold(tx: Tx, number: int) -> HoldRow:
+def _of_hold(hold: HoldRow) -> dict[str, Any]:
+    return {"connection": hold.connection, "gate": hold.gate, "counts": dict(hold.counts), "run": hold.run_id}
+
+
+def _open_hold(tx: Tx, number: int, seen: Mapping[str, int] | None) -> HoldRow:
     hold = lists.hold(tx, number)
-    if hold is None or hold.state != "open":
-        state = f"is {hold.state} already" if hold else "does not exist"
-        raise ConfigError(f"Hold {number} {state}, so nothing was changed. See `hub held list`.")
+    if hold is None:
+        raise NotThere(f"Hold {number} does not exist, so nothing was changed. See `hub held list`.")
+    if hold.state != "open":
+        raise Overtaken(f"Hold {number} is {hold.state} already, so nothing was changed. See `hub held list`.")
+    if seen is not None and _counted(seen) != _counted(hold.counts):
+        raise Overtaken(
+            f"Hold {number} counts something else than was looked at, so nothing was changed. Look at it again."
+        )
     return hold
+
+
+def _counted(counts: Mapping[str, int]) -> dict[str, int]:
+    return {name: n for name, n in counts.items() if n}
+
+
+# --- connections ------------------------------------------------------------------------------------
+
+
+def pause(store: Store, name: str, person: str, reason: str, now: float) -> None:
+    """No run of a connection begins until somebody starts it."""
+    said = f"{person} paused it" + (f": {reason}" if reason else ".")
+    with store.write() as tx:
+        work.remember_connection(tx, name)
+        work.mark_connection(tx, name, paused=said)
+        note(tx, person, "paused", f"connection {name}", at=now)
+
+
+def start(store: Store, name: str, person: str, now: float) -> None:
+    """A paused connection is run by its schedule again."""
+    with store.write() as tx:
+        work.mark_connection(tx, name, paused=None)
+        note(tx, person, "started", f"connection {name}", at=now)
+
+
+def note_run(store: Store, name: str, person: str, now: float, *, full: bool) -> None:
+    """A person begins a run."""
+    with store.write() as tx:
+        note(tx, person, "run begun", f"connection {name}", {"full": full}, at=now)
 
 
 # --- parked records ---------------------------------------------------------------------------------
 
 
-def retry(store: Store, chosen: ParkedFilter) -> int:
+def retry(store: Store, chosen: ParkedFilter, person: str) -> int:
     """Send parked records back: the next run of their connection takes them in, or writes them, again.
 
     ConfigError when a number is not parked, or nothing is chosen: nothing was changed then.
@@ -67,26 +113,32 @@ def retry(store: Store, chosen: ParkedFilter) -> int:
         rows = _parked(tx, chosen)
         work.mark_parked(tx, [r.number for r in rows], "retry")
         _read_again(tx, rows)
+        _note_parked(tx, person, "parked sent back", rows)
     return len(rows)
 
 
-def drop(store: Store, chosen: ParkedFilter) -> int:
+def drop(store: Store, chosen: ParkedFilter, person: str) -> int:
     """Let parked records be: not shown again while their original stays the same. ConfigError as `retry`."""
     with store.write() as tx:
         rows = _parked(tx, chosen)
         work.mark_parked(tx, [r.number for r in rows], "dropped")
+        _note_parked(tx, person, "parked dropped", rows)
     return len(rows)
+
+
+def _note_parked(tx: Tx, person: str, action: str, rows: Sequence[lists.ParkedRow]) -> None:
+    numbers = [r.number for r in rows]
+    some = {"records": len(numbers), "numbers": numbers[:NAMED], "connections": sorted({r.connection for r in rows})}
+    note(tx, person, action, f"parked {numbers[0]}" if len(numbers) == 1 else "parked", some)
 
 
 def _parked(tx: Tx, chosen: ParkedFilter) -> tuple[lists.ParkedRow, ...]:
     rows = lists.parked(tx, chosen, lists.Part(limit=EVERYTHING)).rows
     missing = sorted(set(chosen.numbers or ()) - {r.number for r in rows})
     if missing:
-        raise ConfigError(
-            f"Not parked now: {', '.join(map(str, missing))}. Nothing was changed. See `hub parked list`."
-        )
+        raise NotThere(f"Not parked now: {', '.join(map(str, missing))}. Nothing was changed. See `hub parked list`.")
     if not rows:
-        raise ConfigError("Nothing like that is parked, so nothing was changed. See `hub parked list`.")
+        raise NotThere("Nothing like that is parked, so nothing was changed. See `hub parked list`.")
     return rows
 
 
@@ -110,7 +162,21 @@ def accept(store: Store, numbers: Iterable[int], person: str, now: float) -> int
         found = [c for n in dict.fromkeys(numbers) if (c := lists.conflict(tx, n)) and c.state == "open"]
         tx.run("UPDATE conflict SET state = 'accepted' WHERE id IN :*ids", ids=[c.number for c in found])
         work.log_changes(tx, [_accepted(c, person, now) for c in found], None)
+        for c in found:
+            said = {"contact": c.golden_id, "connection": c.connection, "field": base_field(c.field)}
+            note(tx, person, "conflict accepted", f"conflict {c.number}", said, at=now)
     return len(found)
+
+
+def accept_one(store: Store, number: int, person: str, now: float) -> None:
+    """As `accept`. NotThere, Overtaken: there is none, or it is decided already."""
+    if accept(store, [number], person, now):
+        return
+    with store.read() as tx:
+        found = lists.conflict(tx, number)
+    if found is None:
+        raise NotThere(f"There is no conflict {number}. Nothing was changed. See `hub conflicts list`.")
+    raise Overtaken(f"Conflict {number} is {found.state} already, so nothing was changed. See `hub conflicts list`.")
 
 
 def _accepted(conflict: lists.ConflictRow, person: str, now: float) -> work.Change:

@@ -10,11 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hub.errors import ConfigError
+from hub.errors import ConfigError, NotThere, Overtaken
 from hub.mapping.elements import address_key
 from hub.model import base_field
 from hub.store import links as db
 from hub.store import work
+from hub.store.audit import mark, note
 from hub.store.db import Tx, dumps, loads
 from hub.sync.clusters import Cluster, Clusters
 from hub.sync.engine import Hub
@@ -23,13 +24,18 @@ from hub.sync.link import Link
 from hub.sync.place import Newcomer, place
 
 
-def pin(hub: Hub, golden_id: str, field: str, value: object, person: str) -> str:
-    """Fix a field (or an element key; None removes it) whatever the systems say. Returns the id that answers."""
-    return _pin(hub, golden_id, {field: value}, person)
+def pin(hub: Hub, golden_id: str, field: str, value: object, person: str, *, version: int | None = None) -> str:
+    """Fix a field (or an element key; None removes it) whatever the systems say. Returns the id that answers.
+
+    version  of the golden record that the person has looked at; Overtaken when it has another one by now
+    """
+    return _pin(hub, golden_id, {field: value}, person, version)
 
 
-def _pin(hub: Hub, golden_id: str, values: Mapping[str, object], person: str) -> str:
+def _pin(hub: Hub, golden_id: str, values: Mapping[str, object], person: str, version: int | None = None) -> str:
     def change(tx: Tx, clusters: Clusters, cluster: Cluster) -> None:
+        fixed = [_marked(tx, field) | {"value": mark(tx, value)} for field, value in values.items()]
+        note(tx, person, "pinned", f"contact {cluster.id}", {"fields": fixed}, at=clusters.now)
         for field, value in values.items():
             tx.run(
                 "INSERT INTO pin (golden_id, field, value, person, at) VALUES (:g, :f, :v, :p, :a)"
@@ -44,24 +50,35 @@ def _pin(hub: Hub, golden_id: str, values: Mapping[str, object], person: str) ->
             cluster.pins[field] = loads(dumps(value))
         cluster.kind = f"pinned by {person}"
 
-    return _change(hub, golden_id, change)
+    return _change(hub, golden_id, change, version)
 
 
-def unpin(hub: Hub, golden_id: str, field: str, person: str) -> str:
-    """Let the rules decide a field again."""
+def unpin(hub: Hub, golden_id: str, field: str, person: str, *, version: int | None = None) -> str:
+    """Let the rules decide a field again. NotThere: it is not pinned. version: as of `pin`"""
 
-    def change(tx: Tx, _: Clusters, cluster: Cluster) -> None:
+    def change(tx: Tx, clusters: Clusters, cluster: Cluster) -> None:
+        if field not in cluster.pins:
+            raise NotThere(f"This field of {cluster.id} is not pinned, so nothing was changed.")
+        note(tx, person, "unpinned", f"contact {cluster.id}", {"fields": [_marked(tx, field)]}, at=clusters.now)
         tx.run("DELETE FROM pin WHERE golden_id = :g AND field = :f", g=cluster.id, f=field)
         cluster.pins.pop(field, None)
         cluster.kind = f"unpinned by {person}"
 
-    return _change(hub, golden_id, change)
+    return _change(hub, golden_id, change, version)
 
 
-def _change(hub: Hub, golden_id: str, change: Callable[[Tx, Clusters, Cluster], None]) -> str:
+def _marked(tx: Tx, field: str) -> dict[str, str]:
+    """A field for the audit: of one among many values, which one is not told."""
+    base = base_field(field)
+    return {"field": base} if base == field else {"field": base, "element": mark(tx, field)}
+
+
+def _change(hub: Hub, golden_id: str, change: Callable[[Tx, Clusters, Cluster], None], version: int | None) -> str:
     with hub.store.write() as tx:
         clusters = _clusters(hub, tx)
         cluster = load(clusters, golden_id)
+        if version is not None and cluster.golden.version != version:
+            raise Overtaken(f"Golden record {cluster.id} has changed meanwhile. Nothing was changed. Look at it again.")
         change(tx, clusters, cluster)
         cluster.touched = cluster.joined = True
         clusters.settle()
@@ -78,7 +95,10 @@ def merge(hub: Hub, golden_ids: Sequence[str], person: str) -> str:
     Remembered as the person's "same", so that no later evidence takes them apart.
     """
     with hub.store.write() as tx:
-        return join(_clusters(hub, tx), golden_ids, person).kept
+        clusters = _clusters(hub, tx)
+        kept = join(clusters, golden_ids, person).kept
+        note(tx, person, "merged", f"contact {kept}", {"contacts": sorted(set(golden_ids))}, at=clusters.now)
+        return kept
 
 
 def split(hub: Hub, golden_id: str, refs: Sequence[tuple[str, str]], person: str) -> str:
@@ -88,19 +108,26 @@ def split(hub: Hub, golden_id: str, refs: Sequence[tuple[str, str]], person: str
     come back, and both sides are repaired in the systems like after any other change. Remembered as "different".
     """
     with hub.store.write() as tx:
-        return part(_clusters(hub, tx), golden_id, refs, person).home
+        clusters = _clusters(hub, tx)
+        parted = part(clusters, golden_id, refs, person)
+        said = {"records": len(refs), "new": parted.home}
+        note(tx, person, "split", f"contact {parted.left}", said, at=clusters.now)
+        return parted.home
 
 
 # --- questions --------------------------------------------------------------------------------------
 
 
-def answer(hub: Hub, ask_id: int, verdict: str, person: str) -> str:
+def answer(hub: Hub, ask_id: int, verdict: str, person: str, *, open_only: bool = False) -> str:
     """A possible duplicate is decided: "same" merges, "different" is remembered for ever. The golden id of the first.
 
     Other questions between the two golden records are settled with it.
+    open_only  Overtaken when it has an answer already, or another one has settled it
     """
     with hub.store.write() as tx:
         a, b = _asked(tx, ask_id)
+        if open_only:
+            _refuse_answered(tx, ask_id, a, b)
         clusters = _clusters(hub, tx)
         homes = [a.golden_id, b.golden_id]
         kept = a.golden_id
@@ -115,14 +142,22 @@ def answer(hub: Hub, ask_id: int, verdict: str, person: str) -> str:
         tx.run("UPDATE ask SET state = :s WHERE id = :i", s=verdict, i=ask_id)
         if verdict == "different":
             _settle_questions(tx, *homes)
+        said_of = {"answer": verdict, "records": [a.id, b.id], "contact": kept}
+        note(tx, person, "question answered", f"question {ask_id}", said_of, at=clusters.now)
         return kept
+
+
+def _refuse_answered(tx: Tx, ask_id: int, a: Link, b: Link) -> None:
+    row = tx.one("SELECT state FROM ask WHERE id = :i", i=ask_id)
+    if row is None or row[0] not in ("open", "withdrawn") or a.golden_id == b.golden_id:
+        raise Overtaken(f"Question {ask_id} is answered already, so nothing was changed. See `hub review list --all`.")
 
 
 def _asked(tx: Tx, ask_id: int) -> tuple[Link, Link]:
     row = tx.one("SELECT record_a, record_b FROM ask WHERE id = :i", i=ask_id)
     links = db.links_by_id(tx, row) if row else {}
     if row is None or len(links) < 2:
-        raise ConfigError(f"There is no question number {ask_id}. Nothing was changed. See `hub review list`.")
+        raise NotThere(f"There is no question number {ask_id}. Nothing was changed. See `hub review list`.")
     return links[row[0]], links[row[1]]
 
 
@@ -172,6 +207,7 @@ def take_back(hub: Hub, ask_id: int, person: str, *, decide: bool = True) -> Tak
         row = work.Change(a.golden_id, clusters.now, f"answer “{said}” taken back by {person}", None, None)
         work.log_changes(tx, [row], clusters.run_id)
         tx.run("UPDATE ask SET state = 'open' WHERE id = :i", i=ask_id)
+        note(tx, person, "answer taken back", f"question {ask_id}", {"answer": said}, at=clusters.now)
         if a.golden_id != b.golden_id:
             _mark_questions(tx, a.golden_id, b.golden_id, "settled", "open")
         if decide:
@@ -189,7 +225,7 @@ def _forget_answer(tx: Tx, ask_id: int, a: Link, b: Link) -> str:
         b=second,
     )
     if row is None:
-        raise ConfigError(
+        raise Overtaken(
             f"Question {ask_id} has no answer to take back. Nothing was changed. See `hub review list --all`."
         )
     homes = {a.golden_id, b.golden_id}
@@ -217,8 +253,12 @@ def _decide_again(clusters: Clusters, a: Link, b: Link) -> None:
 def overturn(hub: Hub, conflict_id: int, person: str) -> str:
     """The loser of a conflict was right: its value is pinned. The golden id."""
     with hub.store.read() as tx:
-        row = tx.one("SELECT golden_id, field, claims, winner FROM conflict WHERE id = :i", i=conflict_id)
-    if row is None or row[1] == "(record)":
+        row = tx.one("SELECT golden_id, field, claims, winner, state FROM conflict WHERE id = :i", i=conflict_id)
+    if row is None:
+        raise NotThere(f"There is no conflict {conflict_id}. Nothing was changed. See `hub conflicts list`.")
+    if row[4] == "overturned":
+        raise Overtaken(f"Conflict {conflict_id} is overturned already, so nothing was changed.")
+    if row[1] == "(record)":
         raise ConfigError(
             f"Conflict {conflict_id} cannot be overturned. Nothing was changed. See `hub conflicts list`."
         )
@@ -227,6 +267,8 @@ def overturn(hub: Hub, conflict_id: int, person: str) -> str:
     home = _pin(hub, row[0], _pins_of(row[1], loser, winner), person)
     with hub.store.write() as tx:
         tx.run("UPDATE conflict SET state = 'overturned' WHERE id = :i", i=conflict_id)
+        subject = f"conflict {conflict_id}"
+        note(tx, person, "conflict overturned", subject, {"contact": home, "field": base_field(row[1])}, at=hub.clock())
     return home
 
 

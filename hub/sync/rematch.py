@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from hub.dedupe.weigh import NO_MATCHING
 from hub.errors import ConfigError
+from hub.store.audit import note
 from hub.store.db import Tx
 from hub.sync.clusters import Clusters
 from hub.sync.engine import Hub, NoMeter
@@ -39,9 +40,12 @@ def foresee_all(hub: Hub, *, advance: Advance = lambda _: None) -> Rematched:
         return rematch(replace(hub, store=store, meter=NoMeter()), advance=advance)
 
 
-def rematch(hub: Hub, *, advance: Advance = lambda _: None, page: int = PAGE) -> Rematched:
+def rematch(
+    hub: Hub, *, person: str | None = None, advance: Advance = lambda _: None, page: int = PAGE
+) -> Rematched:
     """Decide every golden record anew by the model in use. What people said stands, as always.
 
+    person  who asked for it; written into the audit
     ConfigError where matching is off: every contact would be taken apart.
     """
     if hub.model == NO_MATCHING:
@@ -50,6 +54,9 @@ def rematch(hub: Hub, *, advance: Advance = lambda _: None, page: int = PAGE) ->
     with hub.store.read() as tx:
         [(total,)] = tx.all("SELECT count(*) FROM golden WHERE state = 'live'")
         [(asked,)] = tx.all("SELECT coalesce(max(id), 0) FROM ask")
+    if person is not None:
+        with hub.store.write() as tx:
+            note(tx, person, "decided anew", "model in use", {"contacts": total}, at=hub.clock())
     after: str | None = ""
     while after is not None:
         with hub.store.write() as tx:

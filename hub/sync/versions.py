@@ -6,22 +6,26 @@ from hub.dedupe.document import as_document, from_document
 from hub.dedupe.weigh import Model
 from hub.errors import ConfigError
 from hub.store import models
+from hub.store.audit import note
 from hub.store.db import Store, Tx
 
 
-def keep(store: Store, model: Model, at: float, origin: str) -> int:
+def keep(store: Store, model: Model, at: float, origin: str, person: str) -> int:
     """Keep a model as a version, which nothing uses yet; its number. origin: what it was learnt from, in words"""
     with store.write() as tx:
-        return models.add(tx, at, origin, as_document(model))
+        number = models.add(tx, at, origin, as_document(model))
+        note(tx, person, "model kept", f"model {number}", at=at)
+        return number
 
 
-def use(store: Store, number: int) -> int:
+def use(store: Store, number: int, person: str) -> int:
     """Match by this version from now on; the number of the one before. ConfigError when there is none of it."""
     with store.write() as tx:
         if number != models.SHIPPED and models.document(tx, number) is None:
             raise ConfigError(_say_unknown(number))
         before = models.in_use(tx)
         models.use(tx, number)
+        note(tx, person, "model used", f"model {number}", {"before": before})
     return before
 
 

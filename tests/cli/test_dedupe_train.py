@@ -131,10 +131,10 @@ def test_a_process_that_runs_follows_the_version_in_use(desk):
     with open_workshop(config) as shop:
         shop.cycle("crm", Orders(full=True))
         shipped = shop.hub.model
-        use(shop.store, 1)
+        use(shop.store, 1, "eve")
         shop.cycle("crm", Orders(full=True))
         learnt = shop.hub.model
-        use(shop.store, 0)
+        use(shop.store, 0, "eve")
         shop.cycle("crm", Orders(full=True))
 
         assert shipped.rows != learnt.rows

@@ -120,16 +120,18 @@ def test_a_migration_that_breaks_off_leaves_nothing(empty):
     assert tables(empty) == set()
 
 
-def test_a_store_of_the_first_schema_keeps_its_contacts(empty):
+@pytest.mark.parametrize("before", REVISIONS[:-1])
+def test_a_store_of_an_older_schema_keeps_its_contacts(empty, before):
     with empty.engine.connect() as connection:
         config = Config(attributes={"connection": connection})
         config.set_main_option("script_location", str(Path(hub.store.migrations.__file__).parent))
         connection.exec_driver_sql("BEGIN")
-        command.upgrade(config, "0001")
+        command.upgrade(config, before)
         connection.exec_driver_sql("INSERT INTO name_count (word, records) VALUES ('silva', 3)")
         connection.exec_driver_sql("COMMIT")
 
-    assert upgrade(empty) == ("0001", REVISIONS[-1])
+    assert upgrade(empty) == (before, REVISIONS[-1])
     with empty.read() as tx:
         assert tx.all("SELECT word, records FROM name_count") == [("silva", 3)]
         assert tx.all("SELECT id FROM interaction") == []
+        assert tx.all("SELECT number FROM audit") == []

@@ -138,7 +138,7 @@ def test_a_refused_opt_out_is_on_the_list_of_what_people_have_to_see_to(rig):
     rig.sync("crm")
 
     assert [p.external_id for p in rig.parked("write")] == ["1"]
-    desk.retry(rig.store, ParkedFilter())
+    desk.retry(rig.store, ParkedFilter(), "eve")
     rig.sync("crm")
     assert rig.systems["crm"].rows["1"].fields["news"] == "N"
 

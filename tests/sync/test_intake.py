@@ -340,7 +340,7 @@ def test_a_parked_record_comes_in_after_the_fix(rig):
     rig.sync("crm")
     crm.rows["1"].fields["note"] = "ab"  # by a tool that leaves no trace in the changes
 
-    desk.retry(rig.store, ParkedFilter())
+    desk.retry(rig.store, ParkedFilter(), "eve")
     rig.sync("crm")
 
     assert rig.parked() == []
@@ -356,7 +356,7 @@ def test_a_parked_record_of_a_system_without_a_read_comes_in_from_its_original(r
     with rig.store.write() as tx:  # the record was too large; somebody repaired the original
         repaired = parked.original.replace("9" * 20_000_000, "912345678")
         tx.run("UPDATE parked SET original = :o WHERE id = :i", o=repaired, i=parked.number)
-    desk.retry(rig.store, ParkedFilter())
+    desk.retry(rig.store, ParkedFilter(), "eve")
     rig.sync("crm")
 
     assert "phones/+351912345678" in rig.golden("crm", "1")
@@ -368,7 +368,7 @@ def test_a_record_that_is_still_wrong_is_parked_again(rig):
     crm.put("1", **{**ADA, "note": "a\x00b"})
     rig.sync("crm")
 
-    desk.retry(rig.store, ParkedFilter())
+    desk.retry(rig.store, ParkedFilter(), "eve")
     rig.sync("crm")
 
     assert [p.state for p in rig.parked("map")] == ["open"]

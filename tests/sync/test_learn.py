@@ -78,8 +78,8 @@ def test_progress_only_grows_and_ends_near_the_end(two):
 def test_a_version_is_kept_unused_then_used_and_taken_back(two):
     store, lesson = two.hub.store, learn(two.hub.store, DEFAULT)
 
-    number = keep(store, lesson.model, 0.0, lesson.origin)
-    before, between = use(store, number), use(store, 0)
+    number = keep(store, lesson.model, 0.0, lesson.origin, "eve")
+    before, between = use(store, number, "eve"), use(store, 0, "eve")
 
     assert (number, before, between) == (1, 0, 1)
     with store.read() as tx:
@@ -89,7 +89,7 @@ def test_a_version_is_kept_unused_then_used_and_taken_back(two):
 
 def test_an_unknown_version_is_not_used(two):
     with pytest.raises(ConfigError, match="no version 4"):
-        use(two.hub.store, 4)
+        use(two.hub.store, 4, "eve")
 
 
 # --- what would change ------------------------------------------------------------------------------
