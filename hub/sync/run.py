@@ -17,6 +17,7 @@ from hub.errors import AccountError, CursorExpired, HubError, LeaseLost
 from hub.model import Page, Record
 from hub.store import links as db
 from hub.store import work
+from hub.store.audit import note
 from hub.store.db import Fence, dumps, loads
 from hub.sync.absence import Seen, carry_out_deletions, mark_absent
 from hub.sync.engine import Held, Hub, Run
@@ -53,6 +54,7 @@ class Orders:
     full      list everything, whatever the cursor
     absence   False: nobody is taken for missing, since a listing right after another proves nothing
     manual    a person started it: a paused connection is tried again
+    person    who that was; written into the audit
     events    only what events hint at is read, where the connection has pulled before; then written as ever
     preview   makes the plan that a first sync stops at
     """
@@ -61,6 +63,7 @@ class Orders:
     full: bool = False
     absence: bool = True
     manual: bool = False
+    person: str | None = None
     events: bool = False
     stop: Callable[[], bool] = lambda: False
     progress: Callable[[Run], None] | None = None
@@ -149,7 +152,7 @@ def outcome(hub: Hub, run: Run, orders: Orders, steps: Callable[[], list[Held]])
 def begin(hub: Hub, run: Run, orders: Orders) -> work.ConnectionRow | Result:
     with hub.store.write(run.fence) as tx:
         if orders.approve:
-            approve_open(tx, run.name, "--yes", hub.clock())
+            approve_open(tx, run.name, orders.person or "--yes", hub.clock())
         state = work.connection(tx, run.name)
         waiting = work.open_gates(tx, run.name) & PULL_GATES
         if state.paused and not orders.manual:
@@ -161,6 +164,9 @@ def begin(hub: Hub, run: Run, orders: Orders) -> work.ConnectionRow | Result:
         if state.started_at is None and orders.approve:
             work.mark_connection(tx, run.name, started_at=hub.clock())
         work.start_run(tx, run.id, run.name, hub.clock())
+        if orders.person is not None:
+            said = {"run": run.id, "full": orders.full, "approves": orders.approve}
+            note(tx, orders.person, "run started", f"connection {run.name}", said, at=hub.clock())
         if state.ok_at is None and run.route.writes and (state.started_at is not None or orders.approve):
             work.enqueue_missing(tx, run.name, hub.clock(), run.id)
         run.population = state.population
