@@ -1,0 +1,65 @@
+"""A real browser before a real server: Chromium without a window, the application on a free port of this machine."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import monotonic, sleep
+
+import uvicorn
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from hub.web.guard import LOCAL_COOKIE
+from tests.web.console.rig import SESSION, Look
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+START_SECONDS = 20
+
+
+@contextmanager
+def served(look: Look) -> Iterator[str]:
+    """The address it is served at. Who is signed in is `look.role`, as in `look.get`."""
+    look.app.state.identify = lambda request: look.actor(request) if LOCAL_COOKIE in request.cookies else None
+    listening = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(look.app, log_level="error", lifespan="off"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+    thread.start()
+    until = monotonic() + START_SECONDS
+    while not server.started and monotonic() < until:
+        sleep(0.01)
+    try:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(10)
+        listening.close()
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@contextmanager
+def window(browser: Browser, address: str, **options: object) -> Iterator[Page]:
+    """A signed-in window; at its end nothing may have gone wrong in it."""
+    context = browser.new_context(base_url=address, **options)  # type: ignore[arg-type]
+    context.add_cookies([{"name": LOCAL_COOKIE, "value": SESSION, "url": address}])
+    page = context.new_page()
+    wrong: list[str] = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
+    page.on("dialog", lambda dialog: dialog.accept() if dialog.type == "confirm" else wrong.append(dialog.message))
+    try:
+        yield page
+        assert wrong == []
+    finally:
+        context.close()
