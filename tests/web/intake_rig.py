@@ -19,6 +19,7 @@ from prometheus_client import CollectorRegistry
 
 from hub.connectors.forms import FormSettings
 from hub.connectors.messages import MessageSettings
+from hub.connectors.rest.hooks import Webhooks
 from hub.web.app import Deps, create_app
 from hub.web.monitoring import Health
 
@@ -62,6 +63,7 @@ class Rig:
     health: Health | Exception = field(default_factory=lambda: Health(store=True))
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     hooks: Mapping[str, MessageSettings] = field(default_factory=dict)
+    events: Mapping[str, tuple[Webhooks, Mapping[str, Any]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         numbers = count(1)
@@ -69,6 +71,7 @@ class Rig:
             Deps(
                 forms=self.forms,
                 hooks=self.hooks,
+                events=self.events,
                 inbox=self.inbox,
                 health=self._health,
                 registry=self.registry,
