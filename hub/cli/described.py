@@ -37,7 +37,7 @@ WRITTEN = {
     WriteMode.NEVER: "no",
 }
 WRITES = ["creates", "updates", "archives", "deletes"]
-COLUMNS = ["connector", "changes", "deletions", *WRITES, "stale", "batch", "promise"]
+COLUMNS = ["connector", "changes", "deletions", "events", *WRITES, "stale", "batch", "promise"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,8 @@ def row(each: Described) -> list[str]:
     stale = "refused" if can.stale else "not told" if can.update else ""
     batch = str(can.batch) if writes else ""
     promise = can.promise.value if can.create else ""
-    return [each.name, changes, deletions, *("✓" if flag else "" for flag in flags), stale, batch, promise]
+    events = "✓" if _hooked(each) else ""
+    return [each.name, changes, deletions, events, *("✓" if flag else "" for flag in flags), stale, batch, promise]
 
 
 def overview(all_: Sequence[Described]) -> str:
@@ -117,7 +118,7 @@ def block(each: Described, not_asked: Sequence[str] = ()) -> str:
     """The generated part of a page, in Markdown."""
     parts = [
         "## Reference",
-        *_abilities(each.can),
+        *_abilities(each.can, events=_hooked(each)),
         "### Settings",
         _settings(each),
         "### Default mapping",
@@ -137,6 +138,7 @@ def _of_a_service(each: Described) -> Iterator[str]:
     writes = {"create": spec.create, "update": spec.update, "archive": spec.archive, "delete": spec.delete}
     effects = [f"{name}: {kind.effects}" for name, kind in writes.items() if kind is not None and kind.effects]
     for title, lines in (
+        ("Setting up events", () if spec.webhooks is None else spec.webhooks.setup),
         ("What else a write does there", effects),
         ("Known gaps", spec.gaps),
         ("Left open by the vendor's documentation", spec.unconfirmed),
@@ -146,10 +148,15 @@ def _of_a_service(each: Described) -> Iterator[str]:
             yield "\n".join(f"- {line}" for line in lines)
 
 
-def _abilities(can: Can) -> Iterator[str]:
+def _hooked(each: Described) -> bool:
+    return issubclass(each.kind, RestConnector) and each.kind.spec.webhooks is not None
+
+
+def _abilities(can: Can, *, events: bool = False) -> Iterator[str]:
     lines = [
         ("changes", "only what changed is read" if can.changes else "everything is read and compared"),
         ("deletions", _deletions(can)),
+        *([("events", "by webhook, once it is set up: see [events](events.md)")] * events),
         ("read by id", "yes" if can.read else "no"),
         ("writes", ", ".join(_writes(can)) or "nothing: read only"),
     ]
