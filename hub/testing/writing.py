@@ -109,11 +109,29 @@ class Updating:
         needs(connector, "update")
         seen, fields = one(system), system.edit_fields()
 
-        once = done(connector.write([Write(Op.UPDATE, "hub:u2", seen.id, fields)]))
-        twice = done(connector.write([Write(Op.UPDATE, "hub:u2", seen.id, fields)]))
+        done(connector.write([Write(Op.UPDATE, "hub:u2", seen.id, fields)]))
+        once = now(system, seen.id)
+        told = done(connector.write([Write(Op.UPDATE, "hub:u2", seen.id, fields)]))
+        twice = now(system, seen.id)
 
         assert once.fields.keys() == twice.fields.keys()
-        assert {name: twice.fields.get(name) for name in fields} == fields
+        assert {name: told.fields.get(name) for name in fields} == fields
+
+    def test_an_answer_that_shows_a_part_of_a_record_shows_what_is_stored(
+        self, system: System, connector: Connector
+    ) -> None:
+        """An answer that says of itself that it is a part leaves out what it does not know, and says nothing untrue."""
+        needs(connector, "update")
+        first, second = system.seed(2)
+        writes = [Write(Op.UPDATE, f"hub:{each}", each, system.edit_fields()) for each in (first, second)]
+
+        outcomes = [outcome for write in writes for outcome in connector.write([write])]
+
+        for name, outcome in zip((first, second), outcomes, strict=True):
+            record, stored = done([outcome]), now(system, name)
+            told = outcome.partial if isinstance(outcome, Done) else False
+            assert record.fields == {each: stored.fields[each] for each in record.fields}
+            assert told or record.fields.keys() == stored.fields.keys()
 
     def test_an_update_leaves_other_records_alone(self, system: System, connector: Connector) -> None:
         needs(connector, "update")

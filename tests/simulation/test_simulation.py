@@ -48,7 +48,7 @@ NEEDED = {
     "sent": ("ordinary", range(24, 44)),
     "readfirst": ("doubt", range(40, 60)),
     "multi": ("doubt", range(50, 90)),
-    "absence": ("gone", range(43, 64)),
+    "absence": ("gone", range(80, 104)),
 }
 
 

@@ -53,7 +53,6 @@ class RestConnector(Connector):
     @property
     def can(self) -> Can:
         spec = self.spec
-        kinds = [spec.create, spec.update, spec.archive, spec.delete]
         return Can(
             changes=spec.changes is not None,
             complete=spec.complete and spec.interaction is None,
@@ -64,7 +63,7 @@ class RestConnector(Connector):
             archive=spec.archive is not None,
             delete=spec.delete is not None,
             stale=spec.stale,
-            batch=max([kind.size for kind in kinds if kind is not None], default=1),
+            batch=self._writer.batch,
             promise=Promise(spec.promise),
             settle_seconds=spec.settle,
             opt_out_leaves=spec.opt_out_leaves,

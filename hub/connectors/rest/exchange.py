@@ -117,6 +117,8 @@ class Exchange:
         """
         bundle = self._spec.bundle
         assert bundle is not None, "checked with the file"
+        if len(each) == 1:
+            return [self._alone(request, each[0], idempotent)]
         parts = [self._part(request, values) for values in each]
         sent = [part for part in parts if isinstance(part, PartRequest)]
         if not sent:
@@ -125,6 +127,12 @@ class Exchange:
         answer = self._sent(bundle, {}, repeatable, None, write_bundle(sent, sets=bundle.sets))
         answers = self._parts_of(answer, request, len(sent), repeatable)
         return [next(answers) if isinstance(part, PartRequest) else part for part in parts]
+
+    def _alone(self, request: Request, values: Values, idempotent: bool | None) -> Answer | Verdict:
+        try:
+            return self.ask(request, values, idempotent=idempotent)
+        except (Said, RecordError) as error:
+            return error
 
     def _part(self, request: Request, values: Values) -> PartRequest | RecordError:
         known = {**self._values, **values}

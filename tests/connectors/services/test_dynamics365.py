@@ -9,9 +9,9 @@ import pytest
 
 from hub.connectors.contract import Connector
 from hub.errors import CursorExpired
-from hub.model import Done, Op, Tombstone, Write
+from hub.model import Done, Missing, Op, Refused, Stale, Tombstone, Unknown, Write
 from hub.testing import ConnectorContract
-from hub.testing.words import done, items, listing, records
+from hub.testing.words import done, items, listing, records, write_all
 from tests.connectors.services.systems import NUMBERS, ServiceSystem, address
 from tests.fakes.services.dynamics365 import Dynamics
 from tests.fakes.services.tokens import TokenService
@@ -107,6 +107,8 @@ class DynamicsSystem(ServiceSystem):
         return {"lastname": "Refused", "birthdate": "no day at all"}
 
     def is_write(self, request: Any) -> bool:
+        if request.url.path.endswith("/$batch"):
+            return b"\r\nGET " not in request.read()
         return super().is_write(request) and not request.url.path.endswith("/token")
 
 
@@ -176,3 +178,48 @@ def test_a_create_that_is_there_already_names_the_contact_that_has_the_key(syste
     assert isinstance(outcome, Done)
     assert outcome.existed
     assert done([outcome]).id == first.id
+
+
+def test_a_thousand_changes_are_ten_requests_and_one_reading(system: DynamicsSystem) -> None:
+    ids = system.seed(1000)
+    seen = system.connector.read(ids)
+    writes = [Write(Op.UPDATE, f"hub:{each}", each, {"jobtitle": "Buyer"}, seen[each].version) for each in ids]
+    before = len(system.requests())
+
+    outcomes = write_all(system.connector, writes)
+
+    assert [each for each in outcomes if not isinstance(each, Done)] == []
+    assert len(system.requests()) - before == 11
+    assert system.connector.read(ids) == {each: done([outcome]) for each, outcome in zip(ids, outcomes, strict=True)}
+
+
+def test_each_write_of_a_batch_ends_as_it_would_alone(system: DynamicsSystem) -> None:
+    good, stale, gone, bad = system.seed(4)
+    seen = system.connector.read([good, stale, gone, bad])
+    system.edit(stale)
+    system.remove(gone)
+    fields: dict[str, Any] = {"jobtitle": "Buyer"}
+    wrong = {"birthdate": "no day at all"}
+    writes = [
+        Write(Op.UPDATE, "hub:1", good, fields, seen[good].version),
+        Write(Op.UPDATE, "hub:2", stale, fields, seen[stale].version),
+        Write(Op.UPDATE, "hub:3", gone, fields, seen[gone].version),
+        Write(Op.UPDATE, "hub:4", bad, wrong, seen[bad].version),
+        Write(Op.UPDATE, "hub:5", system.nobody, fields),
+        Write(Op.UPDATE, "hub:6", bad, {"jobtitle": "half a character \ud800"}, None),
+    ]
+
+    outcomes = system.connector.write(writes)
+
+    assert [type(each) for each in outcomes] == [Done, Stale, Missing, Refused, Missing, Refused]
+
+
+def test_a_batch_whose_answer_ends_early_leaves_the_rest_unknown(system: DynamicsSystem) -> None:
+    ids = system.seed(3)
+    seen = system.connector.read(ids)
+    writes = [Write(Op.UPDATE, f"hub:{each}", each, {"jobtitle": "Buyer"}, seen[each].version) for each in ids]
+    system.fake.answers_at_most = 2
+
+    outcomes = system.connector.write(writes)
+
+    assert [type(each) for each in outcomes] == [Done, Done, Unknown]

@@ -95,15 +95,26 @@ class TestHubSpot(ConnectorContract):
 CONSENT = "hs_email_optout_101"
 
 
-def test_a_thousand_changes_are_ten_calls_and_their_reading(system: HubSpotSystem) -> None:
+def test_a_thousand_changes_are_ten_requests_and_one_reading(system: HubSpotSystem) -> None:
     ids = [system.fake.seed(email=address()) for _ in range(1000)]
     writes = [Write(Op.UPDATE, f"hub:{each}", each, {"city": "Porto"}) for each in ids]
 
     outcomes = [each for start in range(0, 1000, 100) for each in system.connector.write(writes[start : start + 100])]
 
     assert [each for each in outcomes if not isinstance(each, Done)] == []
-    assert sum(request.url.path.endswith("/batch/update") for request in system.requests()) == 10
+    assert [request.url.path.rpartition("/")[2] for request in system.requests()] == ["update", "read"] + ["update"] * 9
     assert system.fake.too_fast == 0
+
+
+def test_a_stage_that_hubspot_does_not_take_is_seen_in_the_answer_that_is_not_read_again(system: HubSpotSystem) -> None:
+    first, second = system.seed(2)
+    system.connector.write([Write(Op.UPDATE, "hub:1", first, {"city": "Faro"})])
+
+    outcomes = system.connector.write([Write(Op.UPDATE, "hub:2", second, {"lifecyclestage": "subscriber"})])
+
+    assert isinstance(outcomes[0], Done)
+    assert outcomes[0].partial
+    assert done(outcomes).fields["lifecyclestage"] == "lead"  # stages only go forward
 
 
 def test_searches_keep_to_their_own_limit_beside_that_of_all_calls(system: HubSpotSystem) -> None:

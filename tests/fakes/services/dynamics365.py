@@ -9,6 +9,8 @@ Writes    unknown columns are refused, as are values of another kind. A PATCH wi
           there is none; If-Match of an older state is 412. 204 and no body unless `return=representation` is preferred.
           A key column in an address takes none of / < > * % & : \\ ? +; a value there already is 412 with 0x80060892
 Forms     formatted values only when asked for by `odata.include-annotations`; an empty text is kept as null
+Batch     up to 1,000 requests in one, answered in their order; the first error ends it unless
+          `odata.continue-on-error` is preferred
 Limits    6,000 requests in any 5 minutes: 429 with Retry-After and 0x80072322
 """
 
@@ -19,10 +21,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import unquote
 from uuid import NAMESPACE_URL, uuid5
 
 from hub.testing.clock import Clock
 from hub.testing.service import Answer, Call, Rate, Refusal, Service, route
+from tests.fakes.services.odata_batch import Malformed, read_batch, write_batch
 
 TEXTS = {
     "hub_id": 200,
@@ -77,6 +81,7 @@ class Dynamics(Service):
         self.skips: dict[str, tuple[list[str], int, int, Mapping[str, Sequence[str]]]] = {}
         self.links: dict[str, datetime] = {}
         self.expired_status = 400  # not said by the vendor
+        self.answers_at_most = 1000  # of a batch
 
     @property
     def contacts(self) -> dict[str, Contact]:
@@ -226,6 +231,27 @@ class Dynamics(Service):
         self.remove(contact.id)
         return Answer(204)
 
+    @route("POST", "/$batch", write=False)
+    def batch(self, call: Call) -> Answer:
+        self._version(call)
+        try:
+            entries = read_batch(call.headers.get("content-type", ""), call.content)
+        except Malformed as error:
+            raise refused(400, "0x80048d19", str(error)) from error
+        if sum(map(len, entries)) > 1000:
+            raise refused(400, "0x80060888", "The number of requests in a batch is limited to 1000.")
+        goes_on = "odata.continue-on-error" in preferences(call)
+        answers: list[list[Answer]] = []
+        for [inner] in entries:  # a change set of several is none that the hub makes
+            below = inner.path.removeprefix("/api/data/v9.2")
+            headers = {**inner.headers, "authorization": call.headers["authorization"]}
+            answer = self._answer(Call(self, inner.method, unquote(below), inner.query, headers, inner.content))
+            answers.append([answer])
+            if answer.status >= 400 and not goes_on:
+                break
+        body, headers = write_batch(answers[: self.answers_at_most])
+        return Answer(200, body, headers)
+
     # --- inside -----------------------------------------------------------------------------------
 
     @staticmethod
@@ -315,7 +341,13 @@ def not_there() -> Refusal:
 
 def preferences(call: Call) -> dict[str, str]:
     found = {name: value.strip('"') for name, value in PREFERENCE.findall(call.headers.get("prefer", "")) if name}
-    known = {"odata.maxpagesize", "odata.track-changes", "odata.include-annotations", "return"}
+    known = {
+        "odata.continue-on-error",
+        "odata.maxpagesize",
+        "odata.track-changes",
+        "odata.include-annotations",
+        "return",
+    }
     if unknown := set(found) - known:
         raise refused(400, "0x80060888", f"unknown preference {sorted(unknown)[0]}")
     return found
