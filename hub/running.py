@@ -182,6 +182,10 @@ class Workshop:
         finally:
             lock.release()
 
+    def is_running(self, name: str) -> bool:
+        """Whether this process runs a connection at this moment."""
+        return self._lock(name).locked()
+
     def _cycle(self, name: str, orders: Orders) -> Result:
         for attempt in range(TRIES):
             run_id = self.hub.new_id("r")

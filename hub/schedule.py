@@ -84,6 +84,10 @@ class Scheduler:
         now = {"next_run_time": datetime.now(UTC)} if isinstance(trigger, IntervalTrigger) else {}
         self._jobs.add_job(self._one, trigger, args=(connection,), id=connection, replace_existing=True, **now)
 
+    def at_once(self, connection: str, run: Job) -> None:
+        """A run beside the schedule, in a thread of its own like the others."""
+        self._jobs.add_job(self._one, args=(connection, run), misfire_grace_time=None)
+
     def next_run(self, connection: str) -> datetime | None:
         """Aware UTC; None before `start` and for a connection that is not scheduled."""
         job = self._jobs.get_job(connection)
@@ -103,11 +107,11 @@ class Scheduler:
             self._jobs.shutdown(wait=False)
         return self._threads.wait(timeout)
 
-    def _one(self, connection: str) -> None:
+    def _one(self, connection: str, run: Job | None = None) -> None:
         with bound(connection=connection):
             try:
                 if not self._stopping.is_set():
-                    self._run(connection, self._stopping)
+                    (run or self._run)(connection, self._stopping)
             except HubError as err:
                 log.error("the run of %s failed: %s", connection, err)
             except Exception:  # the edge of the job: a bug is logged and the schedule goes on

@@ -56,7 +56,7 @@ def log(
     with show.opened_hub(ctx) as hub:
         at = datetime.fromtimestamp(hub.clock(), UTC)
         item = Interaction(hub.new_id("i"), at, channel, kind, direction, summary=summary.strip(), details={"by": who})
-        home = history.log(hub, golden_id, item)
+        home = history.log(hub, golden_id, item, who)
     show.say(show.out(), f"Noted with {home}.")
 
 

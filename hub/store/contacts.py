@@ -75,6 +75,13 @@ def golden_head(tx: Tx, golden_id: str) -> GoldenHead | None:
     return head_of(row) if row else None
 
 
+def heads(tx: Tx, golden_ids: Sequence[str]) -> list[GoldenHead]:
+    """Golden records of these ids, in this order."""
+    rows = tx.all(f"SELECT {_HEAD} FROM golden WHERE id IN :*ids", ids=list(golden_ids))
+    found = {row[0]: head_of(row) for row in rows}
+    return [found[golden_id] for golden_id in golden_ids if golden_id in found]
+
+
 def former_ids(tx: Tx, golden_id: str) -> list[str]:
     """Ids that this golden record answers for, through every merge."""
     found: set[str] = set()
@@ -105,12 +112,37 @@ def unanswered(tx: Tx, golden_id: str) -> list[tuple[str, str, float]]:
     return [(r[0], r[1], r[2]) for r in rows]
 
 
-def history(tx: Tx, golden_ids: Sequence[str], part: Part = FIRST) -> Listed[ChangeRow]:
-    """Changes of these golden records, newest first."""
+def history(tx: Tx, golden_ids: Sequence[str], part: Part = FIRST, *, below: int | None = None) -> Listed[ChangeRow]:
+    """Changes of these golden records, newest first. below: those of a smaller number"""
     columns = "id, at, kind, connection, detail, run_id"
-    params = {"ids": list(golden_ids)}
-    rows, more = page(tx, columns, "FROM change WHERE golden_id IN :*ids", "id DESC", part, params)
+    params: dict[str, Any] = {"ids": list(golden_ids)}
+    where = "golden_id IN :*ids"
+    if below is not None:
+        where, params = f"{where} AND id < :below", params | {"below": below}
+    rows, more = page(tx, columns, f"FROM change WHERE {where}", "id DESC", part, params)
     return Listed(tuple(map(_change, rows)), more)
+
+
+def changed_since(tx: Tx, golden_id: str, version: int) -> dict[str, list[Any]]:
+    """Key → [then, now] of what has changed in a golden record since it had a version.
+
+    Each change of its values or records is one version and one line of its history; what systems were told and what
+    people have said of conflicts and questions is none.
+    """
+    head = golden_head(tx, golden_id)
+    steps = head.version - version if head else 0
+    found: dict[str, list[Any]] = {}
+    rows = tx.all("SELECT kind, detail FROM change WHERE golden_id = :g ORDER BY id DESC", g=golden_id)
+    for kind, text in rows:
+        if steps <= 0:
+            break
+        if kind.startswith(("told: ", "conflict ", "answer ")):
+            continue
+        steps -= 1
+        for key, pair in (loads(text) if text else {}).items():
+            if isinstance(pair, list) and len(pair) == 2:
+                found[key] = [pair[0], found[key][1] if key in found else pair[1]]
+    return {key: pair for key, pair in sorted(found.items()) if pair[0] != pair[1]}
 
 
 def tellings(tx: Tx, golden_ids: Sequence[str]) -> list[ChangeRow]:

@@ -88,6 +88,11 @@ def advance(tx: Tx, name: str, cursor: str | None, until: float) -> None:
     tx.run("UPDATE connection_state SET cursor = :c, lease_until = :u WHERE name = :n", n=name, c=cursor, u=until)
 
 
+def remember_connection(tx: Tx, name: str) -> None:
+    """A connection that has never run can be marked too."""
+    tx.run("INSERT INTO connection_state (name) VALUES (:n) ON CONFLICT (name) DO NOTHING", n=name)
+
+
 def mark_connection(tx: Tx, name: str, **columns: Any) -> None:
     """Set started_at, full_at, ok_at, allowed or paused."""
     tx.run(

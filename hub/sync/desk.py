@@ -95,12 +95,6 @@ def start(store: Store, name: str, person: str, now: float) -> None:
         note(tx, person, "started", f"connection {name}", at=now)
 
 
-def note_run(store: Store, name: str, person: str, now: float, *, full: bool) -> None:
-    """A person begins a run."""
-    with store.write() as tx:
-        note(tx, person, "run begun", f"connection {name}", {"full": full}, at=now)
-
-
 # --- parked records ---------------------------------------------------------------------------------
 
 

@@ -22,14 +22,14 @@ import orjson
 from hub.dedupe import consent
 from hub.dedupe.features import features
 from hub.dedupe.keys import blocking_keys
-from hub.errors import ConfigError
+from hub.errors import ConfigError, NotThere
 from hub.mapping.consent import ADDRESS_FIELD
 from hub.mapping.elements import email_key
 from hub.mapping.text import Unmappable
 from hub.model import CHANNELS, DIRECTIONS, ROOTS, Interaction, Source, Statement, element
+from hub.store import audit, links
 from hub.store import interactions as db
 from hub.store import keys as index
-from hub.store import links
 from hub.store.db import Tx
 from hub.store.interactions import InteractionRow, StatementRow, points_of, sources_of
 from hub.store.links import resolve_golden
@@ -201,7 +201,7 @@ def give_up(tx: Tx, lost: Sequence[tuple[int, str]]) -> None:
     db.let_go(tx, sorted(point for point in used if not still[point]))
 
 
-def log(hub: Hub, golden_id: str, item: Interaction) -> str:
+def log(hub: Hub, golden_id: str, item: Interaction, person: str) -> str:
     """Note what happened with a golden record, by a person at the hub; the id that answers for it.
 
     It belongs to every record that the golden record has now, so after a split it is in both timelines.
@@ -213,9 +213,11 @@ def log(hub: Hub, golden_id: str, item: Interaction) -> str:
     with hub.store.write() as tx:
         home = resolve_golden(tx, golden_id)
         if home is None:
-            raise ConfigError(f"There is no golden record {golden_id}. Nothing was noted. See `hub contacts find`.")
+            raise NotThere(f"There is no golden record {golden_id}. Nothing was noted. See `hub contacts find`.")
         if db.save(tx, [_row(AT_THE_HUB, item)], hub.new_id("p")):
             db.tie(tx, AT_THE_HUB, item.id, [member.id for member in links.members(tx, [home])[home]])
+            said = {"interaction": item.id, "kind": item.kind}
+            audit.note(tx, person, "interaction logged", f"contact {home}", said, at=hub.clock())
     hub.meter.interactions(AT_THE_HUB, item.channel, 1)
     return home
 

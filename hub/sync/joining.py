@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from hub.errors import ConfigError
+from hub.errors import ConfigError, NotThere
 from hub.store import links as db
 from hub.store import work
 from hub.store.contacts import former_ids
@@ -46,7 +46,7 @@ def load(clusters: Clusters, golden_id: str) -> Cluster:
     """The golden record that answers for an id today. ConfigError when there never was one."""
     home = db.resolve_golden(clusters.tx, golden_id)
     if home is None:
-        raise ConfigError(f"There is no golden record {golden_id}. Nothing was changed. See `hub contacts find`.")
+        raise NotThere(f"There is no golden record {golden_id}. Nothing was changed. See `hub contacts find`.")
     clusters.load([home])
     return clusters[home]
 

@@ -17,6 +17,7 @@ from hub.mapping.text import folded
 from hub.model import base_field, element
 
 NAMES = frozenset({"given_name", "additional_names", "nickname", "family_name", "full_name", "company"})
+NUMBERS = frozenset({"tax_id", "customer_number"})
 MOST_WORDS = 8  # of what is typed; more only make a search slower
 LONGEST_TYPED = 200  # characters
 LONGEST_WORD = 100  # characters; of a longer one the beginning
@@ -42,7 +43,7 @@ def _words(golden_id: str, fields: Mapping[str, Any], records: Iterable[str]) ->
             yield from _mail(element(key))
         elif base == "phones":
             yield from _phone(element(key))
-        elif base == "tax_id" or key.startswith("custom."):
+        elif base in NUMBERS or key.startswith("custom."):
             yield from _id(value)
     for record in records:
         yield from _id(record)

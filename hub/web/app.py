@@ -30,9 +30,17 @@ from hub.connectors.messages import MessageSettings
 from hub.connectors.rest.hooks import Webhooks
 from hub.web import forms, messages, monitoring
 from hub.web import hooks as events
+from hub.web.access import admin, me, signin
+from hub.web.access.identity import PublicAddress
+from hub.web.access.signin import Entry
+from hub.web.api import routes as api
+from hub.web.api.world import World
+from hub.web.console import routes as pages
+from hub.web.console.shell import Console
 from hub.web.guard import Denied, Identify, refuse_unguarded, say_denied
 from hub.web.headers import ALWAYS, SecurityHeaders
 from hub.web.intake import Form, InboxWriter, open_form
+from hub.web.limits import BodyLimit
 from hub.web.monitoring import Health
 from hub.web.problems import problem
 
@@ -56,6 +64,10 @@ class Deps:
     clock     aware UTC
     new_id    an id nobody else makes, for deliveries without one
     identify  who is asking; None: nobody is anybody, and all that asks for a right is refused
+    console   what its pages use; None: there are none
+    api       what the API uses; None: there is none
+    entry     what the sign-in uses; None: nobody can sign in
+    url       where people reach it, when that is not where it listens
     """
 
     forms: Mapping[str, FormSettings]
@@ -68,6 +80,10 @@ class Deps:
     hooks: Mapping[str, MessageSettings] = field(default_factory=dict)
     events: Mapping[str, tuple[Webhooks, Mapping[str, Any]]] = field(default_factory=dict)
     identify: Identify | None = None
+    console: Console | None = None
+    api: World | None = None
+    entry: Entry | None = None
+    url: str | None = None
 
 
 def create_app(deps: Deps) -> FastAPI:
@@ -81,8 +97,20 @@ def create_app(deps: Deps) -> FastAPI:
     app.include_router(messages.router(hooks, deps.inbox, deps.clock))
     app.include_router(events.router(_events(deps), deps.inbox, deps.clock, deps.new_id))
     app.include_router(monitoring.router(deps.health, deps.registry))
+    if deps.api is not None:
+        app.include_router(api.router(deps.api))
+    if deps.console is not None:
+        app.include_router(pages.router(deps.console))
+    if deps.entry is not None:
+        app.include_router(signin.router(deps.entry))
+        if deps.console is not None:
+            app.include_router(me.router(deps.entry, deps.console))
+            app.include_router(admin.router(deps.entry, deps.console))
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
+    app.add_middleware(BodyLimit)
     app.add_middleware(SecurityHeaders)
+    if deps.url is not None:
+        app.add_middleware(PublicAddress, url=deps.url)
     app.state.identify = deps.identify
     app.add_exception_handler(Denied, say_denied)
     app.add_exception_handler(HTTPException, _say_http_error)

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from hub.cli.export import as_written, neutral, write_csv
+from hub.cli.export import write_csv
 from hub.errors import ConfigError
+from hub.sync.exporting import as_written, neutral
 from tests.cli.desk import Desk
 
 FORMULAS = ["=1+1", "+1+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1", '=HYPERLINK("http://example.org")']

@@ -71,6 +71,6 @@ def test_a_stop_is_heard_by_all_who_have_the_number_or_the_address(rig):
 
 def test_what_a_person_notes_is_exported_with_the_contact(rig):
     ada = contact(rig, "1", **ADA)
-    history.log(rig.hub, ada, happened(1, phones=(), kind="note"))
+    history.log(rig.hub, ada, happened(1, phones=(), kind="note"), "Olga")
 
     assert whose(rig) == {"call-1": [ada]}

@@ -326,7 +326,7 @@ def test_a_stop_is_told_also_to_the_system_that_told_of_it(rig):
 
 def test_what_a_person_notes_follows_the_contact(rig):
     ada, rui = contact(rig, "1", **ADA), contact(rig, "2", **RUI)
-    history.log(rig.hub, ada, happened(7, phones=(), kind="note"))
+    history.log(rig.hub, ada, happened(7, phones=(), kind="note"), "Olga")
 
     kept = merge(rig.hub, [ada, rui], "eve")
     assert timeline(rig, kept) == ["call-7"]

@@ -1,0 +1,59 @@
+"""The API, version 1: all of its routes, and their description as OpenAPI."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.openapi.utils import get_openapi
+from starlette.responses import JSONResponse
+
+from hub import __version__
+from hub.access.rights import Actor, Right
+from hub.web.api import (
+    conflicts,
+    connections,
+    contacts,
+    edits,
+    exports,
+    holds,
+    interactions,
+    lookup,
+    parked,
+    reviews,
+    runs,
+)
+from hub.web.api.answers import ApiRoute
+from hub.web.api.world import World
+from hub.web.guard import needs
+
+PREFIX = "/api/v1"
+RESOURCES = (*(connections, runs, holds, contacts, edits, reviews, conflicts, parked, interactions, lookup, exports),)
+
+
+def router(world: World) -> APIRouter:
+    routes = APIRouter(prefix=PREFIX, route_class=ApiRoute)
+    for resource in RESOURCES:
+        routes.include_router(resource.router(world))
+    described: list[dict[str, Any]] = []
+
+    @routes.get("/openapi.json", include_in_schema=False)
+    def openapi(_: Actor = needs(Right.HEALTH)) -> JSONResponse:
+        if not described:
+            described.append(describe(routes))
+        return JSONResponse(described[0])
+
+    return routes
+
+
+def describe(routes: APIRouter) -> dict[str, Any]:
+    """The OpenAPI document."""
+    found = get_openapi(
+        title="contact hub",
+        version=__version__,
+        description="Everything the console does. Errors are RFC 9457 problems; decide by their `type`.",
+        routes=routes.routes,
+    )
+    found.setdefault("components", {})["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+    found["security"] = [{"token": []}]
+    return found
