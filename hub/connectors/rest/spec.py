@@ -32,7 +32,6 @@ from hub.connectors.rest.calls import (
 )
 from hub.connectors.rest.events import Events
 from hub.connectors.rest.hooks import Webhooks
-from hub.connectors.rest.hooks import Webhooks
 
 
 class Setting(Part):
@@ -233,7 +232,6 @@ class ServiceSpec(Part):
     bundle: Bundle | None = None
     sample: int = Field(default=20, ge=1)
     webhooks: Webhooks | None = None
-    webhooks: Webhooks | None = None
     consents: tuple[Consent, ...] = ()
     related: tuple[Related, ...] = ()
     empty: Scalar = None
@@ -265,8 +263,6 @@ class ServiceSpec(Part):
             raise ValueError("`stale` needs record.version")
         if writes and self.read is None and any(w.record is None for w in (self.create, self.update) if w):
             raise ValueError("a create or update whose answer is not the record needs `read`")
-        if self.webhooks is not None and (self.read is None or self.changes is None):
-            raise ValueError("`webhooks` only hint at records: `read` and `changes` are needed too")
         if self.webhooks is not None and (self.read is None or self.changes is None):
             raise ValueError("`webhooks` only hint at records: `read` and `changes` are needed too")
         named = {rate.name for rate in self.rate}
