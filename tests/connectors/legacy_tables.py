@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from itertools import count
-from typing import Any
+from typing import Any, ClassVar
 
 import sqlalchemy as sa
 
 from hub.connectors.contract import Connector, Context
 from hub.connectors.sql import SqlConnector
-from hub.testing import System
+from hub.testing import OVER_HTTP, System
 from tests.connectors.servers import PASSWORD, free_port
 
 NOW = {"sqlite": "CURRENT_TIMESTAMP", "postgresql": "now()", "mysql": "CURRENT_TIMESTAMP"}
@@ -34,7 +34,35 @@ KEEPERS = {
         "CREATE TRIGGER keeper BEFORE UPDATE ON CLIENTES FOR EACH ROW SET NEW.NOMBRE = OLD.NOMBRE, NEW.NIF = OLD.NIF"
     ],
 }
+FLAGGED = {
+    "changed": {"column": "FMOD", "overlap": 0},
+    "deleted": {"column": "BAJA", "values": ["S"]},
+    "reference": "HUB",
+}
+LOGGED = {"log": "hub_log", "reference": "HUB"}
+TABLE = {
+    **dict.fromkeys(OVER_HTTP, "it speaks SQL: faults of databases are in test_sql.py"),
+    "test_a_value_never_heard_of_is_kept_and_grants_nothing": "a column of a table has no list of values",
+}
 NUMBERS = count(1)
+Make = Callable[..., "SqlSystem"]
+
+
+@contextmanager
+def making(engine: sa.Engine) -> Iterator[Make]:
+    """Makes a system in this database; what its connectors opened is closed at the end."""
+    with ExitStack() as closing:
+        yield lambda kind=SqlSystem, **settings: kind(engine, closing, **settings)
+
+
+@contextmanager
+def back_door(url: str) -> Iterator[sa.Engine]:
+    """A person's own way into a database, which outlives many systems in it."""
+    engine = sa.create_engine(url)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
 
 
 class SqlSystem(System):
@@ -44,14 +72,13 @@ class SqlSystem(System):
     many = 1100
     plenty = 10_000
 
-    def __init__(self, url: str, closing: ExitStack, **settings: Any) -> None:
-        self.url, self.settings, self.closing = url, settings, closing
+    def __init__(self, engine: sa.Engine, closing: ExitStack, **settings: Any) -> None:
+        self.engine, self.settings, self.closing = engine, settings, closing
+        self.url = engine.url.render_as_string(hide_password=False)
         self.secrets = (PASSWORD, "wrong-canary")
-        self.engine = sa.create_engine(url)
-        closing.callback(self.engine.dispose)
-        self.dialect = self.engine.dialect.name
+        self.dialect = engine.dialect.name
         self.make_tables()
-        self.connector = self.connect(url)
+        self.connector = self.connect(self.url)
         self.text = self.name("NOMBRE")
 
     def make_tables(self) -> None:
@@ -275,9 +302,13 @@ class StampedChildSystem(ChildSystem):
 class LogSystem(ChildSystem):
     """Customers and phones with a change log, installed as `hub connector sql-log` prints it."""
 
+    scripts: ClassVar[dict[str, str]] = {}
+
     def make_tables(self) -> None:
         super().make_tables()
-        install_log(self.engine, self.without_log().log_sql("hub_log"))
+        if self.dialect not in self.scripts:  # it looks at every table, and finds the same each time
+            self.scripts[self.dialect] = self.without_log().log_sql("hub_log")
+        install_log(self.engine, self.scripts[self.dialect])
 
     def without_log(self) -> SqlConnector:
         log = self.settings.pop("log", None)
