@@ -9,7 +9,6 @@ from yaml import safe_dump
 
 from hub.access.rights import Actor, Right
 from hub.store import overview
-from hub.store.gauges import standings
 from hub.store.runs import past_runs
 from hub.web.console.overview import card_of
 from hub.web.console.refusals import PageRoute
@@ -24,9 +23,8 @@ def router(console: Console) -> APIRouter:
 
     @routes.get("")
     def connections(request: Request, actor: Actor = needs(Right.HEALTH)) -> Response:
-        names = list(console.config.connections)
         now = console.clock().timestamp()
-        cards = [card_of(console, each, [], now) for each in standings(console.store, names, now)]
+        cards = [card_of(console, each, [], now) for each in console.glance.standings().values()]
         return page(console, request, actor, "connections.html", cards=cards)
 
     @routes.get("/{name}")
@@ -36,7 +34,6 @@ def router(console: Console) -> APIRouter:
         now = console.clock().timestamp()
         with console.store.read() as tx:
             hours = overview.hourly(tx, [name], now)[name]
-        [standing] = standings(console.store, [name], now)
         written = console.config.connections[name].model_dump(mode="json", exclude_unset=True)
         settings = written.pop("settings", {})
         return page(
@@ -44,7 +41,7 @@ def router(console: Console) -> APIRouter:
             request,
             actor,
             "connection.html",
-            card=card_of(console, standing, hours, now),
+            card=card_of(console, console.glance.standings()[name], hours, now),
             runs=past_runs(console.store, name, LAST_RUNS),
             yaml=safe_dump({name: {**written, **settings}}, sort_keys=False, allow_unicode=True),
         )

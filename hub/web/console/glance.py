@@ -1,49 +1,87 @@
-"""What stands on every page: how much waits in the work lists. Counted at most every few seconds for all who look."""
+"""What takes long to count and stands on many pages: counted now and then for all who look, not for each of them."""
 
 from __future__ import annotations
 
+import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Generic, TypeVar
 
+from hub.errors import HubError
 from hub.store import overview
 from hub.store.db import Store
+from hub.store.gauges import Standing, standings
 from hub.store.overview import WorkList
 
+log = logging.getLogger(__name__)
+
 T = TypeVar("T")
-KEPT_SECONDS = 5.0
+FRESH_SECONDS = 5.0
+USABLE_SECONDS = 60.0
 
 
 class Kept(Generic[T]):
-    """A value that is made anew when it is asked for and too old. Thread-safe: made once, while others wait."""
+    """A value that is made when somebody asks. Thread-safe.
 
-    def __init__(self, make: Callable[[], T], clock: Callable[[], float], seconds: float = KEPT_SECONDS) -> None:
-        self._make, self._clock, self._seconds = make, clock, seconds
-        self._guard = threading.Lock()
+    One older than `fresh` seconds is made anew while the old one is still served; nobody is given one
+    that is older than `usable` seconds: then who asks waits.
+    """
+
+    def __init__(
+        self,
+        make: Callable[[], T],
+        clock: Callable[[], float],
+        fresh: float = FRESH_SECONDS,
+        usable: float = USABLE_SECONDS,
+    ) -> None:
+        self._make, self._clock, self._fresh, self._usable = make, clock, fresh, usable
+        self._making = threading.Lock()
         self._at = float("-inf")
         self._value: T | None = None
 
     def get(self) -> T:
-        with self._guard:
-            if self._value is None or self._clock() - self._at >= self._seconds:
-                self._value, self._at = self._make(), self._clock()
-            return self._value
+        value, age = self._value, self._clock() - self._at
+        if value is None or age >= self._usable:
+            return self._made(self._fresh)
+        if age >= self._fresh and not self._making.locked():
+            threading.Thread(target=self._made_aside, name="console-glance", daemon=True).start()
+        return value
 
     def forget(self) -> None:
         """What a person just did shows at once."""
-        with self._guard:
-            self._at = float("-inf")
+        self._at = float("-inf")
+
+    def _made(self, fresh: float) -> T:
+        with self._making:
+            if self._value is None or self._clock() - self._at >= fresh:
+                begun = self._clock()
+                self._value = self._make()
+                self._at = begun
+            return self._value
+
+    def _made_aside(self) -> None:
+        try:
+            self._made(self._fresh)
+        except HubError as err:
+            log.warning("the counts of the console are as they were: %s", err)
 
 
 class Glance:
-    def __init__(self, store: Store, clock: Callable[[], float]) -> None:
+    def __init__(self, store: Store, names: Iterable[str], clock: Callable[[], float]) -> None:
+        wanted = list(names)
         self._lists = Kept(lambda: _count(store), clock)
+        self._standings = Kept(lambda: {s.name: s for s in standings(store, wanted, clock())}, clock)
 
     def work_lists(self) -> Mapping[str, WorkList]:
         return self._lists.get()
 
+    def standings(self) -> Mapping[str, Standing]:
+        """By connection, in the order of the configuration."""
+        return self._standings.get()
+
     def forget(self) -> None:
         self._lists.forget()
+        self._standings.forget()
 
 
 def _count(store: Store) -> Mapping[str, WorkList]:

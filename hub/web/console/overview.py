@@ -13,7 +13,7 @@ from starlette.responses import Response
 from hub.access.rights import Actor, Right
 from hub.secrets import redact
 from hub.store import overview as counted
-from hub.store.gauges import Standing, standings
+from hub.store.gauges import Standing
 from hub.store.overview import Hour
 from hub.web.console.glance import Kept
 from hub.web.console.refusals import PageRoute
@@ -66,7 +66,7 @@ def router(console: Console) -> APIRouter:
 def look(console: Console) -> Overview:
     names = list(console.config.connections)
     now = console.clock().timestamp()
-    found = standings(console.store, names, now)
+    found = console.glance.standings().values()
     with console.store.read() as tx:
         hours = counted.hourly(tx, names, now)
     return Overview([card_of(console, each, hours[each.name], now) for each in found], _together(hours))

@@ -108,7 +108,7 @@ class Said:
 @cache
 def templates(language: str) -> jinja2.Environment:
     env = jinja2.Environment(
-        loader=jinja2.PackageLoader("hub.web.console"),
+        loader=jinja2.ChoiceLoader([jinja2.PackageLoader("hub.web.console"), jinja2.PackageLoader("hub.web.access")]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

@@ -75,7 +75,13 @@ def looked_at(folder: Path) -> Iterator[Look]:
                 return find(tx, text, config.default_region, limit)
 
         console = Console(
-            config, store, shop.hub, Glance(store, lambda: clock().timestamp()), search, lambda _: None, clock
+            config,
+            store,
+            shop.hub,
+            Glance(store, config.connections, lambda: clock().timestamp()),
+            search,
+            lambda _: None,
+            clock,
         )
         deps = Deps(
             forms={}, inbox=Inbox(), health=lambda: Health(True, {}), registry=CollectorRegistry(), console=console
