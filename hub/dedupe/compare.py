@@ -121,9 +121,13 @@ def compare_names(a: tuple[Split, ...], b: tuple[Split, ...]) -> Reading:
         family, agreed = _agreed(common) if common else (_FAMILY_OTHER, "")
         return _OTHER, family, "", agreed
     best, best_rank = _NO_NAMES, (-1, -1, 0, "", "")
-    for one in a:
-        for other in b:
-            reading = _read(*one, *other)
+    for given_a, family_a in a:
+        for given_b, family_b in b:
+            given, given_word = _given(given_a, given_b) if given_a and given_b else (0, "")
+            if _GIVEN_RANK[given] < best_rank[0]:
+                continue  # whatever the family names say: the weaker of the two counts first
+            family, family_word = _family(family_a, family_b) if family_a and family_b else (0, "")
+            reading = given, family, given_word, family_word
             rank = _favour(reading)
             if rank > best_rank:
                 best, best_rank = reading, rank
@@ -155,7 +159,7 @@ def _full(name: tuple[str, ...]) -> tuple[str, ...]:
 
 def _lone_ends(full: tuple[str, ...], other: tuple[str, ...]) -> list[int]:
     """Which ends, 0 or -1, are words that the other name has nothing like."""
-    return [end for end in (0, -1) if not any(_alike(full[end], word) for word in other)]
+    return [end for end in (0, -1) if full[end] not in other and not any(_alike(full[end], word) for word in other)]
 
 
 def _alike(one: str, other: str) -> bool:
@@ -319,7 +323,9 @@ def _emails(a: Features, b: Features) -> int:
     if a.emails and b.emails:
         if not a.emails.isdisjoint(b.emails):
             return 1 if not all(map(_is_household, a.emails & b.emails)) else _HOUSEHOLD
-        return min(_email(*sorted((one, other))) for one in a.emails for other in b.emails)
+        return min(
+            [_email(one, other) if one < other else _email(other, one) for one in a.emails for other in b.emails]
+        )
     if a.roles and not a.roles.isdisjoint(b.roles):
         return 1 if a.kind == b.kind == ORGANISATION else 2
     return 0

@@ -6,10 +6,12 @@ once for all pairs of records that it serves.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from hashlib import blake2b
+from itertools import count
 from marshal import dumps, loads
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
@@ -19,6 +21,7 @@ from hub.dedupe.features import Features, Place, Split, features, splits_of
 
 Ints: TypeAlias = NDArray[np.int64]
 Codes: TypeAlias = NDArray[np.int32]
+Floats: TypeAlias = NDArray[np.float64]
 Words: TypeAlias = tuple[str, ...]
 Splits: TypeAlias = tuple[Split, ...]
 
@@ -83,6 +86,10 @@ def _work(record: Features) -> tuple[Any, ...] | None:
     return (record.company, record.work) if record.company or record.work else None
 
 
+def _listed(values: frozenset[str]) -> list[str]:
+    return sorted(values) if len(values) > 1 else list(values)
+
+
 COLUMNS: Final = (
     Column(
         "names",
@@ -97,7 +104,7 @@ COLUMNS: Final = (
         ("kind", "emails", "roles"),
         ("email",),
         _emails,
-        lambda value: (value[0], sorted(value[1]), sorted(value[2])),
+        lambda value: (value[0], _listed(value[1]), _listed(value[2])),
         lambda packed: (packed[0], frozenset(packed[1]), frozenset(packed[2])),
     ),
     Column(
@@ -105,7 +112,7 @@ COLUMNS: Final = (
         ("phones", "mobiles"),
         ("phone",),
         _phones,
-        lambda value: tuple(map(sorted, value)),
+        lambda value: (_listed(value[0]), _listed(value[1])),
         lambda packed: tuple(map(frozenset, packed)),
         True,
     ),
@@ -159,13 +166,13 @@ class Values(NamedTuple):
 def column_of(records: Sequence[Features], column: Column) -> Values:
     """One column of records: each distinct value once."""
     values = list(map(column.value, records))
-    at = [place for place, value in enumerate(values) if value]
-    numbers: dict[Any, int] = {}
-    codes = [numbers.setdefault(values[place], len(numbers)) for place in at]
+    numbers: defaultdict[Any, int] = defaultdict(count().__next__)
+    codes = list(map(numbers.__getitem__, filter(None, values)))
+    at = np.flatnonzero(np.fromiter(map(bool, values), np.bool_, len(values)))
     raw = [dumps(packed, _PLAIN) for packed in map(column.pack, numbers)]
     hashes = b"".join([blake2b(packed, digest_size=8).digest() for packed in raw])
     return Values(
-        np.array(at, np.int32),
+        at.astype(np.int32),
         np.array(codes, np.int32),
         np.frombuffer(hashes, np.uint64),
         np.cumsum(np.array(list(map(len, raw)), np.int64)),
@@ -210,6 +217,14 @@ def assembled(packed: Iterable[tuple[int, bytes]]) -> Features:
         for at, value in zip(_PLACES[number], found, strict=True):
             values[at] = value
     return Features._make(values)
+
+
+def assembled_each(number: int, packed: Iterable[bytes]) -> list[Features]:
+    """For each value of one column the features of a record that says nothing else."""
+    unpack, places = COLUMNS[number].unpack, _PLACES[number]
+    # takes each field from what was unpacked, which stands behind what says nothing
+    ordered = itemgetter(*[len(NOTHING) + places.index(at) if at in places else at for at in range(len(NOTHING))])
+    return [Features._make(ordered((*NOTHING, *unpack(loads(raw))))) for raw in packed]  # noqa: S302 - as above
 
 
 def taken_apart(raw: bytes) -> tuple[Splits, str]:

@@ -8,10 +8,9 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from hub.dedupe.bulk.columns import Codes, Ints
+from hub.dedupe.bulk.columns import Codes, Floats, Ints
 from hub.dedupe.bulk.each import Packed, Verdicts, bundle, resolve_each
 from hub.dedupe.bulk.join import Flags, Joined, join
-from hub.dedupe.bulk.levels import Floats
 from hub.dedupe.bulk.parts import Gathered, PairIndex
 from hub.dedupe.bulk.whole import Linked, Whole
 from hub.dedupe.cluster import Merge, Resolution

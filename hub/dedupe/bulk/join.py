@@ -11,8 +11,7 @@ from typing import Final, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from hub.dedupe.bulk.columns import Codes
-from hub.dedupe.bulk.levels import Floats
+from hub.dedupe.bulk.columns import Codes, Floats
 from hub.dedupe.parts import EXACT, MOST_COMPARED
 from hub.dedupe.weigh import (
     CONTACT,

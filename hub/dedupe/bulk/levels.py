@@ -13,13 +13,24 @@ from typing import Final, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from hub.dedupe.bulk.columns import COLUMNS, NAMELESS, NAMES, Coded, Codes, Ints, Splits, assembled, taken_apart
+from hub.dedupe.bulk.columns import (
+    COLUMNS,
+    NAMELESS,
+    NAMES,
+    Coded,
+    Codes,
+    Floats,
+    Ints,
+    Splits,
+    assembled_each,
+    taken_apart,
+)
 from hub.dedupe.bulk.each import Spread
+from hub.dedupe.bulk.join import households
 from hub.dedupe.compare import COMPARED, LEVELS, SAME_DIGITS, Comparison, compare_generations, compare_names
-from hub.dedupe.weigh import FIELDS, Model, bits, family_rarity, given_rarity, household
+from hub.dedupe.weigh import FIELDS, Bits, Model, bits, family_rarity, given_rarity
 
 Outcomes: TypeAlias = NDArray[np.uint64]
-Floats: TypeAlias = NDArray[np.float64]
 
 _WIDTHS: Final = [max(1, (len(levels) - 1).bit_length()) for levels in LEVELS.values()]
 _SHIFTS: Final = dict(zip(FIELDS, np.cumsum([0, *_WIDTHS]).tolist(), strict=False))
@@ -28,6 +39,8 @@ _GIVEN_WORD: Final = _ORGANISATION + 1
 _WORD_BITS: Final = (63 - _GIVEN_WORD) // 2
 _FAMILY_WORD: Final = _GIVEN_WORD + _WORD_BITS
 _WORD_MASK: Final = (1 << _WORD_BITS) - 1
+_WITHOUT_WORDS: Final = (1 << _GIVEN_WORD) - 1
+_GIVEN, _FAMILY = FIELDS.index("given"), FIELDS.index("family")
 _NOT_COMPARED: Final = (0, 0, 0)
 _NO_WORDS: Final = np.zeros(0, np.int32)
 _EQUAL: Final = 1  # the level of each field at which two values are equal
@@ -66,7 +79,7 @@ def compare_values(task: Task) -> Compared:
     pairs = zip(task.one.tolist(), task.other.tolist(), strict=True)
     if task.column == NAMES:
         return _compare_names(list(map(taken_apart, values)), pairs)
-    records = [assembled([(task.column, raw)]) for raw in values]
+    records = assembled_each(task.column, values)
     met = [(records[one], records[other]) for one, other in pairs]
     found = np.zeros(len(met), np.uint64)
     for name in COLUMNS[task.column].levels:
@@ -181,7 +194,7 @@ class Weights:
         self.model = model
         self._given = _Kinds(lambda word: given_rarity(word, model))
         self._family = _Kinds(lambda words: family_rarity(words, model))
-        self._known: dict[int, tuple[float, ...]] = {}
+        self._known: dict[int, Bits] = {}
 
     def outcomes(self, compared: Compared) -> Outcomes:
         """Levels and words in one."""
@@ -195,29 +208,43 @@ class Weights:
     def table(self, outcomes: Outcomes) -> Table:
         """The weights of all outcomes among these."""
         distinct, row = np.unique(outcomes, return_inverse=True)
-        rows = np.array([self._bits(outcome) for outcome in distinct.tolist()], np.float64).reshape(-1, len(FIELDS) + 1)
-        return Table(row.astype(np.int32), rows[:, :-1], rows[:, -1])
+        found = self._bits(distinct)
+        weights = np.zeros(len(distinct))
+        for bits_of_field in found:
+            weights += bits_of_field
+        return Table(
+            row.astype(np.int32), np.ascontiguousarray(found.T), weights + households(found) + self.model.prior
+        )
 
-    def _bits(self, outcome: int) -> tuple[float, ...]:
-        """Bits of each field, and the weight."""
+    def _bits(self, outcomes: Outcomes) -> Floats:
+        """Bits of each field, a row a field: by levels alone first, of which there are few, then for rare words."""
+        plain, which = np.unique(outcomes & np.uint64(_WITHOUT_WORDS), return_inverse=True)
+        found = np.array([self._by_levels(levels) for levels in plain.tolist()], np.float64).reshape(-1, len(FIELDS))
+        found = found[which].T.copy()
+        equal = outcomes >> np.uint64(_SHIFTS["given"]) & np.uint64((1 << _WIDTHS[_GIVEN]) - 1) == _EQUAL
+        given = (outcomes >> np.uint64(_GIVEN_WORD)).astype(np.int64) & _WORD_MASK
+        family = (outcomes >> np.uint64(_FAMILY_WORD)).astype(np.int64) & _WORD_MASK
+        found[_GIVEN] += np.where(equal, self._given.rarities()[given], 0.0)
+        found[_FAMILY] += self._family.rarities()[family]
+        return found
+
+    def _by_levels(self, outcome: int) -> Bits:
         found = self._known.get(outcome)
         if found is None:
             levels = [outcome >> _SHIFTS[name] & (1 << width) - 1 for name, width in zip(FIELDS, _WIDTHS, strict=True)]
-            given = self._given.words[outcome >> _GIVEN_WORD & _WORD_MASK]
-            family = self._family.words[outcome >> _FAMILY_WORD & _WORD_MASK]
-            comparison = Comparison._make([*levels, given, family])
-            worth = bits(comparison, self.model, organisations=bool(outcome >> _ORGANISATION & 1))
-            found = self._known[outcome] = (*worth, sum(worth) + household(worth) + self.model.prior)
+            comparison = Comparison._make([*levels, "", ""])
+            found = self._known[outcome] = bits(
+                comparison, self.model, organisations=bool(outcome >> _ORGANISATION & 1)
+            )
         return found
 
 
 class _Kinds:
-    """Words by how rare they are: one for all that are as rare, 0 for none."""
+    """Words by how rare they are: a number for all that are as rare, 0 for none."""
 
     def __init__(self, rarity: Callable[[str], float]) -> None:
-        self.words: list[str] = [""]
         self._rarity = rarity
-        self._of_rarity: dict[float, int] = {}
+        self._numbers: dict[float, int] = {}
 
     def of(self, text: Sequence[str], words: Codes) -> Outcomes:
         """The kind of each word, by its place in `text`."""
@@ -227,10 +254,11 @@ class _Kinds:
         return kinds[words]
 
     def _kind(self, word: str) -> int:
-        number = self._of_rarity.setdefault(self._rarity(word), len(self.words))
-        if number == len(self.words):
-            self.words.append(word)
-        return number
+        return self._numbers.setdefault(self._rarity(word), len(self._numbers) + 1)
+
+    def rarities(self) -> Floats:
+        """What each kind is worth, in bits."""
+        return np.array([0.0, *self._numbers])
 
 
 class Table(NamedTuple):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 from itertools import chain
+from operator import attrgetter
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -87,7 +88,7 @@ class Records:
 
     def _names(self) -> NameCounts:
         found = NameCounts(len(self))
-        found.words.update(chain.from_iterable([set(record.name) for record in self._features]))
+        found.words.update(chain.from_iterable(map(set, map(attrgetter("name"), self._features))))
         return found
 
 
