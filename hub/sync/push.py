@@ -28,7 +28,7 @@ from hub.sync.link import HOLDING, Link, acknowledge, differs
 from hub.sync.reading import fingerprint, read_page
 from hub.sync.unknown import ANEW, UNSEARCHED, end_creates, not_there, resolve
 
-WINDOW = 200  # queue rows looked at together
+WINDOW = 200  # queue rows looked at together; more where a connector takes more writes in one call
 TRIES = 8  # certain failures before a write is parked
 PASSES = 4  # times a golden record that keeps moving is written in one run
 HELD_WAIT = 3600.0  # seconds before a held create is looked at again; an approval makes it at once
@@ -87,7 +87,7 @@ def push(hub: Hub, run: Run, stop: Callable[[], bool] = lambda: False) -> None:
     passes: dict[str, int] = {}
     while not stop():
         with hub.store.glance() as tx:
-            rows = work.ready(tx, run.name, hub.clock(), WINDOW, held_ops)
+            rows = work.ready(tx, run.name, hub.clock(), max(WINDOW, run.route.can.batch), held_ops)
         rows = [r for r in rows if passes.get(r.golden_id, 0) < PASSES]
         if not rows:
             return

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -65,6 +65,7 @@ class Exchange:
     ) -> None:
         self._spec, self._values, self._context = spec, dict(values), context
         self._plain = frozenset(values)
+        self._ahead = timedelta()
         self._secrets = [str(values[name]) for name, each in spec.settings.items() if each.secret and values[name]]
         self._own = tuple({status for rule in spec.errors for status in rule.status if status >= 400})
         self._inside = [rule for rule in spec.errors if not rule.status or min(rule.status) < 400]
@@ -90,6 +91,10 @@ class Exchange:
     def bundle_size(self) -> int:
         """Calls that one request of the kind `bundle` holds."""
         return 1 if self._spec.bundle is None else self._spec.bundle.most(self._values)
+
+    def now(self) -> datetime:
+        """By the service's clock, as far as its answers told it. They tell whole seconds."""
+        return self._context.clock().astimezone(UTC) + self._ahead - timedelta(seconds=1)
 
     def wait(self, seconds: float) -> None:
         self._context.sleep(seconds)
@@ -201,10 +206,13 @@ class Exchange:
         except HttpStatusError as error:
             raise self._judged(error, request) from error
         self._heed(response.headers)
+        at = _server_time(response)
+        if at is not None:
+            self._ahead = at - self._context.clock().astimezone(UTC)
         for rule in self._inside:
             if _speaks_of(rule, response):
                 raise self._by(rule, response.body, response.headers)
-        return Answer(response.body, response.headers, _server_time(response))
+        return Answer(response.body, response.headers, at)
 
     def _query(self, request: Request, known: Values) -> dict[str, Any]:
         found = fill(request.query, known) or {}

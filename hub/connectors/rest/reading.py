@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any
 
 from hub.connectors.rest.by_id import held, read_raws
@@ -21,6 +22,7 @@ from hub.errors import AccountError, CursorExpired, TransientError
 from hub.model import Cursor, Interaction, Page, Record, Tombstone, Unreadable
 
 Item = Record | Tombstone | Unreadable | Interaction
+FEW = 2  # records are read by their ids, not looked for in a listing
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +243,35 @@ class Reading:
             return
         told = [each for raw in listed if (each := self._teller.read(raw)) is not None]
         seen.items.update((str(each.id), each) for each in told)
+
+    def written(self, ids: Sequence[str], since: datetime) -> dict[str, Record]:
+        """Records that were written since then: from the listing of changes where the file says so, else by id."""
+        changes = self._spec.changes
+        found: dict[str, Record] = {}
+        if self._spec.read_back == "changes" and changes is not None and len(ids) > FEW:
+            found = self._changed(changes, frozenset(ids), since)
+        rest = [each for each in ids if each not in found]
+        return {**found, **self.read(rest)} if rest else found
+
+    def _changed(self, changes: Changes, wanted: frozenset[str], since: datetime) -> dict[str, Record]:
+        """Those of them that the listing shows within as many pages as they would fill, and one more."""
+        assert changes.since is not None, "checked with the file"
+        zone = changes.zone.source
+        values = {
+            "size": changes.size,
+            "since": write_moment(since, changes.since, zone),
+            "until": write_moment(self._clock(), changes.since, zone),
+        }
+        found: dict[str, Record] = {}
+        pages = walk(self._exchange, changes, values, None, self._spec.record.id)
+        try:
+            for batch in islice(pages, len(wanted) // changes.size + 2):
+                found |= {each.id: each for each in self.taken(batch.items) if each.id in wanted}
+                if len(found) == len(wanted):
+                    break
+        except Said:
+            return {}  # each is read by its id instead
+        return found
 
     def taken(self, raws: Sequence[Any]) -> list[Record]:
         """Records that are there, with what they name. TransientError for an answer of another kind."""

@@ -32,6 +32,7 @@ from hub.connectors.rest.calls import (
 )
 from hub.connectors.rest.events import Events
 from hub.connectors.rest.hooks import Webhooks
+from hub.connectors.rest.linked import Linked
 
 
 class Setting(Part):
@@ -231,9 +232,12 @@ class ServiceSpec(Part):
     delete: Writing | None = None
     bundle: Bundle | None = None
     sample: int = Field(default=20, ge=1)
+    at_once: int | None = Field(default=None, ge=1, le=2000)
+    read_back: Literal["read", "changes"] = "read"
     webhooks: Webhooks | None = None
     consents: tuple[Consent, ...] = ()
     related: tuple[Related, ...] = ()
+    links: tuple[Linked, ...] = ()
     empty: Scalar = None
     read_only: tuple[str, ...] = ()
     writable: Tree = None
@@ -259,6 +263,8 @@ class ServiceSpec(Part):
         bundled = any(write.bundled for write in writes) or (self.read is not None and self.read.bundled)
         if self.bundle is None and bundled:
             raise ValueError("a call that is `bundled` needs `bundle`: the request that holds several")
+        if self.read_back == "changes" and (self.changes is None or self.changes.since is None):
+            raise ValueError("`read_back: changes` needs `changes` by a time")
         if self.stale and self.record.version is None:
             raise ValueError("`stale` needs record.version")
         if writes and self.read is None and any(w.record is None for w in (self.create, self.update) if w):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from hub.connectors.rest.calls import Request, Result, Writing
@@ -49,14 +50,15 @@ class Writer:
 
     def write(self, writes: Sequence[Write]) -> list[Outcome]:
         """One outcome each, in order. An error of the account is raised only while nothing was sent."""
-        return self._read_back(writes, in_turn(self._groups(writes), self._sampled))
+        since = self._exchange.now()
+        return self._read_back(writes, in_turn(self._groups(writes), self._sampled), since)
 
     @property
     def batch(self) -> int:
-        """The most writes that leave in one request."""
+        """The most writes that the hub hands over together: as many as leave in one request, or more."""
         spec = self._spec
         kinds = [spec.create, spec.update, spec.archive, spec.delete]
-        return max((self._size(kind) for kind in kinds if kind is not None), default=1)
+        return spec.at_once or max((self._size(kind) for kind in kinds if kind is not None), default=1)
 
     def _groups(self, writes: Sequence[Write]) -> list[list[Write]]:
         """Writes that leave in one call, in order: of one kind, and never two of one record."""
@@ -186,11 +188,11 @@ class Writer:
             ended |= {each.id: Stale() for each in known if there[str(each.id)].version != each.version}
         return ended
 
-    def _read_back(self, writes: Sequence[Write], found: Sequence[Found]) -> list[Outcome]:
+    def _read_back(self, writes: Sequence[Write], found: Sequence[Found], since: datetime) -> list[Outcome]:
         """What the service holds now of those whose answer does not show it, so that a write it ignored is seen."""
         names = [each.id for each in found if isinstance(each, Named)]
         try:
-            there = self._reading.read(names) if names else {}
+            there = self._reading.written(names, since) if names else {}
         except (TransientError, AccountError) as error:
             return [_unread(each, error) for each in found]
         return [self._seen(write, each, there) for write, each in zip(writes, found, strict=True)]

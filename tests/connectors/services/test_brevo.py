@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any, ClassVar
 
 import pytest
 
-from hub.model import Done, Op, Refused, Write
+from hub.model import Done, Missing, Op, Refused, Write
 from hub.testing import ConnectorContract
-from hub.testing.words import done, records
+from hub.testing.words import done, records, write_all
 from tests.connectors.services.systems import ServiceSystem, address
 from tests.fakes.services.brevo import Brevo
 
@@ -80,7 +81,7 @@ def test_an_ordinary_update_leaves_the_blacklist_out(system: BrevoSystem) -> Non
     record = done(system.connector.write([Write(Op.UPDATE, "hub:1", record_id, {"attributes": {"FIRSTNAME": "Ann"}})]))
 
     assert record.fields["emailBlacklisted"] is True
-    assert [b"lacklist" in each.content for each in system.requests() if each.method == "PUT"] == [False]
+    assert [b"lacklist" in each.content for each in system.requests() if each.url.path.endswith("/batch")] == [False]
 
 
 def test_a_phone_number_of_somebody_else_is_refused_and_not_told(system: BrevoSystem) -> None:
@@ -135,8 +136,45 @@ def test_the_limit_is_used_and_never_exceeded(system: BrevoSystem) -> None:
     ids = system.seed(60)
     begun = system.fake.clock()
 
-    system.connector.write([Write(Op.UPDATE, "hub:1", each, {"smsBlacklisted": True}) for each in ids])
+    for each in ids:
+        system.connector.write([Write(Op.UPDATE, "hub:1", each, {"smsBlacklisted": True})])
 
     spent = (system.fake.clock() - begun).total_seconds()
     assert system.fake.too_fast == 0
     assert len(system.requests()) / (spent + 1) >= 0.95 * 10
+
+
+def test_a_thousand_changes_are_ten_requests_and_two_listings(system: BrevoSystem) -> None:
+    ids = system.seed(1000)
+    writes = [Write(Op.UPDATE, f"hub:{each}", each, {"attributes": {"FIRSTNAME": "Ann"}}) for each in ids]
+
+    outcomes = write_all(system.connector, writes)
+
+    assert {done([outcome]).fields["attributes"]["FIRSTNAME"] for outcome in outcomes} == {"Ann"}
+    assert [done([outcome]).id for outcome in outcomes] == ids
+    assert len(system.requests()) == 12
+
+
+def test_who_is_not_in_the_listing_of_changes_yet_is_read_alone(system: BrevoSystem) -> None:
+    ids = system.seed(5)
+    system.fake.listing_lags = timedelta(minutes=1)
+    writes = [Write(Op.UPDATE, f"hub:{each}", each, {"attributes": {"FIRSTNAME": "Ann"}}) for each in ids]
+
+    outcomes = write_all(system.connector, writes)
+
+    assert {done([outcome]).fields["attributes"]["FIRSTNAME"] for outcome in outcomes} == {"Ann"}
+
+
+def test_one_of_several_that_is_refused_costs_only_itself_and_who_is_gone_is_missing(system: BrevoSystem) -> None:
+    good, bad, gone, also = system.seed(4)
+    system.remove(gone)
+    number = "+" + system.fake.contacts[int(good)].attributes["SMS"]
+    attributes: dict[str, dict[str, str]] = {bad: {"SMS": number}}
+    writes = [
+        Write(Op.UPDATE, f"hub:{each}", each, {"attributes": attributes.get(each, {"FIRSTNAME": "Ann"})})
+        for each in (good, bad, gone, also)
+    ]
+
+    outcomes = system.connector.write(writes)
+
+    assert [type(each) for each in outcomes] == [Done, Refused, Missing, Done]

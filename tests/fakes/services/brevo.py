@@ -17,7 +17,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from hub.testing.clock import Clock
@@ -61,6 +61,7 @@ class Brevo(Service):
         self.lists = {2: "Newsletter", 3: "Customers"}
         self.confirmations: list[str] = []
         self.since_takes_in_its_instant = False
+        self.listing_lags = timedelta()  # how long a listing does not show what changed; not said by the vendor
         self._last_id = 40
 
     @property
@@ -188,6 +189,8 @@ class Brevo(Service):
         rows = fields_of(call.json, {"contacts"})["contacts"]
         if not 1 <= len(rows) <= 100:
             raise refused(400, "out_of_range", "Contacts should be between 1 and 100")
+        if any(len({"id", "email", "sms"} & set(row)) != 1 for row in rows):
+            raise refused(400, "invalid_parameter", "Pass one identifier of a contact")
         todo = []
         for row in rows:
             body = fields_of(row, UPDATED | TRANSACTIONAL | {"id", "email", "sms"})
@@ -220,6 +223,8 @@ class Brevo(Service):
             if str(contact.attributes.get(match[1], "")) != match[2]:
                 return False
         since, created = call.one("modifiedSince"), call.one("createdSince")
+        if since and self.listing_lags and contact.modified > self.clock() - self.listing_lags:
+            return False
         if since and not (contact.modified > time_of(since) or self._just(contact.modified, since)):
             return False
         return not created or contact.created > time_of(created)
