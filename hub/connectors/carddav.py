@@ -2,9 +2,10 @@
 
 Source   RFC 6352, RFC 6578 (sync), RFC 6764 (discovery); a real Radicale 3.9; see docs/connectors/carddav.md
 Id       the name of the card's resource within the book; the address of the book may differ
-Listing  PROPFIND of all etags (addressbook-query is wrong on too many servers), then multiget in chunks
+Listing  sync-collection without a token, which names all cards and gives the token; where there is none, PROPFIND of
+         all etags (addressbook-query is wrong on too many servers). Then multiget in chunks
 Changes  sync-collection; where there is none, the ctag and then all etags, which the cursor remembers
-Token    is read before the listing, so that what changes meanwhile is told afterwards
+Token    comes with the names or before them, so that what changes meanwhile is told afterwards
 Stale    If-Match with the etag that the write was decided on
 Key      of the hub is the card's UID and gives its name: the same create again is refused with 412, and read
 Writes   the card is fetched, the mapped properties are changed in it, all other lines go back as they came
@@ -16,7 +17,7 @@ from __future__ import annotations
 import re
 import zlib
 from base64 import b64decode, b64encode
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from hashlib import blake2b
 from itertools import islice
@@ -144,34 +145,42 @@ addressbook: contacts               # where the account has several
 
     def pull(self, since: Cursor | None) -> Iterator[Page]:
         if since is None:
-            yield from self._listing(self._start(), "")
+            yield from self._listing()
             return
         place = self._place(since)
         self.__dict__["_book"] = Book(self._api, self.context.name, place["book"])  # nothing to find: it is known
         if "after" in place:
-            yield from self._listing(place, place.pop("after"))
+            yield from self._rest(place, place.pop("after"))
         elif "token" in place:
             yield from self._since_token(place)
         else:
             yield from self._since_etags(place)
 
-    def _start(self) -> dict[str, Any]:
-        """The place from which changes will be told once everything is listed."""
+    def _listing(self) -> Iterator[Page]:
+        """All cards, with the token or the ctag from which changes will be told."""
+        syncs = self._book.state([dav.REPORTS]).holds(dav.REPORTS, dav.DAV + "sync-collection")
+        whole = self._book.whole() if syncs else None
+        if whole is not None:
+            names, token = whole
+            yield from self._named(names, {"book": self._book.path, "token": token})
+            return
         state = self._book.state()
-        token = state.text(dav.SYNC_TOKEN)
-        if token and state.holds(dav.REPORTS, dav.DAV + "sync-collection"):
-            return {"book": self._book.path, "token": token}
-        return {"book": self._book.path, "ctag": state.text(dav.CTAG)}
+        token = state.text(dav.SYNC_TOKEN) if syncs else ""
+        mark = {"token": token} if token else {"ctag": state.text(dav.CTAG)}
+        yield from self._rest({"book": self._book.path, **mark}, "")
 
-    def _listing(self, place: dict[str, Any], after: str) -> Iterator[Page]:
-        """All cards by their names, each page with the place to go on from."""
+    def _rest(self, place: dict[str, Any], after: str) -> Iterator[Page]:
         etags = self._book.etags()
         end = place if "token" in place else {**place, "etags": _packed(etags)}
-        left = sorted(each for each in etags if each > after)
+        yield from self._named((each for each in etags if each > after), place, end)
+
+    def _named(self, names: Iterable[str], place: dict[str, Any], end: dict[str, Any] | None = None) -> Iterator[Page]:
+        """Cards in the order of their names, each page with the place to go on from."""
+        left = sorted(names)
         while len(left) > self.settings.page_size:
             some, left = left[: self.settings.page_size], left[self.settings.page_size :]
             yield Page(self._items(some), self._cursor({**place, "after": some[-1]}))
-        yield Page(self._items(left), self._cursor(end))
+        yield Page(self._items(left), self._cursor(end or place))
 
     def _since_token(self, place: dict[str, Any]) -> Iterator[Page]:
         """What a server tells in parts (507) is taken in those parts; each has a token of its own."""

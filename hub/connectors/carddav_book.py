@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, urljoin, urlsplit
 
@@ -13,7 +14,7 @@ from hub.connectors.carddav_xml import Answer, Multistatus
 from hub.connectors.http import Api, HttpStatusError, Response
 from hub.connectors.rows import MAX_ORIGINAL
 from hub.connectors.vcard import Card, VCardError, parse
-from hub.connectors.vcard_fields import GROUP_KIND, kind_of, read_fields
+from hub.connectors.vcard_fields import GROUP_KIND, read_fields
 from hub.errors import AccountError, CursorExpired, TransientError
 from hub.model import Record, Unreadable
 
@@ -45,11 +46,12 @@ class Found:
             card = self.card()
         except VCardError as error:
             return Unreadable(self.id, f"the card cannot be read: {error}", self.text[:MAX_ORIGINAL], self.id)
-        if kind_of(card) == GROUP_KIND:
+        fields = read_fields(card)
+        if fields["kind"] == GROUP_KIND:
             return None
         uid = card.first_text("UID")
         key = uid if uid.startswith("hub:") else None
-        return Record(self.id, read_fields(card), self.etag or None, _moment(self.modified), key=key)
+        return Record(self.id, fields, self.etag or None, _moment(self.modified), key=key)
 
 
 class Book:
@@ -73,6 +75,18 @@ class Book:
             for each in found.answers
             if self.id_of(each) and not each.holds(dav.TYPE, dav.DAV + "collection") and each.status in {0, 200}
         }
+
+    def whole(self) -> tuple[list[str], str] | None:
+        """The ids of all cards, and the token from there on; None: the server does not begin with an empty token."""
+        names: set[str] = set()
+        token, more = "", True
+        try:
+            while more:
+                changed, gone, token, more = self.changes(token)
+                names = (names | set(changed)) - set(gone)
+        except CursorExpired:
+            return None
+        return sorted(names), token
 
     def changes(self, token: str) -> tuple[list[str], list[str], str, bool]:
         """(ids changed, ids gone, the next token, whether there is more) since a token.
@@ -300,6 +314,7 @@ def strong(etag: str) -> str:
     return etag.removeprefix("W/")
 
 
+@lru_cache(maxsize=1024)  # cards that came in together have one stamp
 def _moment(text: str) -> Any:
     try:
         return parsedate_to_datetime(text) if text else None

@@ -18,6 +18,7 @@ import binascii
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 
 FOLD = 75  # octets of a line, without its line break
 _HEAD = re.compile(r"(?:(?P<group>[A-Za-z0-9_-]+)\.)?(?P<name>[A-Za-z0-9_-]+)")
@@ -25,6 +26,9 @@ _ESCAPE = str.maketrans({"\\": "\\\\", "\n": "\\n", ",": "\\,", ";": "\\;", "\r"
 _PARAM_ESCAPE = str.maketrans({"^": "^^", "\n": "^n", '"': "^'"})  # RFC 6868
 _PARAM_READ = {"^^": "^", "^n": "\n", "^N": "\n", "^'": '"'}
 _TEXT_READ = re.compile(r"\\(.)", re.S)
+
+
+Params = tuple[tuple[str, tuple[str, ...]], ...]
 
 
 class VCardError(ValueError):
@@ -43,7 +47,7 @@ class Line:
 
     name: str
     value: str
-    params: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    params: Params = ()
     group: str = ""
     raw: str = ""
 
@@ -51,9 +55,9 @@ class Line:
         return [value for name, values in self.params if name == param for value in values]
 
     @property
-    def types(self) -> list[str]:
+    def types(self) -> tuple[str, ...]:
         """In small letters; `TYPE="work,voice"` is two, as some programs quote the list."""
-        return [part.strip().lower() for value in self.all("TYPE") for part in value.split(",") if part.strip()]
+        return _types(self.params) if self.params else ()
 
     @property
     def text(self) -> str:
@@ -94,21 +98,35 @@ class Line:
         return f"{head}{params}:{self.value}"
 
 
-@dataclass(frozen=True, slots=True)
+@lru_cache(maxsize=1024)  # all cards of a book have the same few
+def _types(params: Params) -> tuple[str, ...]:
+    values = (value for name, values in params if name == "TYPE" for value in values)
+    return tuple(part.strip().lower() for value in values for part in value.split(",") if part.strip())
+
+
+@dataclass(frozen=True)
 class Card:
     """All lines between BEGIN and END, in their order."""
 
     lines: tuple[Line, ...]
 
+    @cached_property
+    def _by_name(self) -> dict[str, list[Line]]:
+        found: dict[str, list[Line]] = {}
+        for line in self.lines:
+            found.setdefault(line.name, []).append(line)
+        return found
+
     @property
     def version(self) -> str:
         return self.first_text("VERSION") or "3.0"
 
-    def named(self, *names: str) -> list[Line]:
-        return [line for line in self.lines if line.name in names]
+    def named(self, name: str) -> list[Line]:
+        return self._by_name.get(name, [])
 
     def first(self, name: str) -> Line | None:
-        return next((line for line in self.lines if line.name == name), None)
+        found = self._by_name.get(name)
+        return found[0] if found else None
 
     def first_text(self, name: str) -> str:
         line = self.first(name)
@@ -125,10 +143,52 @@ class Card:
 
 def parse(data: bytes | str, encoding: str = "utf-8") -> Card:
     """The one card of a text. VCardError when it is none, or several."""
+    if isinstance(data, str) and encoding == "utf-8" and (card := plain_card(data)) is not None:
+        return card
     cards = parse_all(data, encoding)
     if len(cards) != 1:
         raise VCardError(f"it holds {len(cards)} cards where one belongs")
     return cards[0]
+
+
+def plain_card(text: str) -> Card | None:
+    """The card of a text in which every line is of the usual kind; None: it is left to `parse_all`.
+
+    Nearly all cards of an address book are, and are read in a fifth of the time.
+    """
+    lines = text.replace("\r\n", "\n").replace("\n ", "").replace("\n\t", "").rstrip("\n").split("\n")
+    if lines[0] != "BEGIN:VCARD" or lines[-1] != "END:VCARD" or "\r" in text.replace("\r\n", ""):
+        return None
+    found: list[Line] = []
+    for line in lines[1:-1]:
+        head, colon, value = line.partition(":")
+        known = _plain_head(head) if colon else None
+        if known is None:
+            return None
+        found.append(Line(known[1], value, known[2], known[0], line))
+    return Card(tuple(found)) if _is_sound(text) else None
+
+
+def _is_sound(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+@lru_cache(maxsize=4096)  # all cards of a book have the same few
+def _plain_head(head: str) -> tuple[str, str, Params] | None:
+    """Group, name and parameters; None where quotation marks or a charset make the line another kind."""
+    if '"' in head or "QUOTED-PRINTABLE" in head.upper():
+        return None
+    try:
+        (group, name), params = _head(head, 0)
+    except VCardError:
+        return None
+    if name in {"BEGIN", "END"} or any(each == "CHARSET" for each, _ in params):
+        return None
+    return group, name, params
 
 
 def parse_all(data: bytes | str, encoding: str = "utf-8") -> list[Card]:

@@ -12,7 +12,7 @@ Changed    an entry of a list is found again by its value and keeps its line: gr
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -49,21 +49,21 @@ def kind_of(card: Card) -> str:
         return said.lower()
     if card.first_text("X-ABSHOWAS").upper() == "COMPANY":
         return "org"
-    has_name = any(_part(card, "N", number) for number in range(2))
-    company = _part(card, "ORG", 0)
+    has_name = any(_parts(card, "N", 2))
+    [company] = _parts(card, "ORG", 1)
     return "org" if company and not has_name and card.first_text("FN") == company else "individual"
 
 
 def read_fields(card: Card) -> dict[str, Any]:
     """Every field of a card; None where it says nothing."""
     fields: dict[str, Any] = {"kind": kind_of(card), "full_name": card.first_text("FN") or None}
-    fields |= {name: _part(card, "N", number) or None for number, name in enumerate(NAME_PARTS)}
-    fields |= {name: _part(card, "ORG", number) or None for number, name in enumerate(ORG_PARTS)}
+    fields |= dict(zip(NAME_PARTS, _parts(card, "N", len(NAME_PARTS)), strict=True))
+    fields |= dict(zip(ORG_PARTS, _parts(card, "ORG", len(ORG_PARTS)), strict=True))
     fields |= {name: card.first_text(prop) or None for name, prop in TEXTS.items()}
     fields["birth_date"] = birth_date(card)
     fields["emails"] = [entry(card, line) for line in emails(card)]
     fields["phones"] = [entry(card, line) for line in phones(card)]
-    fields["addresses"] = [shown for line in addresses(card) if (shown := address(line))]
+    fields["addresses"] = [shown for line in _by_preference(card.named("ADR")) if (shown := address(line))]
     fields["categories"] = list(dict.fromkeys(text for line in card.named("CATEGORIES") for text in _texts(line)))
     return fields
 
@@ -107,7 +107,8 @@ def plain_value(line: Line) -> str:
 
 
 def label_of(card: Card, line: Line) -> str | None:
-    own = next((each for each in card.lines if line.group and _is_label_of(each, line.group)), None)
+    labels = card.named("X-ABLABEL") if line.group else ()
+    own = next((each for each in labels if _is_label_of(each, line.group)), None)
     if own is not None:
         match = _APPLE_LABEL.fullmatch(own.text.strip())
         text = (match[1] if match else own.text).strip().lower()
@@ -120,29 +121,43 @@ def label_of(card: Card, line: Line) -> str | None:
 
 def address(line: Line) -> dict[str, str]:
     """The parts that hold something; post office box and extension only where there is no street."""
-    parts = [", ".join(filter(None, map(str.strip, map(unescape, split(part, ","))))) for part in line.parts]
+    parts = [
+        ", ".join(filter(None, map(str.strip, map(unescape, split(part, ","))))) if "," in part else _word(part)
+        for part in line.parts
+    ]
     parts += [""] * (7 - len(parts))
     shown = {name: parts[place] for name, place in ADR_PARTS.items()}
     shown["street"] = shown["street"] or ", ".join(filter(None, parts[:2]))
     return {name: text for name, text in shown.items() if text}
 
 
-def _part(card: Card, name: str, number: int) -> str:
+def _parts(card: Card, name: str, count: int) -> list[str | None]:
+    """The first so many parts of a structured line; None where one is empty."""
     line = card.first(name)
-    parts = line.parts if line else []
-    if number >= len(parts):
-        return ""
-    texts = [unescape(each).strip() for each in split(parts[number], ",")] if name == "N" else [unescape(parts[number])]
-    return " ".join(filter(None, texts)).strip()
+    parts = line.parts[:count] if line else []
+    texts = map(_words if name == "N" else _word, parts)
+    return [*(text or None for text in texts), *[None] * (count - len(parts))]
+
+
+def _words(part: str) -> str:
+    """Several names in one part, as one text."""
+    if "," not in part:
+        return _word(part)
+    return " ".join(filter(None, (unescape(each).strip() for each in split(part, ",")))).strip()
+
+
+def _word(part: str) -> str:
+    return unescape(part).strip()
 
 
 def _texts(line: Line) -> Iterator[str]:
     return (text.strip() for text in line.items if text.strip())
 
 
-def _by_preference(lines: Iterator[Line]) -> list[Line]:
+def _by_preference(lines: Iterable[Line]) -> list[Line]:
     """The preferred one first, however the server sorts them."""
-    return sorted(lines, key=_preference)
+    found = list(lines)
+    return sorted(found, key=_preference) if len(found) > 1 else found
 
 
 def _preference(line: Line) -> int:

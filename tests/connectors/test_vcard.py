@@ -8,7 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.connectors.vcard import FOLD, Card, Line, VCardError, escape, fold, parse, parse_all, split, unescape
+from hub.connectors.vcard import (
+    FOLD,
+    Card,
+    Line,
+    VCardError,
+    escape,
+    fold,
+    parse,
+    parse_all,
+    plain_card,
+    split,
+    unescape,
+)
 from hub.connectors.vcard_fields import LISTS, WRITABLE, apply, kind_of, new_card, read_fields
 from hub.errors import RecordError
 
@@ -340,6 +352,43 @@ def test_addresses_are_read_as_they_are_written(addresses: list[dict[str, str]])
     changed = parse(apply(parse(OWNED), {"addresses": addresses}).written())
 
     assert unordered(read_fields(changed)["addresses"]) == unordered(addresses)
+
+
+HEADS = (
+    "TEL;TYPE=CELL",
+    "item1.EMAIL",
+    "NOTE;CHARSET=latin1",
+    "PHOTO;ENCODING=b",
+    'X-A;B="c:d"',
+    "tel;home",
+    "BEGIN",
+    "END",
+)
+ODD_LINES = st.builds(
+    lambda head, colon, value: head + colon + value,
+    st.sampled_from([*HEADS, "NOTE;ENCODING=QUOTED-PRINTABLE", "N", "FN", "", " ", "\t", "\ufeff", "a b"]),
+    st.sampled_from([":", ":", ":", ""]),
+    st.text(LETTERS | st.sampled_from("=\\;,\n\r\t \ud800"), max_size=12),
+)
+
+
+@given(
+    lines=st.lists(ODD_LINES, max_size=5),
+    end=st.sampled_from(["\r\n", "\n"]),
+    last=st.sampled_from(["", "\n", "\r\n\n"]),
+)
+def test_the_quick_way_reads_a_card_as_the_careful_one_does_or_leaves_it(lines: list[str], end: str, last: str) -> None:
+    text = end.join(["BEGIN:VCARD", *lines, "END:VCARD"]) + last
+
+    quick = plain_card(text)
+
+    assert quick is None or [quick] == parse_all(text)
+
+
+def test_the_card_of_a_telephone_goes_the_quick_way() -> None:
+    text = OWNED.decode().replace('X-SEEN="a;b:c"', "X-SEEN=a")
+
+    assert plain_card(text) == parse_all(text)[0]
 
 
 @given(data=st.binary(max_size=200))

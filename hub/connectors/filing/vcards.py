@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from hub.connectors.file_entries import MAX_LINE, Entry, Lines
-from hub.connectors.vcard import VCardError, parse
+from hub.connectors.vcard import VCardError, parse, plain_card
 from hub.connectors.vcard_fields import GROUP_KIND, kind_of, new_card, read_fields
 from hub.errors import RecordError
 
@@ -48,8 +48,9 @@ def card_entries(lines: Lines, encoding: str) -> Iterator[Entry]:
 def _entry(first: int, lines: Lines, held: list[str], encoding: str, *, too_long: bool) -> Entry | None:
     if too_long:
         return _broken(first, lines, f"is longer than {LONGEST} bytes", held[:20])
+    text = "".join(held)
     try:
-        card = parse("".join(held).encode(encoding, "surrogateescape"), encoding)
+        card = plain_card(text) or parse(text.encode(encoding, "surrogateescape"), encoding)
     except VCardError as error:
         return _broken(first, lines, f"is no vCard: {error}", held)
     except UnicodeError:
