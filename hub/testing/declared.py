@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 import yaml
-from pydantic import SecretStr, ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 
 from hub.config.models import COMMON_KEYS, ConnectionConfig
 from hub.config.references import judge, secret_places, stand_in
@@ -38,6 +40,13 @@ class Declared:
         assert isinstance(connector.default_mapping, str)
         with pytest.raises(ValidationError, match="no_such_setting"):
             type(connector.settings).model_validate({**connector.settings.model_dump(), "no_such_setting": 1})
+
+    def test_a_setting_with_an_impossible_value_is_refused_by_its_name(self, connector: Connector) -> None:
+        kind, given = type(connector.settings), connector.settings.model_dump(by_alias=True)
+
+        taken = [name for name in keys(kind) if name not in refused(kind, {**given, name: object()})]
+
+        assert taken == []
 
     def test_settings_cannot_be_changed_afterwards(self, connector: Connector) -> None:
         assert connector.Settings.model_config.get("frozen") is True
@@ -104,6 +113,20 @@ class Declared:
         open_ones = [name for name in fields if fields[name].repr and not marked(name, getattr(settings, name))]
         assert open_ones == []
         assert tells(system.secrets, settings, connector, connector.context) == []
+
+
+def keys(kind: type[BaseModel]) -> list[str]:
+    """The settings as a configuration names them."""
+    return [info.alias or name for name, info in kind.model_fields.items()]
+
+
+def refused(kind: type[BaseModel], values: Mapping[str, object]) -> set[str]:
+    """The settings that are found wrong."""
+    try:
+        kind.model_validate(values)
+    except ValidationError as error:
+        return {str(each["loc"][0]) for each in error.errors() if each["loc"]}
+    return set()
 
 
 def marked(name: str, value: object) -> bool:

@@ -11,6 +11,7 @@ request take effect.
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ Forward = Callable[[], httpx.Response]
 Fault = Callable[[httpx.Request, Forward], httpx.Response]
 When = Callable[[httpx.Request], bool]
 ELSEWHERE = "elsewhere.example"
+_END_OF_TEXT = re.compile(r'(?<=[A-Za-z])(?="\s*[],}]|<)')  # of a value in JSON or of a text in XML
 LOGIN_PAGE = b"<!doctype html><html><title>Sign in</title><form><input name=user></form></html>"
 
 
@@ -275,6 +277,24 @@ def calling(act: Callable[[], object]) -> Fault:
 
 
 # --- a service that changed its mind ----------------------------------------------------------------
+
+
+def other_encoding(request: httpx.Request, forward: Forward) -> httpx.Response:
+    """The answer in Latin-1 or Latin-2, where UTF-8 is declared: an old database behind a new service."""
+    return changed(_in_one_byte_a_letter)(request, forward)
+
+
+def _in_one_byte_a_letter(body: bytes) -> bytes:
+    try:
+        text = body.decode()
+    except UnicodeDecodeError:
+        return body
+    if text.isascii():  # nothing would be changed: it gets what would be
+        text = _END_OF_TEXT.sub("é", text)
+    try:
+        return text.encode("iso-8859-2")
+    except UnicodeEncodeError:
+        return text.encode("latin-1", "replace")
 
 
 def kept_without(key: str) -> Fault:

@@ -8,10 +8,10 @@ from collections.abc import Callable
 import pytest
 
 from hub.connectors.contract import Connector
-from hub.errors import CursorExpired, TransientError
-from hub.model import Page, Record, Tombstone
+from hub.errors import CursorExpired, HubError, TransientError
+from hub.model import Page, Record, Tombstone, Unreadable
 from hub.testing.system import System
-from hub.testing.words import beside_the_point, items, listing, needs, one, records, well_formed
+from hub.testing.words import beside_the_point, garbled, items, listing, needs, one, records, tells, well_formed
 
 GARBAGE = ["", "a cursor of somebody else", "{}", "[]", "null", '{"v": 1, "at": "yesterday"}', "\x00", "½", "x" * 5000]
 
@@ -58,6 +58,24 @@ class Listing:
             seen = set(records(pages[:number]))
             rest = set(records(connector.pull(page.cursor)))
             assert ids <= seen | rest
+
+    def test_texts_in_another_encoding_than_declared_are_told_and_not_garbled(self, system: System) -> None:
+        """By an error, or by a record set aside; read as they were meant is well too."""
+        ids = set(system.seed(3))
+        connector = system.other_encoding()
+        if connector is None:
+            beside_the_point("the encoding of its texts is not declared, but part of what it speaks")
+        assert connector is not None
+
+        try:
+            found = list(connector.pull(None))
+        except HubError as error:
+            assert len(str(error)) > 10
+            assert tells(system.secrets, error) == []
+            return
+        there = records(found)
+        assert [each for each, record in there.items() if garbled(record)] == []
+        assert ids <= set(there) or [item for item in items(found) if isinstance(item, Unreadable)]
 
     def test_a_listing_left_in_the_middle_can_be_begun_anew(self, system: System, connector: Connector) -> None:
         ids = set(system.seed(system.many))

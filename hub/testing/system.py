@@ -12,7 +12,15 @@ import httpx
 from hub.connectors.contract import Connector, Context, Promise
 from hub.testing.clock import Clock
 from hub.testing.delivering import MemoryInbox, Sent
-from hub.testing.faults import Faults, forbidden, kept_without, refused_connection, unauthorised, with_value
+from hub.testing.faults import (
+    Faults,
+    forbidden,
+    kept_without,
+    other_encoding,
+    refused_connection,
+    unauthorised,
+    with_value,
+)
 
 NOBODY = "999999999"  # an id that no system hands out; override `System.nobody` where it is not valid
 
@@ -194,6 +202,14 @@ class System(ABC):
         faults = Faults(self.network)
         faults.inject(kept_without(key), times=None)
         return self.within(self.context(faults)), field
+
+    def other_encoding(self) -> Connector | None:
+        """A connector to a system whose texts are in another encoding than is declared; None: none is declared."""
+        if self.network is None:
+            return None
+        faults = Faults(self.network)
+        faults.inject(other_encoding, times=None, when=self.is_page)
+        return self.within(self.context(faults))
 
     def with_new_choice(self) -> tuple[Connector, str, Any]:
         """A connector to a system with a value never heard of in a field of choices; the field, the value."""

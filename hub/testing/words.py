@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -87,6 +89,14 @@ def well_formed(item: Item) -> bool:
     orjson.dumps(dict(item.fields))  # TypeError: not JSON
     utc = item.changed_at is None or item.changed_at.utcoffset() == timedelta(0)
     return utc and 0 < len(item.id) <= 512
+
+
+GARBLED = re.compile("\ufffd|[\ud800-\udfff]|\u00c3[\x80-\xbf]")
+"""What decoding leaves behind that puts up with everything, and UTF-8 that is read as Latin-1."""
+
+
+def garbled(record: Record) -> bool:
+    return GARBLED.search(json.dumps(dict(record.fields), ensure_ascii=False, default=str)) is not None
 
 
 # --- writing ----------------------------------------------------------------------------------------

@@ -179,6 +179,13 @@ class SqlSystem(System):
         self.run("ALTER TABLE CLIENTES DROP COLUMN CIUDAD")
         return self.within(self.context()), self.name("CIUDAD")
 
+    def other_encoding(self) -> Connector | None:
+        """SQLite keeps the bytes that a program gave it; servers know how theirs are meant."""
+        if self.dialect != "sqlite":
+            return None
+        self.run("UPDATE CLIENTES SET NOMBRE = CAST(X'4A6F73E9' AS TEXT)")
+        return self.within(self.context())
+
     def ignore_writes(self) -> None:
         """A trigger that puts back what was there, as some shops have."""
         for statement in KEEPERS[self.dialect]:

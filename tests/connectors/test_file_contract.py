@@ -71,7 +71,16 @@ class Folder(System):
         return self.seed(1)[0]
 
 
-class DropFolder(Folder):
+class InText(Folder):
+    """Files of which the settings say the encoding."""
+
+    def other_encoding(self) -> FileConnector:
+        for path in self.folder.glob("*.csv"):
+            path.write_bytes(path.read_bytes().replace(b"Ann", "José".encode("cp1252")))
+        return self.within(self.context())
+
+
+class DropFolder(InText):
     """Somebody drops a file with each change."""
 
     def save(self, changed: dict[str, str], gone: tuple[str, ...] = ()) -> None:
@@ -118,7 +127,7 @@ class Table(Folder):
         return self.within(self.context()), "FULL_NAME"
 
 
-class Elsewhere(Folder):
+class Elsewhere(InText):
     """A listing on a server."""
 
     many = 1100

@@ -78,6 +78,11 @@ class FileSystem(System):
         self.path.write_bytes(b"".join(orjson.dumps(line) + b"\n" for line in lines))
         return self.within(self.context()), "full_name"
 
+    def other_encoding(self) -> FileConnector:
+        """A system that writes Windows' letters, and UTF-8 is declared."""
+        self.path.write_bytes(self.path.read_bytes().replace(b"Ann", "José".encode("cp1252")))
+        return self.within(self.context())
+
 
 def connect(folder: Path, **settings: Any) -> FileConnector:
     return FileConnector(FileConnector.Settings.model_validate(settings), Context("drop", base=folder))

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import httpx
 import pytest
 
 from hub.connectors.contract import Can, Connector, Context, Promise, Report
@@ -87,6 +88,38 @@ class FillsIn(AcornConnector):
         for page in super().pull(since):
             told = (replace(item, fields={"stage": None, **item.fields}) for item in page.items)  # type: ignore[type-var]
             yield replace(page, items=tuple(told))
+
+
+class PutsUpWithAll(AcornConnector):
+    """Decodes whatever comes, and puts a mark in the place of what it cannot read."""
+
+    def __init__(self, settings: AcornSettings, context: Context) -> None:
+        assert context.transport is not None
+        super().__init__(settings, replace(context, transport=Lenient(context.transport)))
+
+
+@dataclass
+class Lenient(httpx.BaseTransport):
+    inner: httpx.BaseTransport
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        answer = self.inner.handle_request(request)
+        text = answer.read().decode("utf-8", "replace")
+        headers = {"content-type": answer.headers.get("content-type", "")}
+        return httpx.Response(answer.status_code, headers=headers, content=text.encode(), request=request)
+
+
+class Anything(AcornSettings):
+    """page_size: whatever it is"""
+
+    page_size: Any = 100
+
+
+class TakesAnything(AcornConnector):
+    """Does not look at a setting."""
+
+    def __init__(self, settings: AcornSettings, context: Context) -> None:
+        super().__init__(Anything.model_validate(settings.model_dump()), context)
 
 
 class Quotes(AcornConnector):
@@ -193,6 +226,8 @@ FOUND = [
     Mistake(BelievesItself, "test_a_service_that_accepts_and_ignores_a_write_is_seen_in_the_answer"),
     Mistake(FillsIn, "test_a_field_gone_from_the_answers_says_nothing"),
     Mistake(Quotes, "test_what_the_system_refuses_is_told_with_a_reason"),
+    Mistake(PutsUpWithAll, "test_texts_in_another_encoding_than_declared_are_told_and_not_garbled"),
+    Mistake(TakesAnything, "test_a_setting_with_an_impossible_value_is_refused_by_its_name"),
     Mistake(Chatters, "test_logs_hold_no_secret"),
     Mistake(NeverCloses, "test_closing_closes_what_was_opened"),
     Mistake(TriesItOut, "test_checking_and_reading_send_no_write"),
