@@ -116,6 +116,30 @@ class Accounts:
             db.withdraw(tx, again.account_id)
             return self._first(tx, kept, chosen) if named is None else self._chosen(tx, named, chosen)
 
+    def known_elsewhere(self, subject: str, name: str, role: Role) -> Account | None:
+        """The account of who is signed in by another party, with the role that it says; made the first time.
+
+        None: it is disabled, or the name is no name here or belongs to another account, which is never handed over.
+        """
+        try:
+            kept = passwords.account_name(name)
+        except NotTaken:
+            return None
+        with self.store.write() as tx:
+            account = db.account_of(tx, subject)
+            if account is None:
+                if db.account_named(tx, kept) is not None:
+                    return None
+                account = Account(self.new_id("u"), kept, role, self.clock(), subject=subject)
+                db.add_account(tx, account)
+                self._note(tx, kept, "account made", account, role=role.value, by="oidc")
+            elif account.disabled_at is not None:
+                return None
+            elif account.role is not role:
+                db.change_account(tx, account.id, role=role)
+                self._note(tx, account.name, "role changed", account, before=account.role, role=role.value, by="oidc")
+            return db.account(tx, account.id)
+
     def change_password(self, account: Account, password: str, session: str | None) -> None:
         """Every other session of the account ends. ConfigError: the password is not taken."""
         chosen = _password(password, account.name)
@@ -123,6 +147,12 @@ class Accounts:
             db.change_account(tx, account.id, password=chosen)
             ended = db.end_sessions(tx, account.id, but=session)
             self._note(tx, account.name, "password changed", account, sessions=ended)
+
+    def sign_out(self, who: str, name: str) -> int:
+        """Every session of an account ends; how many."""
+        with self.store.read() as tx:
+            account = self._named(tx, name)
+        return self.end_sessions(who, account)
 
     def end_sessions(self, who: str, account: Account, but: str | None = None) -> int:
         with self.store.write() as tx:

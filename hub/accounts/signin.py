@@ -202,6 +202,12 @@ class SignIn:
             note(tx, name, "identity confirmed", f"account {account_id}", at=self.clock())
         return True
 
+    def proved(self, session: str, account: Account) -> None:
+        """Another party has asked the person of a session for their password."""
+        with self.store.write() as tx:
+            db.prove_session(tx, session, self.clock())
+            note(tx, account.name, "identity confirmed", f"account {account.id}", {"by": "oidc"}, at=self.clock())
+
     def end(self, secret: str) -> None:
         """Sign out: the session is gone on the server, whatever the browser keeps."""
         hashed = passwords.secret_hash(secret)

@@ -49,6 +49,14 @@ PUBLIC = frozenset(
         "GET /readyz",
         "GET /metrics",
         "MOUNT /static",
+        "GET /sign-in",  # where nobody is anybody yet: each brings what a page of ours was given
+        "POST /sign-in",
+        "GET /sign-in/code",
+        "POST /sign-in/code",
+        "GET /sign-in/invited",
+        "POST /sign-in/invited",
+        "POST /sign-in/oidc",
+        "GET /sign-in/oidc/back",
     }
 )
 """Routes that ask for no right. Each shows nothing of anybody."""
@@ -66,11 +74,13 @@ class Denied(HTTPException):
 class Needs:
     """What FastAPI calls for a route: the Actor, or Denied.
 
-    fresh  the person must have given their password a moment ago; a token cannot
+    fresh   the person must have given their password a moment ago; a token cannot
+    person  no token, whatever its rights
     """
 
     right: Right
     fresh: bool = False
+    person: bool = False
 
     async def __call__(self, request: Request) -> Actor:
         actor = await identified(request)
@@ -84,14 +94,16 @@ class Needs:
                 "Not allowed",
                 f"Nothing was done. This needs the right “{self.right}”, which an administrator can give.",
             )
-        if self.fresh and (actor.session is None or not actor.fresh):
-            raise _stale(request, actor)
+        if (self.fresh or self.person) and actor.session is None:
+            raise Denied(403, "Only for people", "Nothing was done. A token cannot do this: a person signs in for it.")
+        if self.fresh and not actor.fresh:
+            raise _stale(request)
         return actor
 
 
-def needs(right: Right, *, fresh: bool = False) -> Any:
+def needs(right: Right, *, fresh: bool = False, person: bool = False) -> Any:
     """A dependency of a route: `actor: Actor = needs(Right.EDIT)`, or in `dependencies=[…]`."""
-    return Depends(Needs(right, fresh))
+    return Depends(Needs(right, fresh, person))
 
 
 async def identified(request: Request) -> Actor | None:
@@ -124,10 +136,8 @@ def _unknown(request: Request) -> Denied:
 _SIGN_IN = "Nothing was done. Sign in, or send a token that is valid now as `Authorization: Bearer`."
 
 
-def _stale(request: Request, actor: Actor) -> Denied:
+def _stale(request: Request) -> Denied:
     detail = "Nothing was done. Confirm that it is you: sign in again, then repeat it."
-    if actor.session is None:
-        return Denied(403, "Only for people", "Nothing was done. A token cannot do this: a person signs in for it.")
     if is_page(request):
         back = _asked(request) if request.method == "GET" else _local(urlsplit(request.headers.get("referer", "")))
         return Denied(303, "Confirm", detail, {"Location": sign_in_address(back, "/sign-in/again")})
@@ -163,7 +173,11 @@ def safe_next(place: str) -> str:
 
 
 def session_cookie(request: Request) -> str | None:
-    return request.cookies.get(LOCAL_COOKIE if is_plain_loopback(request) else COOKIE)
+    return request.cookies.get(cookie_name(request))
+
+
+def cookie_name(request: Request, part: str = "") -> str:
+    return (LOCAL_COOKIE if is_plain_loopback(request) else COOKIE) + part
 
 
 def is_plain_loopback(request: Request) -> bool:
