@@ -13,6 +13,7 @@ from hub.connectors.contract import Can, Connector, Context, Promise, Report, Se
 from hub.connectors.rest.exchange import Exchange, Said
 from hub.connectors.rest.files import example_text, in_zones, mapping_text, settings_model, values_of
 from hub.connectors.rest.hearing import Hearing
+from hub.connectors.rest.links import Links
 from hub.connectors.rest.reading import Reading
 from hub.connectors.rest.spec import ServiceSpec
 from hub.connectors.rest.writing import Writer
@@ -45,6 +46,7 @@ class RestConnector(Connector):
         self._reading = Reading(spec, self._exchange, context.name, size, context.clock, context.default_region)
         self._hearing = Hearing(spec, self._reading, values, context)
         self._writer = Writer(spec, self._exchange, self._reading)
+        self._links = Links(spec.links, self._exchange, self._reading, context.name)
 
     @classmethod
     def mapping_text(cls, settings: Mapping[str, Any]) -> str:
@@ -111,7 +113,7 @@ class RestConnector(Connector):
         return self._reading.find(key)
 
     def write(self, writes: Sequence[Write]) -> list[Outcome]:
-        return self._writer.write(writes) if writes else []
+        return self._links.write(writes, self._writer.write) if writes else []
 
 
 def _tells_deletions(spec: ServiceSpec) -> bool:

@@ -48,6 +48,7 @@ def _base64(value: Any) -> str:
 FORMS: Mapping[str, Callable[[Any], Any]] = {
     "text": _as_text,
     "lower": lambda value: _as_text(value).lower(),
+    "small": lambda value: [_as_text(each).lower() for each in value],  # a list of texts in small letters
     "upper": lambda value: _as_text(value).upper(),
     "md5": lambda value: hashlib.md5(_as_text(value).lower().encode(), usedforsecurity=False).hexdigest(),
     "join": _joined,
@@ -55,6 +56,7 @@ FORMS: Mapping[str, Callable[[Any], Any]] = {
     "quoted": lambda value: _as_text(value).replace("'", "''"),  # within single quotes, as OData and SQL want it
     "escaped": lambda value: _as_text(value).replace("\\", "\\\\").replace("'", "\\'"),  # the same in SOQL
     "escaped_list": lambda value: ",".join("'" + FORMS["escaped"](each) + "'" for each in value),
+    "criteria": lambda value: re.sub(r"([\\(),])", r"\\\1", _as_text(value)),  # in a condition, as Zoho wants it
     "base64": _base64,
     "number": lambda value: int(value) if str(value).isascii() and str(value).isdigit() else value,
     "after_dash": lambda value: _as_text(value).rpartition("-")[2],

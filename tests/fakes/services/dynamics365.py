@@ -188,6 +188,19 @@ class Dynamics(Service):
         context = f"{self.base}/$metadata#contacts/$deletedEntity"
         return {"@odata.context": context, "id": contact.id, "reason": "deleted"}
 
+    @route("GET", "/accounts")
+    def companies(self, call: Call) -> Answer:
+        """By name only, without regard to capitals."""
+        self._version(call)
+        call.only("$select", "$filter")
+        found = re.fullmatch(r"name eq '((?:[^']|'')*)' and statecode eq 0", call.one("$filter") or "")
+        if found is None or call.one("$select") != "accountid,name":
+            raise refused(400, "0x80060888", "accounts are found by their names only")
+        wanted = found[1].replace("''", "'").lower()
+        rows = [(key, name) for key, name in self.state["accounts"].items() if name.lower() == wanted]
+        told = [{"@odata.etag": 'W/"1"', "accountid": key, "name": name} for key, name in rows]
+        return Answer(200, {"@odata.context": f"{self.base}/$metadata#accounts", "value": told})
+
     @route("POST", "/contacts")
     def create(self, call: Call) -> Answer:
         self._version(call)
@@ -374,6 +387,12 @@ def checked(body: Any) -> dict[str, Any]:
         raise refused(400, "0x80048d19", "Error identified in Payload provided by the user for Entity 'contacts'.")
     fields = {}
     for name, value in body.items():
+        if name == "parentcustomerid_account@odata.bind":
+            bound = re.fullmatch(rf"/accounts\(({GUID.pattern})\)", str(value))
+            if bound is None:
+                raise refused(400, "0x80048d19", "Error identified in Payload: the reference is no address")
+            fields["_parentcustomerid_value"] = bound[1]
+            continue
         if name not in WRITABLE:
             said = f"Invalid property '{name}' was found in entity 'Microsoft.Dynamics.CRM.contact'."
             raise refused(400, "0x80048d19", said)

@@ -312,6 +312,16 @@ class HubSpot(Subscriptions):
         row = {"from": {"id": thing_id}, "to": {"id": other_id}, "associationSpec": spec}
         return self._batch_answer(200, [row], [])
 
+    @route("POST", "/crm/v4/associations/{kind}/{other}/batch/associate/default")
+    def link_many(self, call: Call, kind: str, other: str) -> Answer:
+        inputs = call.body(required=("inputs",))["inputs"]
+        if not 1 <= len(inputs) <= 2000:
+            raise invalid("between 1 and 2000 inputs are taken")
+        rows = [self.link(call, kind, each["from"]["id"], other, each["to"]["id"]) for each in inputs]
+        for each in inputs:
+            self._change(self.things[kind][each["from"]["id"]], kind, {})
+        return self._batch_answer(200, [row for each in rows for row in each.body["results"]], [])
+
     # --- inside -----------------------------------------------------------------------------------
 
     def _sorted(self, kind: str) -> list[Thing]:

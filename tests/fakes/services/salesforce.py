@@ -187,6 +187,8 @@ class Salesforce(Service):
         found = QUERY.fullmatch(call.one("q") or "")
         if found is None:
             raise refused(400, "MALFORMED_QUERY", "unexpected token")
+        if found["kind"] == "Account":
+            return self._accounts(found["fields"], found["where"])
         if found["kind"] != "Contact":
             raise refused(400, "INVALID_TYPE", f"sObject type '{found['kind']}' is not supported.")
         names = [each.strip() for each in found["fields"].split(",")]
@@ -199,6 +201,16 @@ class Salesforce(Service):
             known(name)
         rows.sort(key=lambda each: [each.value(name) for name in order])
         return self._page(Locator(names, [each.id for each in rows], everything, self._size(call)), len(rows))
+
+    def _accounts(self, fields: str, where: str | None) -> Answer:
+        """Only by name; names are compared without regard to capitals."""
+        held = re.fullmatch(r"Name IN \((.+)\)", where or "")
+        if fields.replace(" ", "") != "Id,Name" or held is None:
+            raise refused(400, "INVALID_FIELD", "accounts are found by their names only")
+        wanted = {str(unquoted(each[0])).lower() for each in TEXT.finditer(held[1])}
+        rows = [(key, name) for key, name in self.state["accounts"].items() if name.lower() in wanted]
+        told = [{"attributes": attributes("Account", key), "Id": key, "Name": name} for key, name in rows]
+        return Answer(200, {"totalSize": len(told), "done": True, "records": told})
 
     def _size(self, call: Call) -> int:
         found = re.fullmatch(r"batchSize=(\d+)", call.headers.get("sforce-query-options", "batchSize=2000"))
@@ -393,6 +405,8 @@ def checked_row(row: Mapping[str, Any]) -> dict[str, Any]:
             raise RowError("INVALID_TYPE_ON_FIELD_IN_RECORD", f"{name}: value not of required type")
         elif value and len(value) > LENGTHS.get(name, 18):
             raise RowError("STRING_TOO_LONG", f"{name}: data value too large (max length={LENGTHS.get(name, 18)})")
+        elif name == "AccountId" and value is not None and not ID.fullmatch(value):
+            raise RowError("MALFORMED_ID", f"{name}: id value of incorrect type")
         checked[name] = None if value == "" else value
     if checked.get("Email") and not EMAIL.fullmatch(checked["Email"]):
         raise RowError("INVALID_EMAIL_ADDRESS", f"Email: invalid email address: {checked['Email']}")

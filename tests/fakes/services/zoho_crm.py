@@ -169,6 +169,18 @@ class Zoho(Service):
         told = [self._shown(each, names) for each in rows]
         return Answer(200, {"data": told, "info": {"count": len(told), "more_records": False}}) if rows else Answer(204)
 
+    @route("GET", "/Accounts/search")
+    def companies(self, call: Call) -> Answer:
+        call.only("criteria", "fields")
+        found = re.fullmatch(r"\(Account_Name:equals:((?:[^()\\,]|\\[()\\,])+)\)", call.one("criteria") or "")
+        if found is None or call.one("fields") != "Account_Name":
+            raise refused(400, "INVALID_QUERY", "Invalid query formed")
+        wanted = re.sub(r"\\(.)", r"\1", found[1]).lower()
+        rows = [
+            {"id": key, "Account_Name": name} for key, name in self.state["accounts"].items() if name.lower() == wanted
+        ]
+        return Answer(200, {"data": rows, "info": {"count": len(rows), "more_records": False}}) if rows else Answer(204)
+
     @route("POST", "/Contacts/upsert")
     def upsert(self, call: Call) -> Answer:
         rows, body = rows_of(call, "duplicate_check_fields", "trigger")
@@ -292,13 +304,18 @@ def rows_of(call: Call, *allowed: str) -> tuple[list[dict[str, Any]], dict[str, 
 
 
 def known(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: None if value == "" else value for name, value in row.items() if name in WRITABLE}
+    held = {name: None if value == "" else value for name, value in row.items() if name in WRITABLE}
+    if isinstance(held.get("Account_Name"), dict):
+        held["Account_Name"] = held["Account_Name"]["id"]
+    return held
 
 
 def fault_of(row: Mapping[str, Any], *, creating: bool) -> dict[str, Any] | None:
     if (creating or "Last_Name" in row) and not row.get("Last_Name"):
         return failure("MANDATORY_NOT_FOUND", "required field not found", api_name="Last_Name")
-    for name, value in known(row).items():
+    for name, value in row.items():
+        if name not in WRITABLE or value == "":
+            continue
         if value is not None and not FITS.get(name, _is_text)(value):
             return failure("INVALID_DATA", "invalid data", expected_data_type=name, api_name=name)
         if isinstance(value, str) and len(value) > LENGTHS.get(name, 50):
@@ -315,7 +332,7 @@ FITS: Mapping[str, Callable[[Any], bool]] = {
     "Email": lambda value: isinstance(value, str) and EMAIL.fullmatch(value) is not None,
     "Secondary_Email": lambda value: isinstance(value, str) and EMAIL.fullmatch(value) is not None,
     "Date_of_Birth": lambda value: re.fullmatch(r"\d{4}-\d\d-\d\d", str(value)) is not None,
-    "Account_Name": lambda value: isinstance(value, dict),
+    "Account_Name": lambda value: isinstance(value, dict) and list(value) == ["id"],  # by its name, none is found
 }
 
 

@@ -1,0 +1,191 @@
+"""The company of a contact, written as a link to the one company of that name: in each service that has such links."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from hub.model import Done, Op, Record, Write
+from hub.testing.words import done
+from tests.connectors.services.systems import ServiceSystem, address
+from tests.connectors.services.test_dynamics365 import DynamicsSystem
+from tests.connectors.services.test_hubspot import HubSpotSystem
+from tests.connectors.services.test_salesforce import SalesforceSystem
+from tests.connectors.services.test_zoho_crm import ZohoSystem
+from tests.fakes.services.dynamics365 import Dynamics
+from tests.fakes.services.hubspot import HubSpot
+from tests.fakes.services.salesforce import Salesforce
+from tests.fakes.services.zoho_crm import Zoho
+
+FORMATTED = "_parentcustomerid_value@OData.Community.Display.V1.FormattedValue"
+
+
+@dataclass
+class Case:
+    """system: a connector and its stand-in; company: makes one there; named: fields that name a company;
+    seen: the company that a record shows; found: part of the address of the look-up"""
+
+    system: ServiceSystem
+    company: Callable[[str], str]
+    named: Callable[[str], dict[str, Any]]
+    seen: Callable[[Record], str | None]
+    found: str
+
+    def new(self, company: str) -> Write:
+        return Write(Op.CREATE, f"hub:{address()}", None, {**self.system.new_fields(), **self.named(company)})
+
+    def looked(self) -> int:
+        return sum(self.found in str(request.url) for request in self.system.requests())
+
+
+def salesforce() -> Case:
+    fake = Salesforce()
+    return Case(
+        SalesforceSystem(fake),
+        fake.account,
+        lambda name: {"Account": {"Name": name}},
+        lambda record: (record.fields.get("Account") or {}).get("Name"),
+        "FROM+Account",
+    )
+
+
+def zoho() -> Case:
+    fake = Zoho()
+    return Case(
+        ZohoSystem(fake),
+        fake.account,
+        lambda name: {"Account_Name": {"name": name}},
+        lambda record: (record.fields.get("Account_Name") or {}).get("name"),
+        "/Accounts/search",
+    )
+
+
+def dynamics() -> Case:
+    fake = Dynamics()
+    return Case(
+        DynamicsSystem(fake),
+        fake.account,
+        lambda name: {FORMATTED: name},
+        lambda record: record.fields.get(FORMATTED),
+        "/accounts",
+    )
+
+
+def hubspot() -> Case:
+    fake = HubSpot()
+
+    def made(name: str) -> str:
+        company = fake.seed("companies", name=name)
+        fake.settle()
+        return company
+
+    return Case(
+        HubSpotSystem(fake),
+        made,
+        lambda name: {"company": name},
+        lambda record: ((record.fields.get("associated_company") or {}).get("properties") or {}).get("name"),
+        "/companies/search",
+    )
+
+
+@pytest.fixture(params=[salesforce, zoho, dynamics, hubspot], ids=lambda make: make.__name__)
+def case(request: pytest.FixtureRequest) -> Iterator[Case]:
+    made: Case = request.param()
+    yield made
+    for context in made.system.contexts:
+        context.closing.close()
+
+
+def written(case: Case, write: Write) -> Record:
+    """As the service holds it afterwards."""
+    name = done(case.system.connector.write([write])).id
+    return case.system.connector.read([name])[name]
+
+
+def test_a_new_contact_is_linked_to_the_company_of_its_name(case: Case) -> None:
+    case.company("Acorn (Porto), Lda")
+    case.company("O'Neil & Filhos")
+
+    assert case.seen(written(case, case.new("Acorn (Porto), Lda"))) == "Acorn (Porto), Lda"
+    assert case.seen(written(case, case.new("o'neil & filhos"))) == "O'Neil & Filhos"
+
+
+def test_a_company_that_is_not_there_is_left_and_not_made(case: Case) -> None:
+    record = written(case, case.new("Nobody SA"))
+
+    assert case.seen(record) is None
+    known = case.system.fake.state.get("accounts", case.system.fake.state.get("companies"))
+    assert known == {}
+
+
+def test_of_several_companies_of_one_name_none_is_chosen(case: Case) -> None:
+    first = case.company("Acorn Lda")
+    case.company("ACORN LDA")
+    assert first
+
+    assert case.seen(written(case, case.new("Acorn Lda"))) is None
+
+
+def test_a_known_contact_is_linked_by_an_update(case: Case) -> None:
+    case.company("Acorn Lda")
+    record_id = written(case, case.new("Nobody SA")).id
+
+    assert case.seen(written(case, Write(Op.UPDATE, "hub:1", record_id, case.named("Acorn Lda")))) == "Acorn Lda"
+
+
+def test_an_update_that_names_an_unknown_company_only_changes_nothing(case: Case) -> None:
+    record = written(case, case.new("Nobody SA"))
+
+    outcome = case.system.connector.write(
+        [Write(Op.UPDATE, "hub:1", record.id, case.named("Nobody Ltd"), record.version)]
+    )
+
+    assert isinstance(outcome[0], Done)
+    assert case.seen(case.system.connector.read([record.id])[record.id]) is None
+
+
+def test_a_link_is_never_taken_away(case: Case) -> None:
+    case.company("Acorn Lda")
+    record = written(case, case.new("Acorn Lda"))
+    empty = {name: dict.fromkeys(value) if isinstance(value, dict) else "" for name, value in case.named("x").items()}
+
+    after = written(case, Write(Op.UPDATE, "hub:1", record.id, empty, record.version))
+
+    assert case.seen(after) == "Acorn Lda"
+
+
+def test_the_company_of_many_contacts_is_looked_for_once(case: Case) -> None:
+    case.company("Acorn Lda")
+    size = case.system.connector.can.batch
+    writes = [case.new("Acorn Lda") for _ in range(20)]
+    for start in range(0, 20, size):
+        assert all(isinstance(each, Done) for each in case.system.connector.write(writes[start : start + size]))
+
+    assert case.looked() == 1
+
+
+def test_the_links_of_many_contacts_are_few_calls() -> None:
+    case = hubspot()
+    case.company("Acorn Lda")
+
+    outcomes = case.system.connector.write([case.new("Acorn Lda") for _ in range(100)])
+
+    assert all(isinstance(each, Done) for each in outcomes)
+    assert sum("/associate/default" in str(request.url) for request in case.system.requests()) == 1
+
+
+def test_a_contact_that_belongs_to_a_company_keeps_it() -> None:
+    """HubSpot: the text and the link are two things, and a person may have linked it to another one."""
+    case = hubspot()
+    other = case.company("Oak SA")
+    case.company("Acorn Lda")
+    record = written(case, case.new("Nobody SA"))
+    case.system.fake.associate(record.id, other)
+
+    after = written(case, Write(Op.UPDATE, "hub:1", record.id, {"company": "Acorn Lda"}))
+
+    assert case.seen(after) == "Oak SA"
+    assert after.fields["company"] == "Acorn Lda"
