@@ -12,7 +12,7 @@ from hub.connectors.rest.words import Text, Values, fill, names_in, parse_text, 
 from hub.connectors.settings import known_zone, seconds
 
 KNOWN = frozenset(
-    """id ids key fields version items since until token last page offset cursor size job access_token
+    """id ids key fields version items since until token last page offset range cursor size job access_token
     client_id client_secret refresh_token assertion record names wanted other""".split()
 )
 """Names that the engine fills, beside the settings of the service."""
@@ -181,6 +181,8 @@ class Paging(Part):
     next      place in the answer of the address of the next page
     link      the address is in the Link header with rel="next"
     last      {last} is the id of the last record, beginning with this
+    range     {range} names the records of a page for a header, in this unit: items=0-99. The answer's Content-Range
+              says how many there are
     total     place of the number of records (`total_header`: header); what was read must agree with it. Beside
               `last`: how many there are from here on
     pages     place of the number of pages
@@ -194,6 +196,7 @@ class Paging(Part):
     next: Place | None = None
     link: Literal[True] | None = None
     last: str | None = None
+    range: str | None = None
     total: Place | None = None
     total_header: str | None = None
     pages: Place | None = None
@@ -201,7 +204,7 @@ class Paging(Part):
 
     @property
     def kinds(self) -> list[str]:
-        names = ("page", "offset", "cursor", "cursor_header", "next", "link", "last")
+        names = ("page", "offset", "cursor", "cursor_header", "next", "link", "last", "range")
         return [name for name in names if getattr(self, name) is not None]
 
     @model_validator(mode="after")
@@ -231,6 +234,48 @@ class Listing(Request):
     detail: bool = False
     mark: dict[str, Scalar] = {}
     token: Place | None = None
+
+    @model_validator(mode="after")
+    def _names_what_it_pages_by(self) -> Listing:
+        if self.paging.range is not None and "range" not in self.names:
+            raise ValueError('paging by range needs a header such as Range: "{range}"')
+        return self
+
+
+class FileForm(Part):
+    """How a file of records is written.
+
+    kind       csv with names in the first row (`Account.Name` is the name within the account), or a JSON object a line
+    booleans   columns with true and false
+    """
+
+    kind: Literal["csv", "lines"]
+    delimiter: str = Field(default=",", min_length=1, max_length=1)
+    booleans: tuple[str, ...] = ()
+
+
+def _short_form(value: Any) -> Any:
+    return {"kind": value} if isinstance(value, str) else value
+
+
+class Export(Listing):
+    """In place of `list`: the service makes everything it has ready, and the call reads it.
+
+    when    a setting; used where it is true, or yes
+    start   the call that starts it; its `poll` waits for the end and gives {job}
+    file    how the files are written that the call reads
+    at      place, in the last answer of `poll`, of the address of the file, or of a list of them; the call then
+            serves nothing
+    """
+
+    when: GapText | None = None
+    start: Request
+    file: Annotated[FileForm, BeforeValidator(_short_form)]
+    at: Place | None = None
+    call: GapText = Field(default_factory=lambda: parse_text("GET /"))
+
+    def used(self, settings: Values) -> bool:
+        return self.when is None or str(fill(self.when, settings)).lower() in {"true", "yes"}
 
 
 class Changes(Listing):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -31,11 +31,12 @@ SHOWN = 200  # characters of a service's own words in a message
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A good answer. `at`: the service's clock, where it tells it."""
+    """A good answer. `at`: the service's clock, where it tells it; `job`: the name of the work that has ended."""
 
     body: Any
     headers: Mapping[str, str]
     at: datetime | None
+    job: str | None = None
 
 
 class Said(Exception):
@@ -233,9 +234,9 @@ class Exchange:
         while True:
             found = self._sent(asked, {**values, "job": job}, True, None)
             if poll.failed is not None and poll.failed.holds(found.body):
-                raise Said("refused", "The service says that this work failed.", found.body)
+                raise Said("failed", "The service says that this work failed.", found.body)
             if poll.done.holds(found.body):
-                return found
+                return replace(found, job=None if job is None else str(job))
             if left <= 0:
                 raise TransientError(
                     f"{self._context.name}: the service has not ended this work after {poll.at_most:g} seconds; it is "
@@ -298,7 +299,7 @@ class Exchange:
             wait = retry_after(error.headers, self._context.clock())
             done = request.method not in {"GET"} and status != 429
             return TransientError(f"{error} Try again later.", retry_after=wait, maybe_done=done)
-        means = {404: "missing", 410: "missing", 409: "exists", 412: "stale"}.get(status, "refused")
+        means = {404: "missing", 410: "missing", 409: "exists", 412: "stale", 416: "empty"}.get(status, "refused")
         return Said(means, self._clean(_own_words(error.body) or f"it answered {status}"), error.body)
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import httpx
 
-from hub.connectors.rest.calls import Listing, Paging
+from hub.connectors.rest.calls import Export, Listing, Paging
 from hub.connectors.rest.exchange import Answer, Exchange, Said
+from hub.connectors.rest.export import MOST, begin, begun, records
 from hub.connectors.rest.words import Values, Where
 from hub.errors import TransientError
 
@@ -34,9 +35,13 @@ def walk(exchange: Exchange, listing: Listing, values: Values, state: State | No
     last_id  place of the id in an item
     TransientError when a numbered list moved at each of several readings: who is missing in it means nothing.
     """
+    if isinstance(listing, Export):
+        yield from _exported(exchange, listing, values, state, last_id)
+        return
     start = _begin(listing.paging)
     state = {**start, **(state or {})}
-    numbered = listing.paging.page is not None or listing.paging.offset is not None
+    paging = listing.paging
+    numbered = paging.page is not None or paging.offset is not None or paging.range is not None
     before: set[str] = set()
     for _ in range(PASSES):
         while True:
@@ -60,11 +65,53 @@ def walk(exchange: Exchange, listing: Listing, values: Values, state: State | No
     )
 
 
+def _exported(
+    exchange: Exchange, export: Export, values: Values, state: State | None, last_id: Where
+) -> Iterator[Batch]:
+    """Everything that an export holds. It is started once; a reading that was cut off goes on within it.
+
+    `skip` is how many records of a file have been read: a file may hold more than a page.
+    """
+    state = state or begin(exchange, export, values)
+    at = begun(state)
+    while True:
+        answer, following = _file(exchange, export, values, state, last_id)
+        rows = records(export.file, answer.body)
+        answer = replace(answer, at=at)
+        skip = state.get("skip", 0)
+        for start in range(skip, len(rows), MOST):
+            page, rest = rows[start : start + MOST], start + MOST < len(rows)
+            yield Batch(page, answer, {**state, "skip": start + MOST} if rest else following)
+        if skip >= len(rows):
+            yield Batch([], answer, following)
+        if following is None:
+            return
+        state = following
+
+
+def _file(
+    exchange: Exchange, export: Export, values: Values, state: State, last_id: Where
+) -> tuple[Answer, State | None]:
+    """One part of it, and where the next one is."""
+    kept = {name: each for name, each in state.items() if name in {"job", "begun"}}
+    files = state.get("files")
+    if files is None:
+        answer = exchange.ask(
+            export, {"size": export.size, **values, **state}, idempotent=True, address=state.get("address")
+        )
+        following = _pointed(export.paging, [], answer, last_id)
+        return answer, None if following is None else {**kept, **following}
+    if not files:
+        return Answer(None, {}, None), None
+    answer = exchange.ask(export, values, idempotent=True, address=files[0])
+    return answer, {**kept, "files": files[1:]} if files[1:] else None
+
+
 def _begin(paging: Paging) -> State:
     if paging.page is not None:
         return {"page": paging.page, "read": 0}
-    if paging.offset is not None:
-        return {"offset": paging.offset, "read": 0}
+    if paging.offset is not None or paging.range is not None:
+        return {"offset": paging.offset or 0, "read": 0}
     if paging.last is not None:
         return {"last": paging.last}
     return {}
@@ -72,6 +119,8 @@ def _begin(paging: Paging) -> State:
 
 def _page(exchange: Exchange, listing: Listing, values: Values, state: State) -> tuple[list[Any], Answer]:
     filled = {"size": listing.size, **values, **state}
+    if listing.paging.range is not None:
+        filled["range"] = f"{listing.paging.range}={state['offset']}-{state['offset'] + filled['size'] - 1}"
     try:
         answer = exchange.ask(listing, filled, idempotent=True, address=state.get("address"))
     except Said as error:
@@ -98,7 +147,7 @@ def items_of(listing: Any, body: Any) -> list[Any]:
 def _next(paging: Paging, state: State, items: list[Any], answer: Answer, last_id: Where) -> tuple[State | None, bool]:
     """(where to go on, None after the last; did a numbered list move while it was read)"""
     more = paging.more is None or paging.more.holds(answer.body)
-    if paging.page is not None or paging.offset is not None:
+    if paging.page is not None or paging.offset is not None or paging.range is not None:
         return _numbered(paging, state, items, answer, more)
     left = _total(paging, answer)
     if not more or (paging.last is not None and left is not None and left <= len(items)):
@@ -117,6 +166,7 @@ def _pointed(paging: Paging, items: list[Any], answer: Answer, last_id: Where) -
         cursor = paging.cursor.of(answer.body)
     elif paging.cursor_header is not None:
         cursor = answer.headers.get(paging.cursor_header)
+        cursor = None if cursor == "null" else cursor  # a header has no other word for nothing
     return None if cursor in (None, "") else {"cursor": cursor}
 
 
@@ -145,6 +195,8 @@ def _total(paging: Paging, answer: Answer) -> int | None:
         value = paging.total.of(answer.body)
     elif paging.total_header is not None:
         value = answer.headers.get(paging.total_header)
+    elif paging.range is not None:
+        value = answer.headers.get("content-range", "").rpartition("/")[2]
     try:
         return None if value is None else int(value)
     except (TypeError, ValueError):

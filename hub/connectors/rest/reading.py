@@ -128,7 +128,8 @@ class Reading:
     def _parts(self, kind: str) -> list[Listing]:
         spec = self._spec
         if kind == "list":
-            return [spec.list, *spec.also]
+            exported = spec.export is not None and spec.export.used(self._exchange.settings)
+            return [spec.export if spec.export is not None and exported else spec.list, *spec.also]
         changes: list[Listing] = [] if spec.changes is None else [spec.changes, *spec.also_changes]
         if spec.deletions is None:
             return changes
@@ -170,7 +171,10 @@ class Reading:
         return spot.state
 
     def _values(self, listing: Listing, spot: Spot) -> dict[str, Any]:
-        found: dict[str, Any] = {"size": min(self._size, listing.size), "token": spot.token}
+        most = (
+            self._size if self._size < self._spec.list.size else listing.size
+        )  # as the file says, unless asked for less
+        found: dict[str, Any] = {"size": min(most, listing.size), "token": spot.token}
         if isinstance(listing, Changes | Deletions) and listing.since is not None and spot.since is not None:
             begun = spot.since - timedelta(seconds=listing.overlap)
             found["since"] = write_moment(begun, listing.since, listing.zone.source)

@@ -16,6 +16,7 @@ from hub.connectors.rest.calls import (
     Changes,
     Count,
     Deletions,
+    Export,
     Find,
     GapText,
     Listing,
@@ -220,6 +221,7 @@ class ServiceSpec(Part):
     record: RecordSpec
     interaction: Events | None = None
     list: Listing
+    export: Export | None = None
     also: tuple[Listing, ...] = ()
     changes: Changes | None = None
     also_changes: tuple[Changes, ...] = ()
@@ -260,6 +262,8 @@ class ServiceSpec(Part):
         writes = [write for write in (self.create, self.update, self.archive, self.delete) if write]
         if any(write.whole for write in writes) and not self.read:
             raise ValueError("a write with `whole` reads the record first: `read` is missing")
+        if self.export is not None and self.export.start.poll is None:
+            raise ValueError("`export.start` needs `poll`: how its end is waited for")
         bundled = any(write.bundled for write in writes) or (self.read is not None and self.read.bundled)
         if self.bundle is None and bundled:
             raise ValueError("a call that is `bundled` needs `bundle`: the request that holds several")

@@ -11,7 +11,7 @@ import pytest
 
 from hub.connectors.contract import Context
 from hub.connectors.rest import RestConnector, service_type
-from hub.errors import AccountError, CursorExpired, TransientError
+from hub.errors import AccountError, ConfigError, CursorExpired, TransientError
 from hub.model import Page, Record, Unreadable
 from tests.connectors.rest.acorn import FILE, Acorn, connect, spec
 
@@ -156,3 +156,125 @@ def test_an_entry_without_an_id_is_set_aside_and_the_others_are_read() -> None:
 def test_a_cursor_of_something_else_means_that_everything_is_listed_again(cursor: str) -> None:
     with pytest.raises(CursorExpired):
         list(connect(Acorn()).pull(cursor))
+
+
+# --- by range ---------------------------------------------------------------------------------------
+
+RANGED = {"headers": {"Range": "{range}"}, "query": None}
+
+
+def by_range(request: httpx.Request, total: str = "25") -> Any:
+    unit, _, span = request.headers["range"].partition("=")
+    first, last = map(int, span.split("-"))
+    assert unit == "items"
+    if first >= len(ROWS):
+        return 416, None, {"content-range": f"items */{total}"}
+    rows = ROWS[first : last + 1]
+    return 206, {"items": rows}, {"content-range": f"items {first}-{first + len(rows) - 1}/{total}"}
+
+
+def test_pages_by_a_range_header_end_where_its_answer_says() -> None:
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> Any:
+        asked.append(request.headers["range"])
+        return by_range(request)
+
+    assert ids(answering(answer, {"range": "items"}, **RANGED).pull(None)) == [str(row["id"]) for row in ROWS]
+    assert asked == ["items=0-9", "items=10-19", "items=20-29"]
+
+
+def test_pages_by_a_range_header_that_tell_no_number_end_with_an_empty_one() -> None:
+    found = answering(lambda request: by_range(request, "*"), {"range": "items"}, **RANGED)
+    assert ids(found.pull(None)) == [str(row["id"]) for row in ROWS]
+
+
+def test_a_range_that_no_header_names_is_a_mistake() -> None:
+    with pytest.raises(ConfigError, match="paging by range needs a header"):
+        spec(list={**FILE["list"], "paging": {"range": "items"}})
+
+
+# --- exports ----------------------------------------------------------------------------------------
+
+EXPORT = {
+    "start": {
+        "call": "POST /exports",
+        "poll": {"call": "GET /exports/{job}", "job": "id", "done": {"at": "state", "is": "done"}, "failed": "error"},
+    },
+    "call": "GET /exports/{job}/file",
+    "file": "csv",
+}
+LINES = b'{"id": 1, "first": "Ana"}\n\n{"id": 2, "first": "Eva"}\n'
+
+
+def exporting(files: dict[str, Any], **changed: Any) -> RestConnector:
+    """A connector to a service whose exports are these files, by path; a text is JSON."""
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        found = files[request.url.path.removeprefix("/v1")]
+        if isinstance(found, bytes):
+            return httpx.Response(200, content=found, headers={"content-type": "text/csv"})
+        return httpx.Response(200, json=found)
+
+    described = spec(accept=["application/json", "text/csv"], export={**EXPORT, **changed})
+    kind = service_type("acorn", described)
+    context = Context("acorn", transport=httpx.MockTransport(handle), sleep=lambda seconds: None)
+    connector = kind(kind.Settings.model_validate({"secret": "right"}), context)
+    assert isinstance(connector, RestConnector)
+    return connector
+
+
+STARTED = {"/exports": {"id": "e1"}, "/exports/e1": {"state": "done"}}
+
+
+def test_an_export_is_read_as_a_table_with_names_of_objects_in_it() -> None:
+    table = '\ufeffid,first,company.name,company.town,keen\r\n1,"Ana, ""A""\nMaria",Acorn,,true\r\n2,,,,false\r\n'
+    connector = exporting({**STARTED, "/exports/e1/file": table.encode()}, file={"kind": "csv", "booleans": ["keen"]})
+
+    [page] = connector.pull(None)
+
+    assert [item.fields for item in page.items if isinstance(item, Record)] == [
+        {"id": "1", "first": 'Ana, "A"\nMaria', "company": {"name": "Acorn", "town": None}, "keen": True},
+        {"id": "2", "first": None, "company": None, "keen": False},
+    ]
+
+
+def test_an_export_of_several_files_is_read_one_after_another_and_goes_on_where_it_was_cut_off() -> None:
+    files = {"/exports": {"id": "e1"}, "/exports/e1": {"state": "done", "files": ["/v1/a", "/v1/b"]}}
+    files |= {"/a": LINES, "/b": b'{"id": 3}\n'}
+    connector = exporting(files, file="lines", at="files")
+
+    first, second = connector.pull(None)
+    again = connector.pull(first.cursor)
+
+    assert ids(iter([first, second])) == ["1", "2", "3"]
+    assert ids(again) == ["3"]
+
+
+def test_a_large_file_comes_in_pages_that_can_be_taken_up_again() -> None:
+    table = b"id\n" + b"".join(b"%d\n" % number for number in range(4500))
+    connector = exporting({**STARTED, "/exports/e1/file": table})
+
+    pages = list(connector.pull(None))
+
+    assert [len(page.items) for page in pages] == [2000, 2000, 500]
+    assert len(ids(connector.pull(pages[0].cursor))) == 2500
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {**STARTED, "/exports/e1/file": b"id,first\n1\n"},
+        {**STARTED, "/exports/e1/file": b'id,first\n1,"Ana\n'},
+        {**STARTED, "/exports/e1/file": b"id\n\xff\xfe\n"},
+        {**STARTED, "/exports/e1/file": {"id": 1}},
+        {"/exports": {"id": "e1"}, "/exports/e1": {"state": "late", "error": "no room"}},
+    ],
+)
+def test_an_export_that_is_not_whole_says_nothing_of_who_is_missing(files: dict[str, Any]) -> None:
+    with pytest.raises(TransientError):
+        list(exporting(files).pull(None))
+
+
+def test_an_export_of_nothing_is_an_empty_listing() -> None:
+    assert ids(exporting({**STARTED, "/exports/e1/file": b"id,first\n"}).pull(None)) == []

@@ -7,11 +7,11 @@ from typing import Any, ClassVar
 import pytest
 
 from hub.connectors.contract import Connector
-from hub.errors import TransientError
-from hub.model import Op, Refused, Tombstone, Write
+from hub.errors import CursorExpired, TransientError
+from hub.model import Op, Record, Refused, Tombstone, Write
 from hub.testing import ConnectorContract
 from hub.testing.service import Rate
-from hub.testing.words import done, items, listing, records
+from hub.testing.words import done, items, listing, records, write_all
 from tests.connectors.services.systems import NUMBERS, ServiceSystem, address
 from tests.fakes.services.salesforce import Salesforce
 from tests.fakes.services.tokens import TokenService
@@ -154,3 +154,77 @@ def test_a_thousand_new_contacts_are_five_calls(system: SalesforceSystem) -> Non
 
     assert len({done([each]).id for each in outcomes}) == 1000
     assert [each.method for each in system.requests()].count("PATCH") == 5
+
+
+def test_a_thousand_changes_are_ten_requests(system: SalesforceSystem) -> None:
+    ids = system.seed(1000)
+    writes = [Write(Op.UPDATE, f"hub:{each}", each, {"Department": "Sales"}) for each in ids]
+    system.connector.check()
+    before = len(system.requests())
+
+    outcomes = write_all(system.connector, writes)
+
+    assert {done([each]).fields["Department"] for each in outcomes} == {"Sales"}
+    assert len(system.requests()) - before == 10  # five with 200 changes each, five to read them
+
+
+# --- the Bulk API -----------------------------------------------------------------------------------
+
+
+def test_a_listing_by_a_job_is_the_same_as_one_by_queries(system: SalesforceSystem) -> None:
+    ids = system.seed(450)
+    system.remove(ids[7])
+    whole = records(system.connector.pull(None))
+
+    by_job = records(system.connect(bulk="yes", page_size=200).pull(None))
+
+    assert by_job.keys() == whole.keys()
+    for name, record in by_job.items():
+        assert {**record.fields, "SystemModstamp": ""} == {**whole[name].fields, "SystemModstamp": ""}
+        assert (record.version, record.changed_at, record.key) == (whole[name].version, whole[name].changed_at, None)
+
+
+def test_ten_thousand_contacts_are_listed_by_a_handful_of_requests(system: SalesforceSystem) -> None:
+    system.seed(10_000)
+    connector = system.connect(bulk="yes", page_size=1000)
+    before = len(system.requests())
+
+    assert len(records(connector.pull(None))) == 10_000
+    assert len(system.requests()) - before == 1 + 2 + 5  # to start it, to ask for its end, and five parts
+
+
+def test_a_listing_that_was_cut_off_goes_on_within_the_same_job(system: SalesforceSystem) -> None:
+    ids = system.seed(450)
+    first = next(iter(system.connect(bulk="yes", page_size=200).pull(None)))
+
+    rest = records(system.connect(bulk="yes", page_size=200).pull(first.cursor))
+
+    assert len(system.fake.jobs) == 1
+    assert {item.id for item in first.items if isinstance(item, Record)} | rest.keys() == set(ids)
+
+
+def test_what_changed_while_a_job_ran_comes_with_the_next_pull(system: SalesforceSystem) -> None:
+    [record_id] = system.seed(1)
+    connector = system.connect(bulk="yes")
+    system.fake.during_jobs = lambda: system.fake.edit(record_id, Title="Edited meanwhile")
+    _, cursor = listing(connector)
+
+    assert records(connector.pull(cursor))[record_id].fields["Title"] == "Edited meanwhile"
+
+
+def test_a_job_that_failed_says_nothing_of_who_is_missing(system: SalesforceSystem) -> None:
+    system.seed(3)
+    system.fake.fails = True
+
+    with pytest.raises(TransientError, match="failed"):
+        list(system.connect(bulk="yes").pull(None))
+
+
+def test_a_job_that_is_no_longer_kept_is_started_anew(system: SalesforceSystem) -> None:
+    system.seed(450)
+    connector = system.connect(bulk="yes", page_size=200)
+    first = next(iter(connector.pull(None)))
+    system.fake.clock.pass_by(8 * 86_400)
+
+    with pytest.raises(CursorExpired):
+        list(connector.pull(first.cursor))

@@ -20,7 +20,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from hub.testing.clock import Clock
-from hub.testing.service import Answer, Call, Rate, Refusal, Service, route
+from hub.testing.service import Answer, Call, Rate, Refusal, route
+from tests.fakes.services.salesforce_jobs import QueryJobs
 
 VERSION = "/services/data/v62.0"
 LENGTHS = {
@@ -87,7 +88,7 @@ class Locator:
     until: datetime = field(default_factory=lambda: datetime.max.replace(tzinfo=UTC))
 
 
-class Salesforce(Service):
+class Salesforce(QueryJobs):
     base = f"https://acme.my.salesforce.com{VERSION}"
     rate = Rate(100_000, 86_400.0)
     page = 2000
@@ -191,6 +192,17 @@ class Salesforce(Service):
             return self._accounts(found["fields"], found["where"])
         if found["kind"] != "Contact":
             raise refused(400, "INVALID_TYPE", f"sObject type '{found['kind']}' is not supported.")
+        names, rows = self._matching(found, everything)
+        return self._page(Locator(names, [each.id for each in rows], everything, self._size(call)), len(rows))
+
+    def rows_of(self, query: str, *, everything: bool) -> tuple[list[str], Iterable[dict[str, Any]]]:
+        found = QUERY.fullmatch(query)
+        if found is None or found["kind"] != "Contact":
+            raise refused(400, "MALFORMED_QUERY", "unexpected token")
+        names, rows = self._matching(found, everything)
+        return names, [self._shown(each, names) for each in rows]
+
+    def _matching(self, found: re.Match[str], everything: bool) -> tuple[list[str], list[Contact]]:
         names = [each.strip() for each in found["fields"].split(",")]
         for name in names:
             known(name, relations=True)
@@ -200,7 +212,7 @@ class Salesforce(Service):
         for name in order:
             known(name)
         rows.sort(key=lambda each: [each.value(name) for name in order])
-        return self._page(Locator(names, [each.id for each in rows], everything, self._size(call)), len(rows))
+        return names, rows
 
     def _accounts(self, fields: str, where: str | None) -> Answer:
         """Only by name; names are compared without regard to capitals."""
