@@ -23,7 +23,7 @@ from hub.mapping.spec import flat_mapping
 from hub.model import Record
 from hub.store import keys as index
 from hub.store.db import Store
-from hub.store.upgrade import opened
+from hub.store.upgrade import connected, upgrade
 from hub.sync.reading import fingerprint
 
 TOGETHER = 2000  # golden records a transaction
@@ -33,7 +33,10 @@ NOT_FIELDS = ("id", "source_id", "updated_at")
 
 
 def store_at(place: str) -> Store:
-    return opened(place if "://" in place else f"sqlite:///{place}")
+    """Brought up to the schema of today: a store of measurements is nobody's."""
+    store = connected(place if "://" in place else f"sqlite:///{place}")
+    upgrade(store)
+    return store
 
 
 def fill(store: Store, count: int) -> None:

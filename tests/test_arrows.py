@@ -16,7 +16,7 @@ HUB = ROOT / "hub"
 
 CORE = ("hub.mapping", "hub.dedupe", "hub.sync.decide", "hub.sync.guard", "hub.sync.link", "hub.sync.merge")
 LAYERS = [  # from the ground up; a module may import from layers below its own, and from its own entry
-    ["hub.errors", "hub.model"],
+    ["hub.errors", "hub.model", "hub.client"],
     ["hub.durations", "hub.secrets", "hub.document", "hub.readable", "hub.access"],
     ["hub.logs", "hub.mistakes", *CORE],
     ["hub.metrics"],
@@ -143,7 +143,7 @@ def test_only_the_store_and_the_sql_connector_know_sqlalchemy():
 
 
 def test_only_connectors_know_httpx():
-    users = outside(("hub.connectors", "hub.testing"), "httpx")
+    users = outside(("hub.client", "hub.connectors", "hub.testing"), "httpx")
     others = ["hub.opening", "hub.accounts.oidc"]  # which hands a transport through; which asks who signs people in
     assert [name for name in users if name not in others] == []
 

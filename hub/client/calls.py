@@ -1,0 +1,208 @@
+"""The client: one method for each thing the API does."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Literal, Self, cast
+
+import httpx
+
+from hub.client.problems import NotReachable, NotThere, Problem, problem_of
+from hub.client.shapes import Changed, Contact, FoundContact, Logged, Match, Merged, Ref, Split, Status
+
+PREFIX = "/api/v1"
+PAGE = 200  # rows asked for at a time, the most there are in a page
+TRIES = 3  # of what may be sent again
+WorkList = Literal["runs", "holds", "reviews", "conflicts", "parked"]
+Export = Literal["contacts", "crosswalk", "interactions"]
+
+
+class Client:
+    """Used from one thread; close it, or use it as a context.
+
+    url    where the hub is reached, such as https://hub.example.org
+    token  as `hub token` has made it
+    """
+
+    def __init__(
+        self, url: str, token: str, *, timeout: float = 30.0, transport: httpx.BaseTransport | None = None
+    ) -> None:
+        headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
+        base = url.rstrip("/") + PREFIX
+        self._http = httpx.Client(base_url=base, headers=headers, timeout=timeout, transport=transport)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, err: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._http.close()
+
+    # --- looking -------------------------------------------------------------------------------------
+
+    def status(self) -> Status:
+        return cast("Status", self._json("GET", "/status"))
+
+    def search(self, typed: str, page: int = PAGE) -> Iterator[FoundContact]:
+        """Contacts by beginnings of words: of names, mail addresses, numbers, ids."""
+        yield from cast("Iterator[FoundContact]", self._pages("/contacts", {"q": typed}, page))
+
+    def contact(self, contact_id: str) -> Contact:
+        return cast("Contact", self._json("GET", f"/contacts/{contact_id}"))
+
+    def history(self, contact_id: str, page: int = PAGE) -> Iterator[dict[str, Any]]:
+        return self._pages(f"/contacts/{contact_id}/history", {}, page)
+
+    def timeline(self, contact_id: str, page: int = PAGE) -> Iterator[dict[str, Any]]:
+        return self._pages(f"/contacts/{contact_id}/timeline", {}, page)
+
+    def explain(self, contact_id: str, field: str) -> list[dict[str, Any]]:
+        """Why a field is what it is."""
+        return cast("list[dict[str, Any]]", self._json("GET", f"/contacts/{contact_id}/explain", {"field": field}))
+
+    def consent(self, contact_id: str) -> list[dict[str, Any]]:
+        return cast("list[dict[str, Any]]", self._json("GET", f"/contacts/{contact_id}/consent"))
+
+    def lookup(
+        self, *, phone: str | None = None, mail: str | None = None, customer_number: str | None = None
+    ) -> list[Match]:
+        """Who has this number or address; nobody: an empty list."""
+        asked = {"phone": phone, "mail": mail, "customer_number": customer_number}
+        try:
+            found = self._json("GET", "/lookup", {name: text for name, text in asked.items() if text is not None})
+        except NotThere:
+            return []
+        return cast("list[Match]", found["matches"])
+
+    def rows(self, what: WorkList, page: int = PAGE, **asked: str) -> Iterator[dict[str, Any]]:
+        """Runs, or one of the work lists, with what its page may be asked for: `state="all"`, `connection="erp"`."""
+        return self._pages(f"/{what}", asked, page)
+
+    def row(self, what: WorkList, number: int | str) -> dict[str, Any]:
+        return cast("dict[str, Any]", self._json("GET", f"/{what}/{number}"))
+
+    def plan(self, hold: int, page: int = PAGE) -> Iterator[dict[str, Any]]:
+        return self._pages(f"/holds/{hold}/plan", {}, page)
+
+    def export(self, what: Export) -> Iterator[bytes]:
+        """CSV, as it comes."""
+        with self._http.stream("GET", f"/exports/{what}.csv") as answer:
+            if answer.is_error:
+                answer.read()
+                raise _problem(answer)
+            yield from answer.iter_bytes()
+
+    # --- changing ------------------------------------------------------------------------------------
+
+    def log(self, contact_id: str, kind: str, *, key: str | None = None, **more: Any) -> Logged:
+        """Note what happened with a contact: call.answered, note, complaint, task.done …
+
+        more  channel, direction, at (ISO 8601), summary, reference, outcome
+        """
+        body = {"contact": contact_id, "kind": kind, **more}
+        return cast("Logged", self._create("/interactions", body, key))
+
+    def pin(self, contact: Contact | Changed, field: str, value: str | None) -> Changed:
+        """Fix a value of a contact as it was shown. ChangedMeanwhile when it has changed since."""
+        return self._pins("PUT", contact, json={"field": field, "value": value})
+
+    def unpin(self, contact: Contact | Changed, field: str) -> Changed:
+        return self._pins("DELETE", contact, params={"field": field})
+
+    def merge(self, contact_ids: Sequence[str], *, key: str | None = None) -> Merged:
+        return cast("Merged", self._create("/contacts/merge", {"ids": list(contact_ids)}, key))
+
+    def split(self, contact_id: str, records: Sequence[Ref], *, key: str | None = None) -> Split:
+        return cast("Split", self._create(f"/contacts/{contact_id}/split", {"records": list(records)}, key))
+
+    def answer(self, review: int, answer: Literal["same", "different"]) -> dict[str, Any]:
+        return self._post(f"/reviews/{review}/answer", {"answer": answer})
+
+    def undo(self, review: int) -> dict[str, Any]:
+        return self._post(f"/reviews/{review}/undo")
+
+    def accept(self, conflict: int) -> dict[str, Any]:
+        return self._post(f"/conflicts/{conflict}/accept")
+
+    def overturn(self, conflict: int) -> dict[str, Any]:
+        return self._post(f"/conflicts/{conflict}/overturn")
+
+    def approve(self, hold: Mapping[str, Any]) -> dict[str, Any]:
+        """A hold as it was shown. Overtaken when it counts something else by now."""
+        return self._post(f"/holds/{hold['number']}/approve", {"seen": hold["counts"]})
+
+    def refuse(self, hold: Mapping[str, Any]) -> dict[str, Any]:
+        return self._post(f"/holds/{hold['number']}/refuse", {"seen": hold["counts"]})
+
+    def retry(self, **chosen: Any) -> int:
+        """Parked records sent back: numbers=[…], connection= or reason=. How many."""
+        return int(self._post("/parked/retry", chosen)["records"])
+
+    def drop(self, **chosen: Any) -> int:
+        return int(self._post("/parked/drop", chosen)["records"])
+
+    def run(self, connection: str, *, full: bool = False, key: str | None = None) -> dict[str, Any]:
+        return self._create(f"/connections/{connection}/runs", {"full": full}, key)
+
+    def pause(self, connection: str, reason: str = "") -> dict[str, Any]:
+        return self._post(f"/connections/{connection}/pause", {"reason": reason})
+
+    def start(self, connection: str) -> dict[str, Any]:
+        return self._post(f"/connections/{connection}/start")
+
+    # --- requests ------------------------------------------------------------------------------------
+
+    def _pins(self, method: str, contact: Contact | Changed, **more: Any) -> Changed:
+        headers = {"If-Match": f'"{contact["version"]}"'}
+        answer = self._ask(method, f"/contacts/{contact['id']}/pins", headers=headers, **more)
+        return cast("Changed", answer.json())
+
+    def _create(self, path: str, body: Mapping[str, Any], key: str | None) -> dict[str, Any]:
+        """With a key, so that it can be sent again when no answer came."""
+        headers = {"Idempotency-Key": key or uuid.uuid4().hex}
+        for attempt in range(1, TRIES + 1):
+            try:
+                return cast("dict[str, Any]", self._ask("POST", path, json=dict(body), headers=headers).json())
+            except NotReachable:
+                if attempt == TRIES:
+                    raise
+        raise AssertionError("the last try returns or raises")
+
+    def _post(self, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        more = {} if body is None else {"json": dict(body)}
+        return cast("dict[str, Any]", self._ask("POST", path, **more).json())
+
+    def _pages(self, path: str, asked: Mapping[str, str], page: int) -> Iterator[dict[str, Any]]:
+        cursor: str | None = None
+        while True:
+            more = {} if cursor is None else {"cursor": cursor}
+            found = self._json("GET", path, {**asked, **more, "limit": str(page)})
+            yield from found["items"]
+            cursor = found["next"]
+            if cursor is None:
+                return
+
+    def _json(self, method: str, path: str, params: Mapping[str, str] | None = None) -> Any:
+        return self._ask(method, path, params=dict(params or {})).json()
+
+    def _ask(self, method: str, path: str, **more: Any) -> httpx.Response:
+        try:
+            answer = self._http.request(method, path, **more)
+        except httpx.TransportError as err:
+            detail = f"The hub did not answer ({type(err).__name__}). Whether it was done is not known."
+            raise NotReachable(0, {"title": "Not reachable", "detail": detail}) from err
+        if answer.is_error:
+            raise _problem(answer)
+        return answer
+
+
+def _problem(answer: httpx.Response) -> Problem:
+    try:
+        members = answer.json()
+    except ValueError:
+        members = {}
+    return problem_of(answer.status_code, members if isinstance(members, dict) else {}, answer.headers)

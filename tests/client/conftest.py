@@ -1,0 +1,3 @@
+from tests.web.api.conftest import api, company
+
+__all__ = ["api", "company"]
