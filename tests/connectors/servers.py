@@ -136,7 +136,10 @@ def mariadb() -> Iterator[Server]:
 
 @contextmanager
 def dovecot() -> Iterator[Server]:
-    """Dovecot with IMAP on loopback without TLS; any user name with the password hubpass has a mailbox."""
+    """Dovecot with IMAP on loopback without TLS; any user name with the password hubpass has a mailbox.
+
+    It lets nobody wait who showed a wrong password, nor who comes from the same address afterwards.
+    """
     binary = find_program("dovecot")
     user = "mail" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
     with own_folder(user) as (folder, _):
@@ -150,6 +153,7 @@ protocols = imap
 listen = 127.0.0.1
 ssl = no
 disable_plaintext_auth = no
+auth_failure_delay = 0
 mail_location = maildir:{folder}/mail/%u
 mail_uid = {user}
 mail_gid = {user}
@@ -166,6 +170,9 @@ service imap-login {{
 }}
 service anvil {{
   chroot =
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
 }}
 passdb {{
   driver = static
