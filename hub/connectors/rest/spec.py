@@ -70,6 +70,16 @@ class Consent(Part):
 Meaning: TypeAlias = Literal["refused", "missing", "stale", "exists", "wait", "account", "expired", "empty", "ignore"]
 
 
+def _one_or_several(value: Any) -> Any:
+    return [value] if isinstance(value, int) else value
+
+
+OneOrMoreStatuses: TypeAlias = int | tuple[int, ...]
+Statuses: TypeAlias = Annotated[
+    tuple[int, ...], BeforeValidator(_one_or_several, json_schema_input_type=OneOrMoreStatuses)
+]
+
+
 class ErrorRule(Part):
     """What an answer means that HTTP does not say. The first that fits counts.
 
@@ -85,19 +95,12 @@ class ErrorRule(Part):
     reason  place of the service's own words
     """
 
-    status: tuple[int, ...] = ()
+    status: Statuses = ()
     test: ShortTest | None = None
     means: Meaning
     say: str | None = None
     reason: Place | None = None
     id: Place | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _one_status(cls, data: Any) -> Any:
-        if isinstance(data, Mapping) and isinstance(data.get("status"), int):
-            return {**data, "status": [data["status"]]}
-        return data
 
 
 class OAuth(Part):

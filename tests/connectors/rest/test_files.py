@@ -5,10 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
+from jsonschema import Draft202012Validator
 from pydantic import ValidationError
 
+from hub.config.schema import service_schema
 from hub.connectors.registry import connector_types
-from hub.connectors.rest.files import built_in_services, check_service, read_service, settings_model
+from hub.connectors.rest.files import (
+    BUILT_IN,
+    SUFFIX,
+    built_in_services,
+    check_service,
+    read_service,
+    settings_model,
+)
 from hub.document import parse_document
 from hub.errors import ConfigError
 from hub.mapping.spec import load_mapping
@@ -93,3 +103,11 @@ def test_a_wrong_service_file_says_so_when_it_is_used_and_harms_nobody_else(tmp_
     assert types["hubspot"]
     with pytest.raises(ConfigError, match=r"acorn.yaml:9: "):
         assert types["acorn"]
+
+
+@pytest.mark.parametrize("name", built_in_services())
+def test_every_service_file_is_what_the_schema_for_editors_allows(name: str) -> None:
+    schema = service_schema()
+    text = (BUILT_IN / f"{name}{SUFFIX}").read_text(encoding="utf-8")
+
+    assert [error.message for error in Draft202012Validator(schema).iter_errors(yaml.safe_load(text))] == []
