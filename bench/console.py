@@ -13,7 +13,6 @@ import asyncio
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median, quantiles
 from time import perf_counter, time
@@ -26,8 +25,10 @@ from hub.config.load import load_config
 from hub.running import build_hub
 from hub.store.db import Store
 from hub.store.inbox import StoreInbox
+from hub.store.search import SearchIndex
 from hub.store.upgrade import opened, upgrade
-from hub.sync.find import find
+from hub.sync.follow import step
+from hub.web.api.world import World
 from hub.web.app import Deps, create_app
 from hub.web.console.glance import Glance
 from hub.web.console.shell import Console
@@ -44,6 +45,7 @@ PAGES = (
     "/connections/{name}",
     "/runs",
 )
+TYPED = ("s", "si", "sil", "silva m", "ana", "maria silv", "91", "+35191", "joao@", "gmail")  # as one types
 ADDRESS = "http://127.0.0.1"
 
 
@@ -103,15 +105,12 @@ def main() -> None:
 async def measure(store: Store, folder: Path, names: list[str], golden: list[str], rounds: int) -> None:
     config = load_config(folder)
 
-    def search(text: str, limit: int):  # type: ignore[no-untyped-def]
-        with store.read() as tx:
-            return find(tx, text, None, limit)
-
-    def clock() -> datetime:
-        return datetime.now(UTC)
-
     hub = build_hub(config, store)
-    console = Console(config, store, hub, Glance(store, config.connections, time), search, lambda _: None, clock)
+    index = SearchIndex(None)
+    while step(store, index):
+        pass
+    world = World(config, store, lambda: hub, index, lambda *_: False, lambda _: None, time)
+    console = Console(world, Glance(store, config.connections, time))
     deps = Deps(
         forms={},
         inbox=StoreInbox(store),
@@ -125,6 +124,7 @@ async def measure(store: Store, folder: Path, names: list[str], golden: list[str
         print(f"{'page':34} {'median':>9} {'95 %':>9} {'longest':>9}  ms")
         for page in PAGES:
             await _show(client, page, [page.format(name=names[n % len(names)]) for n in range(rounds)])
+        await _show(client, "/contacts/found?q=…", [f"/contacts/found?q={q}" for q in (TYPED * rounds)[:rounds]])
         await _show(client, "/contacts/ID", [f"/contacts/{g}" for g in golden])
         await _show(client, "/contacts/ID/explain", [f"/contacts/{g}/explain?field=emails" for g in golden])
 

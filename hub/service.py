@@ -36,6 +36,8 @@ from hub.web.access.identity import identify
 from hub.web.access.opened import open_entry
 from hub.web.api.world import World
 from hub.web.app import Deps, create_app
+from hub.web.console.glance import Glance
+from hub.web.console.shell import Console
 from hub.web.monitoring import Health
 from hub.web.server import Serving, serve
 
@@ -72,6 +74,7 @@ class Service:
         self._scheduler = Scheduler(self._run_scheduled)
         self._touches = ThreadPoolExecutor(1, thread_name_prefix="access")
         self.entry = open_entry(config, store, time.time, self.shop.hub.new_id, self._touches.submit)
+        world = self._world()
         self._app = create_app(
             Deps(
                 forms=self.forms,
@@ -81,7 +84,8 @@ class Service:
                 health=self._health,
                 registry=registry,
                 base=config.folder,
-                api=self._api(),
+                api=world,
+                console=Console(world, Glance(store, config.connections, self.shop.hub.clock)),
                 entry=self.entry,
                 identify=identify(self.entry.signin),
                 url=config.web.url,
@@ -124,15 +128,15 @@ class Service:
             ended &= each.wait(max(0.0, until - WEB_SECONDS - monotonic()))
         if self.web is not None:
             ended &= self.web.stop(max(1.0, until - monotonic()))
-        if self._follower.wait(max(0.5, until - monotonic())):
-            self._index.close()
-            self._touches.shutdown(wait=False, cancel_futures=True)
+        self._touches.shutdown(wait=False, cancel_futures=True)
         if self.entry.oidc is not None:
             self.entry.oidc.close()
-        return ended
+        if self._follower.wait(max(0.5, until - monotonic())):
+            self._index.close()
+            return ended
         return False
 
-    def _api(self) -> World:
+    def _world(self) -> World:
         return World(
             config=self._config,
             store=self._store,

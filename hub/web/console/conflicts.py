@@ -34,7 +34,7 @@ def router(console: Console) -> APIRouter:
     ) -> Response:
         part = part_of(skip)
         state = "open" if show == "open" else None
-        with console.store.read() as tx:
+        with console.world.store.read() as tx:
             found = lists.conflicts(tx, part, state=state, connection=connection or None)
         return page(
             console,
@@ -45,12 +45,12 @@ def router(console: Console) -> APIRouter:
             part=part,
             show=show,
             connection=connection,
-            connections=list(console.config.connections),
+            connections=list(console.world.config.connections),
         )
 
     @routes.get("/{number}")
     def conflict(request: Request, number: int, actor: Actor = needs(Right.CONTACTS)) -> Response:
-        with console.store.read() as tx:
+        with console.world.store.read() as tx:
             row = lists.conflict(tx, number)
         if row is None:
             raise missing(request)
@@ -58,12 +58,12 @@ def router(console: Console) -> APIRouter:
 
     @routes.post("/accept")
     def accept(number: Numbers, actor: Actor = needs(Right.DECIDE)) -> Response:
-        desk.accept(console.store, number, actor.name, console.clock().timestamp())
+        desk.accept(console.world.store, number, actor.name, console.world.clock())
         return done(console, "/conflicts")
 
     @routes.post("/{number}/overturn")
     def overturn(number: int, actor: Actor = needs(Right.DECIDE)) -> Response:
-        people.overturn(console.hub, number, actor.name)
+        people.overturn(console.world.hub(), number, actor.name)
         return done(console, f"/conflicts/{number}")
 
     return routes

@@ -12,6 +12,7 @@ from hub.access.rights import Actor, Right
 from hub.errors import ConfigError
 from hub.store.db import Tx
 from hub.sync import desk, history, people
+from hub.sync.search import search
 from hub.sync.story import Story, explain_field, tell
 from hub.web.console.asked import Skip, part_of
 from hub.web.console.done import done
@@ -35,41 +36,41 @@ def router(console: Console) -> APIRouter:
 def _looking(routes: APIRouter, console: Console) -> None:
     @routes.get("")
     def contacts(request: Request, q: Text = "", actor: Actor = needs(Right.CONTACTS)) -> Response:
-        found, more = console.search(q, FOUND)
-        return page(console, request, actor, "contacts.html", q=q, found=found, more=more)
+        hits = search(console.world.store, console.world.index, q, FOUND)
+        return page(console, request, actor, "contacts.html", q=q, found=hits.rows, more=hits.after is not None)
 
     @routes.get("/found")
     def found_part(request: Request, q: Text = "", actor: Actor = needs(Right.CONTACTS)) -> Response:
         """The rows only, as one types."""
-        found, more = console.search(q, FOUND)
-        return page(console, request, actor, "contacts_found.html", q=q, found=found, more=more)
+        hits = search(console.world.store, console.world.index, q, FOUND)
+        return page(console, request, actor, "contacts_found.html", q=q, found=hits.rows, more=hits.after is not None)
 
     @routes.get("/{golden_id}")
     def contact(request: Request, golden_id: str, skip: Skip = 0, actor: Actor = needs(Right.CONTACTS)) -> Response:
         part = part_of(skip)
-        with console.store.read() as tx:
+        with console.world.store.read() as tx:
             story = _story(console, tx, request, golden_id, part)
         return page(console, request, actor, "contact.html", story=story, part=part)
 
     @routes.get("/{golden_id}/explain")
     def explain(request: Request, golden_id: str, field: Field, actor: Actor = needs(Right.CONTACTS)) -> Response:
         """Why one field is what it is: every claim, the rule, and who was told."""
-        with console.store.read() as tx:
+        with console.world.store.read() as tx:
             story = _story(console, tx, request, golden_id, part_of(0, 1))
-            keys = explain_field(tx, story.head.id, field, console.hub.rules)
+            keys = explain_field(tx, story.head.id, field, console.world.hub().rules)
         return page(console, request, actor, "contact_field.html", story=story, field=field, keys=keys)
 
     @routes.get("/{golden_id}/timeline")
     def timeline(request: Request, golden_id: str, skip: Skip = 0, actor: Actor = needs(Right.CONTACTS)) -> Response:
         part = part_of(skip)
-        with console.store.read() as tx:
+        with console.world.store.read() as tx:
             story = _story(console, tx, request, golden_id, part_of(0, 1))
             events = history.timeline(tx, story.head.id, part)
         return page(console, request, actor, "timeline.html", story=story, events=events, part=part)
 
 
 def _changing(routes: APIRouter, console: Console) -> None:
-    region = console.config.default_region
+    region = console.world.config.default_region
 
     @routes.post("/{golden_id}/pin")
     def pin(
@@ -79,17 +80,17 @@ def _changing(routes: APIRouter, console: Console) -> None:
         actor: Actor = needs(Right.EDIT),
     ) -> Response:
         key, fixed = desk.pin_value(field, value or None, region)
-        return _to(console, people.pin(console.hub, golden_id, key, fixed, actor.name))
+        return _to(console, people.pin(console.world.hub(), golden_id, key, fixed, actor.name))
 
     @routes.post("/{golden_id}/unpin")
     def unpin(
         golden_id: str, field: Annotated[str, Form(max_length=400)], actor: Actor = needs(Right.EDIT)
     ) -> Response:
-        return _to(console, people.unpin(console.hub, golden_id, field, actor.name))
+        return _to(console, people.unpin(console.world.hub(), golden_id, field, actor.name))
 
     @routes.post("/{golden_id}/merge")
     def merge(golden_id: str, other: GoldenId, actor: Actor = needs(Right.EDIT)) -> Response:
-        return _to(console, people.merge(console.hub, [golden_id, other.strip()], actor.name))
+        return _to(console, people.merge(console.world.hub(), [golden_id, other.strip()], actor.name))
 
     @routes.post("/{golden_id}/split")
     def split(
@@ -102,7 +103,7 @@ def _changing(routes: APIRouter, console: Console) -> None:
             _ = gettext_of(request)
             raise ConfigError(_("Choose the source records that are another contact. Nothing was changed."))
         pairs = [(name, rest) for name, _, rest in (each.partition(":") for each in ref)]
-        return _to(console, people.split(console.hub, golden_id, pairs, actor.name))
+        return _to(console, people.split(console.world.hub(), golden_id, pairs, actor.name))
 
 
 def _to(console: Console, golden_id: str) -> Response:
@@ -110,7 +111,7 @@ def _to(console: Console, golden_id: str) -> Response:
 
 
 def _story(console: Console, tx: Tx, request: Request, golden_id: str, part: Any) -> Story:
-    story = tell(tx, golden_id, console.hub.rules, part)
+    story = tell(tx, golden_id, console.world.hub().rules, part)
     if story is None:
         raise missing(request)
     return story

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+import orjson
 from fastapi import APIRouter, Form
 from starlette.requests import Request
 from starlette.responses import Response
@@ -32,7 +33,7 @@ def router(console: Console) -> APIRouter:
         actor: Actor = needs(Right.HEALTH),
     ) -> Response:
         part = part_of(skip)
-        with console.store.read() as tx:
+        with console.world.store.read() as tx:
             found = lists.holds(tx, part, state="open" if show == "open" else None, connection=connection or None)
         return page(console, request, actor, "holds.html", found=found, part=part, show=show, connection=connection)
 
@@ -40,7 +41,7 @@ def router(console: Console) -> APIRouter:
     def hold(request: Request, number: int, skip: Skip = 0, actor: Actor = needs(Right.HEALTH)) -> Response:
         """The plan names people, so that it is shown only to who may see contacts."""
         part = part_of(skip)
-        with console.store.read() as tx:
+        with console.world.store.read() as tx:
             found = lists.hold(tx, number)
             plan = lists.plan_rows(tx, number, part) if actor.may(Right.CONTACTS) else lists.Listed((), 0)
         if found is None:
@@ -51,10 +52,20 @@ def router(console: Console) -> APIRouter:
     def decide(
         number: int,
         verdict: Annotated[Literal["approve", "refuse"], Form()],
+        seen: Annotated[str, Form(max_length=2_000)],
         actor: Actor = needs(Right.APPROVE),
     ) -> Response:
+        """seen: the counts that were looked at; with others the decision is refused."""
         act = desk.approve if verdict == "approve" else desk.refuse
-        act(console.store, number, actor.name, console.clock().timestamp())
+        act(console.world.store, number, actor.name, console.world.clock(), seen=_counts(seen))
         return done(console, f"/holds/{number}")
 
     return routes
+
+
+def _counts(text: str) -> dict[str, int]:
+    try:
+        found = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        found = None
+    return found if isinstance(found, dict) else {}

@@ -49,7 +49,7 @@ class Overview:
 
 def router(console: Console) -> APIRouter:
     routes = APIRouter(route_class=PageRoute)
-    kept = Kept(lambda: look(console), lambda: console.clock().timestamp())
+    kept = Kept(lambda: look(console), console.world.clock)
 
     @routes.get("/")
     def overview(request: Request, actor: Actor = needs(Right.HEALTH)) -> Response:
@@ -64,16 +64,16 @@ def router(console: Console) -> APIRouter:
 
 
 def look(console: Console) -> Overview:
-    names = list(console.config.connections)
-    now = console.clock().timestamp()
+    names = list(console.world.config.connections)
+    now = console.world.clock()
     found = console.glance.standings().values()
-    with console.store.read() as tx:
+    with console.world.store.read() as tx:
         hours = counted.hourly(tx, names, now)
     return Overview([card_of(console, each, hours[each.name], now) for each in found], _together(hours))
 
 
 def card_of(console: Console, standing: Standing, hours: Sequence[Hour], now: float) -> Card:
-    connection = console.config.connections[standing.name]
+    connection = console.world.config.connections[standing.name]
     state = standing.state(connection.enabled)
     trouble = standing.paused if state == "paused" else standing.last_error if state == "failing" else None
     return Card(
@@ -81,7 +81,7 @@ def card_of(console: Console, standing: Standing, hours: Sequence[Hour], now: fl
         type=connection.type,
         state=state,
         lag=None if standing.last_complete is None else max(0.0, now - standing.last_complete.timestamp()),
-        next_run=console.next_run(standing.name),
+        next_run=console.world.next_run(standing.name),
         hours=hours,
         agreement=1 - min(1.0, standing.queue_depth / max(1, standing.records, standing.queue_depth)),
         trouble=redact(trouble) if trouble else None,

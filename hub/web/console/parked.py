@@ -39,7 +39,7 @@ def router(console: Console) -> APIRouter:
     ) -> Response:
         part = part_of(skip)
         chosen = ParkedFilter(connection or None, stage or None, reason or None)
-        with console.store.read() as tx:
+        with console.world.store.read() as tx:
             found = lists.parked(tx, chosen, part)
             by_reason = lists.parked_by_reason(tx, ParkedFilter())
         return page(
@@ -63,7 +63,7 @@ def router(console: Console) -> APIRouter:
         actor: Actor = needs(Right.DECIDE),
     ) -> Response:
         act = desk.retry if verdict == "retry" else desk.drop
-        act(console.store, ParkedFilter(numbers=tuple(dict.fromkeys(number))), actor.name)
+        act(console.world.store, ParkedFilter(numbers=tuple(dict.fromkeys(number))), actor.name)
         return done(console, "/parked")
 
     return routes

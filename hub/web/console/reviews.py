@@ -30,7 +30,7 @@ Last = Annotated[int | None, Query(ge=1)]
 
 def router(console: Console) -> APIRouter:
     routes = APIRouter(prefix="/reviews", route_class=PageRoute)
-    order = Kept(lambda: _order(console), lambda: console.clock().timestamp(), ORDER_SECONDS)
+    order = Kept(lambda: _order(console), console.world.clock, ORDER_SECONDS)
 
     @routes.get("")
     def work(
@@ -45,7 +45,7 @@ def router(console: Console) -> APIRouter:
 
     @routes.get("/{number}")
     def one(request: Request, number: int, actor: Actor = needs(Right.CONTACTS)) -> Response:
-        with console.store.read() as tx:
+        with console.world.store.read() as tx:
             row = lists.ask(tx, number)
         if row is None:
             raise missing(request)
@@ -58,12 +58,12 @@ def router(console: Console) -> APIRouter:
         after: Annotated[str, Form(max_length=60)] = START,
         actor: Actor = needs(Right.DECIDE),
     ) -> Response:
-        people.answer(console.hub, number, verdict, actor.name)
+        people.answer(console.world.hub(), number, verdict, actor.name)
         return done(console, f"/reviews?{urlencode({'after': after, 'last': number})}")
 
     @routes.post("/{number}/undo")
     def undo(number: int, actor: Actor = needs(Right.DECIDE)) -> Response:
-        people.take_back(console.hub, number, actor.name)
+        people.take_back(console.world.hub(), number, actor.name)
         order.forget()
         console.glance.forget()
         return RedirectResponse(f"/reviews/{number}", 303)
@@ -101,14 +101,14 @@ def _show(
 
 
 def _order(console: Console) -> list[tuple[float, int]]:
-    with console.store.read() as tx:
+    with console.world.store.read() as tx:
         return lists.ask_order(tx)
 
 
 def _next(console: Console, order: list[tuple[float, int]], after: str) -> tuple[int, AskRow | None]:
     """(place in the order, question): passes over what another answer has settled since the order was made."""
     start = bisect_right(order, _place(after)) if after else 0
-    with console.store.read() as tx:
+    with console.world.store.read() as tx:
         for place in range(start, len(order)):
             row = lists.ask(tx, order[place][1])
             if row is not None and row.state == "open" and row.a.golden_id != row.b.golden_id:

@@ -22,7 +22,7 @@ def router(console: Console) -> APIRouter:
         request: Request, connection: Connection = "", skip: Skip = 0, actor: Actor = needs(Right.HEALTH)
     ) -> Response:
         part = part_of(skip)
-        found = past_runs(console.store, connection or None, part.limit + 1, skip)
+        found = past_runs(console.world.store, connection or None, part.limit + 1, skip)
         return page(
             console,
             request,
@@ -32,12 +32,12 @@ def router(console: Console) -> APIRouter:
             part=part,
             is_more=len(found) > part.limit,
             connection=connection,
-            connections=list(console.config.connections),
+            connections=list(console.world.config.connections),
         )
 
     @routes.get("/{run_id}")
     def run(request: Request, run_id: str, actor: Actor = needs(Right.HEALTH)) -> Response:
-        found = run_detail(console.store, run_id)
+        found = run_detail(console.world.store, run_id)
         if found is None:
             raise missing(request)
         return page(console, request, actor, "run.html", run=found[0], left=found[1])

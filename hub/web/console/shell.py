@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
@@ -14,14 +14,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse
 
 from hub.access.rights import Actor, Right
-from hub.config import HubConfig
 from hub.model import element
 from hub.readable import elements, name_of, say_changes
 from hub.secrets import redact
-from hub.store.contacts import Found
-from hub.store.db import Store
-from hub.sync.engine import Hub
 from hub.sync.sides import value_text
+from hub.web.api.world import World
 from hub.web.console import words
 from hub.web.console.glance import Glance
 from hub.web.console.words import marked
@@ -38,20 +35,10 @@ POLICY = (
 
 @dataclass(frozen=True, slots=True)
 class Console:
-    """What the pages may use of the world.
+    """What the pages use: the same world as the API, and counts that are taken for all who look."""
 
-    search    golden records that fit a text, and whether there are more than asked for
-    next_run  when the schedule runs a connection next
-    clock     aware UTC
-    """
-
-    config: HubConfig
-    store: Store
-    hub: Hub
+    world: World
     glance: Glance
-    search: Callable[[str, int], tuple[Sequence[Found], bool]]
-    next_run: Callable[[str], datetime | None]
-    clock: Callable[[], datetime]
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +140,7 @@ def page(
         "csrf": csrf_token(request),
         "here": request.url.path,
         "nav": _sections(actor, console.glance.work_lists()),
-        "now": console.clock(),
+        "now": datetime.fromtimestamp(console.world.clock(), UTC),
         "q": None,
         "said": None,
     }

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
+from time import time
 from typing import Any
 
 import httpx
@@ -18,8 +18,9 @@ from starlette.requests import Request
 from hub.access.rights import RIGHTS, Actor, Role
 from hub.config.load import load_config
 from hub.running import open_workshop
-from hub.store.db import Store
-from hub.sync.find import find
+from hub.store.search import SearchIndex
+from hub.sync.follow import step
+from hub.web.api.world import World
 from hub.web.app import Deps, create_app
 from hub.web.console.glance import Glance
 from hub.web.console.shell import Console
@@ -40,6 +41,7 @@ class Look:
     console: Console
     role: Role | None = Role.OPERATOR
     cookies: dict[str, str] = field(default_factory=dict)
+    begun: list[tuple[str, bool, str]] = field(default_factory=list)
 
     def get(self, path: str, **headers: str) -> httpx.Response:
         return self._ask("GET", path, headers=headers)
@@ -49,6 +51,7 @@ class Look:
 
     def _ask(self, method: str, path: str, headers: Any = None, **more: Any) -> httpx.Response:
         self.app.state.identify = lambda request: self.actor(request)
+        self.follow()
 
         async def ask() -> httpx.Response:
             transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
@@ -57,6 +60,11 @@ class Look:
                 return await client.request(method, path, headers={"accept": "text/html", **(headers or {})}, **more)
 
         return asyncio.run(ask())
+
+    def follow(self) -> None:
+        """Until the search knows all."""
+        while step(self.console.world.store, self.console.world.index):
+            pass
 
     def actor(self, _request: Request) -> Actor | None:
         return None if self.role is None else Actor("ann", RIGHTS[self.role], "a1", SESSION, fresh=True)
@@ -67,26 +75,19 @@ def looked_at(folder: Path) -> Iterator[Look]:
     """The application over the configuration in a folder."""
     config = load_config(folder)
     with open_workshop(config) as shop:
-        store: Store = shop.store
-        clock = lambda: datetime.now(UTC)  # noqa: E731
+        index = SearchIndex(None)
+        begun: list[tuple[str, bool, str]] = []
 
-        def search(text: str, limit: int) -> Any:
-            with store.read() as tx:
-                return find(tx, text, config.default_region, limit)
+        def run(name: str, full: bool, person: str) -> bool:
+            begun.append((name, full, person))
+            return len(begun) == 1
 
-        console = Console(
-            config,
-            store,
-            shop.hub,
-            Glance(store, config.connections, lambda: clock().timestamp()),
-            search,
-            lambda _: None,
-            clock,
-        )
-        deps = Deps(
-            forms={}, inbox=Inbox(), health=lambda: Health(True, {}), registry=CollectorRegistry(), console=console
-        )
-        yield Look(create_app(deps), console)
+        world = World(config, shop.store, lambda: shop.hub, index, run, lambda _: None, time)
+        console = Console(world, Glance(shop.store, config.connections, time))
+        health = Health(True, {})
+        deps = Deps(forms={}, inbox=Inbox(), health=lambda: health, registry=CollectorRegistry(), console=console)
+        yield Look(create_app(deps), console, begun=begun)
+        index.close()
 
 
 def small_company(desk: Desk) -> dict[str, str]:

@@ -65,7 +65,7 @@ def test_a_question_is_answered_and_taken_back_by_keyboard(stage):
 
 
 def state_of_question(look: Look) -> str:
-    with look.console.store.read() as tx:
+    with look.console.world.store.read() as tx:
         return lists.asks(tx, state=None).rows[0].state
 
 
@@ -105,7 +105,7 @@ def test_the_overview_keeps_up_with_what_happens(stage):
         page.goto("/")
         tile = page.get_by_role("link", name=re.compile("Conflicts 1 oldest"))
         expect(tile).to_be_visible()
-        with stage.look.console.store.write() as tx:
+        with stage.look.console.world.store.write() as tx:
             tx.run("UPDATE conflict SET state = 'accepted'")
 
         expect(tile).to_have_count(0, timeout=15_000)

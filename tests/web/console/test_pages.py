@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 
 import pytest
@@ -54,7 +55,7 @@ def test_a_change_needs_the_token_of_the_page(look):
 
 
 def conflict_of(look):
-    with look.console.store.read() as tx:
+    with look.console.world.store.read() as tx:
         return lists.conflicts(tx, state=None).rows[0]
 
 
@@ -80,7 +81,7 @@ def test_conflicts_are_accepted_many_at_once(look):
 
 
 def question_of(look):
-    with look.console.store.read() as tx:
+    with look.console.world.store.read() as tx:
         return lists.asks(tx, state=None).rows[0]
 
 
@@ -146,8 +147,8 @@ def test_two_contacts_are_merged_and_split_again(look):
 
 def test_what_cannot_be_done_is_said_on_a_page(look):
     nobody = look.get("/contacts/g-nobody")
-    nothing = look.post("/holds/999", verdict="approve")
-    odd = look.post("/holds/999", verdict="perhaps")
+    nothing = look.post("/holds/999", verdict="approve", seen="{}")
+    odd = look.post("/holds/999", verdict="perhaps", seen="{}")
 
     assert (nobody.status_code, nothing.status_code, odd.status_code) == (404, 409, 422)
     assert "nothing was changed" in nothing.text and "perhaps" not in odd.text
@@ -183,7 +184,22 @@ def test_a_first_sync_is_looked_at_row_by_row_and_approved(desk):
         number = re.search(r'href="/holds/(\d+)"', look.get("/holds").text)[1]
         assert "Baker" in look.get(f"/holds/{number}").text
 
-        look.post(f"/holds/{number}", verdict="approve")
+        assert look.post(f"/holds/{number}", verdict="approve", seen='{"creates": 99}').status_code == 409
+        seen = html.unescape(re.search(r'name="seen" value="([^"]*)"', look.get(f"/holds/{number}").text)[1])
+        look.post(f"/holds/{number}", verdict="approve", seen=seen)
 
         assert "approved" in look.get(f"/holds/{number}").text
-        assert look.post(f"/holds/{number}", verdict="refuse").status_code == 409
+        assert look.post(f"/holds/{number}", verdict="refuse", seen=seen).status_code == 409
+
+
+def test_a_connection_is_run_paused_and_started(look):
+    assert look.post("/connections/crm", order="full").status_code == 303
+    assert look.begun == [("crm", True, "ann")]
+    assert "is being run already" in look.post("/connections/crm", order="run").text
+
+    look.post("/connections/crm", order="pause", reason="moving house")
+    assert "ann paused it: moving house" in look.get("/connections/crm").text
+    look.post("/connections/crm", order="start")
+    assert "moving house" not in look.get("/connections/crm").text
+
+    assert look.post("/connections/nobody", order="run").status_code == 404
