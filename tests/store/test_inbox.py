@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from hub.errors import TransientError
-from hub.store.db import Store
+from hub.store.db import Store, dumps
 from hub.store.inbox import KEPT_SECONDS, StoreInbox, prune, waiting
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -89,6 +89,31 @@ def test_only_old_deliveries_that_were_pulled_are_forgotten(inbox, store):
 
     assert prune(store, NOW.timestamp()) == 1
     assert [row[1] for row in inbox.of("form").read(0, 10)] == ["fresh", "waiting"]
+
+
+def test_hints_are_forgotten_as_soon_as_they_were_followed(inbox, store):
+    for name in ("followed", "waiting"):
+        inbox.add("crm", name, NOW - timedelta(seconds=1), {"hints": [["changed", "1"]]})
+    heard = inbox.of("crm").read(0, 1)[0][0]
+    with store.write() as tx:
+        cursor = dumps({"kind": "done", "heard": heard})
+        tx.run("INSERT INTO connection_state (name, cursor) VALUES ('crm', :c)", c=cursor)
+
+    with store.read() as tx:
+        assert waiting(tx, ["crm"]) == {"crm"}
+    assert prune(store, NOW.timestamp(), hints=["crm"]) == 1
+    assert [row[1] for row in inbox.of("crm").read(0, 10)] == ["waiting"]
+
+
+@pytest.mark.parametrize("cursor", ["{}", '{"heard":null}', '{"heard":"9"}', "[1]", "x", ""])
+def test_a_cursor_that_tells_no_number_forgets_nothing(inbox, store, cursor):
+    inbox.add("crm", "d1", NOW - timedelta(days=40), {})
+    with store.write() as tx:
+        tx.run("INSERT INTO connection_state (name, cursor) VALUES ('crm', :c)", c=cursor)
+
+    assert prune(store, NOW.timestamp(), hints=["crm"]) == 0
+    with store.read() as tx:
+        assert waiting(tx, ["crm"]) == {"crm"}
 
 
 def test_numbers_are_not_used_again_after_a_forgetting(inbox, store):

@@ -222,6 +222,13 @@ def test_a_full_listing_begins_with_the_hints_and_remembers_them() -> None:
     assert len({item.id for page in pages[1:] for item in page.items}) == 3
 
 
+def test_a_check_tells_where_events_are_taken() -> None:
+    listening = Listening()
+    listening.service.seed(1)
+
+    assert "takes events at /hooks/acorn" in listening.connector.check().lines
+
+
 def test_without_a_secret_nothing_is_heard() -> None:
     listening = Listening()
     kind = type(listening.connector)
