@@ -13,7 +13,7 @@ from hub.document import Document, Mistake, Place, did_you_mean, show
 from hub.secrets import holds_literal_secret
 
 _SECRET_NAME = re.compile(
-    r"secret|passw|pwd|token|credential|api_?key|private_?key|bearer|authorization", re.IGNORECASE
+    r"secret|passw|pwd|token|credential|api_?key|private_?key|master_?key|bearer|authorization", re.IGNORECASE
 )
 _TYPES = {
     "string_type": "a text",

@@ -35,9 +35,9 @@ def connect_configured(config: HubConfig) -> Store:
 def keyring(config: HubConfig) -> Keyring | None:
     """None: the store's own, in a file beside it. No key is looked up before it is needed."""
     access, is_sqlite = config.access, config.store.startswith("sqlite")
-    former = from_reference(access.former_key, config.folder) if access.former_key else None
-    if access.key is not None:
-        return Keyring(_always(from_reference(access.key, config.folder)), former)
+    former = from_reference(access.former_master_key, config.folder) if access.former_master_key else None
+    if access.master_key is not None:
+        return Keyring(_always(from_reference(access.master_key, config.folder)), former)
     if not is_sqlite:
         return Keyring(kept_in(config.home / FILE), former)
     if former is None:

@@ -218,10 +218,10 @@ class OidcConfig(_Part):
 class AccessConfig(_Part):
     """Who may do what, and the keys of what is sealed."""
 
-    key: KeyReference | None = Field(
+    master_key: KeyReference | None = Field(
         default=None, description="the master key; none: a file beside the SQLite store, made when first needed"
     )
-    former_key: KeyReference | None = Field(
+    former_master_key: KeyReference | None = Field(
         default=None, description="the master key before, until `hub secrets rotate` has run"
     )
     idle: Duration = Field(

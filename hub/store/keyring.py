@@ -87,7 +87,7 @@ class Keyring:
             return former
         raise ConfigError(
             f"The store's keys are sealed under another master key ({name}). Nothing was done. "
-            "Give that key under `access.key`, or under `access.former_key` and run `hub secrets rotate`."
+            "Give that key under `access.master_key`; or under `access.former_master_key`, and run `hub secrets rotate`."
         )
 
 
@@ -162,7 +162,7 @@ def _make(path: Path) -> bytes:
     except OSError as err:
         raise ConfigError(
             f"The key file {path} cannot be made ({err.strerror or type(err).__name__}). Nothing was done. "
-            "Name a place for it under `access.key` in hub.yaml."
+            "Name a place for it under `access.master_key` in hub.yaml."
         ) from err
     with os.fdopen(handle, "w", encoding="ascii") as file:
         file.write(key_text(key) + "\n")

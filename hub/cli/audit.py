@@ -1,0 +1,95 @@
+"""`hub audit`: who changed what; and whether anybody has tampered with that."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hub.cli import show
+from hub.cli.screen import FAILED, Json
+from hub.cli.show import Limit, cell, when
+
+if TYPE_CHECKING:
+    from hub.store.audit import Head
+
+app = typer.Typer(no_args_is_help=True, help="Who changed what; and whether anybody has tampered with that.")
+
+
+@app.command("list")
+def list_rows(
+    ctx: typer.Context,
+    who: Annotated[
+        str | None, typer.Option("--who", metavar="NAME", help="Only what they did; a token: token:NAME.")
+    ] = None,
+    action: Annotated[str | None, typer.Option("--action", metavar="TEXT", help='Such as "hold approved".')] = None,
+    subject: Annotated[str | None, typer.Option("--subject", metavar="TEXT", help='Such as "hold 7".')] = None,
+    before: Annotated[
+        int | None, typer.Option("--before", metavar="ROW", min=1, help="Only rows before this one.")
+    ] = None,
+    limit: Limit = 50,
+    as_json: Json = False,
+) -> None:
+    """The newest first."""
+    from hub.store.audit import Wanted, rows
+
+    found = show.look(ctx, lambda tx: rows(tx, Wanted(who, action, subject), limit, before))
+    if as_json:
+        show.put_json({"rows": found})
+        return
+    if not found:
+        show.say(show.out(), "There is no such row.")
+        return
+    table = show.table("row", "time", "who", "what", "whom", "detail", right=("row",))
+    for row in found:
+        said = "; ".join(f"{key}: {value}" for key, value in row.detail.items())
+        table.add_row(str(row.number), when(row.at), cell(row.who), cell(row.action), cell(row.subject), cell(said))
+    show.out().print(table)
+
+
+@app.command()
+def head(ctx: typer.Context) -> None:
+    """The number and code of the last row. Keep it elsewhere: rows cut off at the end are seen against it."""
+    from hub.store.audit import head as last
+
+    found = show.look(ctx, last)
+    if found is not None:
+        typer.echo(str(found))
+
+
+@app.command()
+def verify(
+    ctx: typer.Context,
+    heads: Annotated[
+        list[str] | None, typer.Option("--head", metavar="NUMBER:CODE", help="A head that was kept; several times.")
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option("--heads", metavar="FILE", dir_okay=False, exists=True, help="Heads, one a line.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Look at every row: was one changed, left out or put in another's place? Exit: 0 sound, 2 not."""
+    from hub.store.audit import verify as judge
+
+    kept = _heads(heads or [], file)
+    verdict = show.look(ctx, lambda tx: judge(tx, kept))
+    if as_json:
+        wrong = [{"row": number, "what": what} for number, what in verdict.wrong]
+        show.put_json({"rows": verdict.rows, "head": str(verdict.head) if verdict.head else None, "wrong": wrong})
+    else:
+        for number, what in verdict.wrong:
+            show.say(show.out(), f"✗ row {number}: {what}")
+        if not verdict.wrong:
+            show.say(show.out(), f"✓ {show.counted(verdict.rows, 'row')}, none of them tampered with")
+            if not kept:
+                show.say(show.out(), "Whether rows were cut off at the end is seen against a head: hub audit head")
+    if verdict.wrong:
+        raise typer.Exit(FAILED)
+
+
+def _heads(texts: list[str], file: Path | None) -> list[Head]:
+    from hub.store.audit import read_head
+
+    lines = file.read_text(encoding="ascii", errors="replace").splitlines() if file is not None else []
+    return [read_head(text) for text in (*texts, *lines) if text.strip()]
