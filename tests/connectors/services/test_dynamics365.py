@@ -7,54 +7,32 @@ from typing import Any, ClassVar
 
 import pytest
 
-from hub.connectors.contract import Connector
 from hub.errors import CursorExpired
-from hub.model import Done, Missing, Op, Refused, Stale, Tombstone, Unknown, Write
+from hub.model import Done, Missing, Op, Refused, Stale, Unknown, Write
 from hub.testing import ConnectorContract
-from hub.testing.words import done, items, listing, records, write_all
-from tests.connectors.services.systems import NUMBERS, ServiceSystem, address
+from hub.testing.words import done, listing, records, write_all
+from tests.connectors.services.microsoft import ACCOUNT, LOGIN, DeltaLinks, MicrosoftSystem
+from tests.connectors.services.systems import NUMBERS, address
 from tests.fakes.services.dynamics365 import Dynamics
-from tests.fakes.services.tokens import TokenService
 
 HOST = "https://acme.crm4.dynamics.com"
-TENANT = "11111111-2222-3333-4444-555555555555"
-TOKENS = f"https://login.microsoftonline.com/{TENANT}/oauth2/v2.0/token"
-FORM = {
-    "grant_type": "client_credentials",
-    "client_id": "hub-app",
-    "client_secret": "right-secret-1",
-    "scope": f"{HOST}/.default",
-}
 
 
-class DynamicsSystem(ServiceSystem):
+class DynamicsSystem(MicrosoftSystem):
     service = "dynamics365"
+    scope = f"{HOST}/.default"
     settings: ClassVar[dict[str, Any]] = {
+        **ACCOUNT,
         "url": HOST,
-        "tenant": TENANT,
-        "client": "hub-app",
-        "secret": "right-secret-1",
         "page_size": 40,
     }
-    wrong: ClassVar[dict[str, Any]] = {"secret": "wrong-secret-1"}
-    secrets = ("right-secret-1", "wrong-secret-1", "token-1")
-    hosts = ("acme.crm4.dynamics.com", "login.microsoftonline.com")
+    hosts = ("acme.crm4.dynamics.com", LOGIN)
     nobody = "99999999-9999-4999-8999-999999999999"
     text = "jobtitle"
     optional = ("jobtitle", "jobtitle")
     choice = ("salutation", "salutation")
     many = 100
-    plenty = 10_000
     fake: Dynamics
-
-    def __init__(self, fake: Dynamics) -> None:
-        super().__init__(fake)
-        assert self.network is not None
-        self.network = TokenService(self.network, fake, TOKENS, FORM)
-        self.connector = self.within(self.context())
-
-    def for_plenty(self) -> Connector:
-        return self.connect(page_size=500)
 
     def seed(self, count: int) -> list[str]:
         company = self.fake.account("Company Lda")
@@ -84,13 +62,6 @@ class DynamicsSystem(ServiceSystem):
             for number in range(count)
         ]
 
-    def edit(self, record_id: str) -> None:
-        self.fake.clock.pass_by(1)
-        self.fake.edit(record_id, department=f"Edited {next(NUMBERS)}")
-
-    def remove(self, record_id: str) -> None:
-        self.fake.remove(record_id)
-
     def put_away(self, record_id: str) -> None:
         self.fake.edit(record_id, statecode=1)
 
@@ -109,7 +80,7 @@ class DynamicsSystem(ServiceSystem):
     def is_write(self, request: Any) -> bool:
         if request.url.path.endswith("/$batch"):
             return b"\r\nGET " not in request.read()
-        return super().is_write(request) and not request.url.path.endswith("/token")
+        return super().is_write(request)
 
 
 @pytest.fixture
@@ -117,7 +88,7 @@ def system() -> DynamicsSystem:
     return DynamicsSystem(Dynamics())
 
 
-class TestDynamics(ConnectorContract):
+class TestDynamics(DeltaLinks, ConnectorContract):
     pass
 
 
@@ -130,27 +101,6 @@ def test_a_link_that_is_a_week_old_asks_for_a_new_listing(system: DynamicsSystem
 
     with pytest.raises(CursorExpired):
         list(system.connector.pull(cursor))
-
-
-def test_nothing_new_is_one_request(system: DynamicsSystem) -> None:
-    system.seed(25)
-    _, cursor = listing(system.connector)
-    before = len(system.requests())
-
-    assert items(system.connector.pull(cursor)) == []
-    assert len(system.requests()) - before == 1
-
-
-def test_changes_that_fill_several_pages_are_all_read(system: DynamicsSystem) -> None:
-    system.seed(1)
-    _, cursor = listing(system.connector)
-    new, gone = set(system.seed(90)), system.seed(1)[0]
-    system.remove(gone)
-
-    found = items(system.connector.pull(cursor))
-
-    assert new <= {each.id for each in found}
-    assert [each.id for each in found if isinstance(each, Tombstone)] == [gone]
 
 
 def test_the_company_is_read_by_its_name(system: DynamicsSystem) -> None:
