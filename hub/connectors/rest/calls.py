@@ -258,6 +258,9 @@ def _short_form(value: Any) -> Any:
     return {"kind": value} if isinstance(value, str) else value
 
 
+FileShape: TypeAlias = Annotated[FileForm, BeforeValidator(_short_form)]
+
+
 class Export(Listing):
     """In place of `list`: the service makes everything it has ready, and the call reads it.
 
@@ -270,7 +273,7 @@ class Export(Listing):
 
     when: GapText | None = None
     start: Request
-    file: Annotated[FileForm, BeforeValidator(_short_form)]
+    file: FileShape
     at: Place | None = None
     call: GapText = Field(default_factory=lambda: parse_text("GET /"))
 
@@ -393,83 +396,3 @@ class Find(Request):
     keyed: bool = False
     optional: bool = False
     detail: bool = False
-
-
-class Result(Part):
-    """How a call for several writes says what became of each.
-
-    items    place of the list of results; `errors` of the list of those that failed, where that is another
-    by       place of what names the write in a result; missing: results come in the order of the writes
-    error_by the same in `errors`, where that is another place
-    sent     the same in what was sent for it
-    ok       says that it was carried out
-    reason   place of the service's words
-    record   place of the record in a result; missing: it is read afterwards
-    id       place of its id
-    """
-
-    items: Place | None = None
-    errors: Place | None = None
-    by: Place | None = None
-    error_by: Place | None = None
-    sent: Place | None = None
-    ok: ShortTest | None = None
-    reason: Place | None = None
-    record: Place | None = None
-    id: Place | None = None
-
-
-class Writing(Request):
-    """One kind of write. With `item` it carries up to `size` at once, in {items}.
-
-    bundled     calls for one each, several of them in one request of the kind `bundle`
-    partial     the answer shows some fields of the record only, as they are stored, those that were sent among them
-    record      place of the record in the answer; missing: it is read afterwards
-    id          place of the new record's id, where the answer is not the record
-    whole       the service replaces the whole record: it is read first, and sent back changed
-    look        the service does not say that a record is not there: the hub looks first
-    lookup      the call that finds the record after a create whose answer says nothing of it
-    appears     how long that may take, where the service makes the record later: it is looked for again and again
-    versioned   the service takes no write without {version}: where the hub knows none, it is read first
-    by          what the record is read by after a create whose answer says nothing: an address, an own key
-    idempotent  the same call twice leaves what one leaves
-    effects     what else happens there, such as a mail that is sent: shown in the documentation
-    """
-
-    item: Tree = None
-    bundled: bool = False
-    partial: bool = False
-    size: int = Field(default=1, ge=1, le=2000)
-    result: Result = Result()
-    record: Place | None = None
-    id: Place | None = None
-    whole: bool = False
-    look: bool = False
-    versioned: bool = False
-    lookup: Find | None = None
-    appears: Span = 0
-    by: GapText | None = None
-    idempotent: bool = False
-    effects: str | None = None
-
-    @model_validator(mode="after")
-    def _carries_what_it_says(self) -> Writing:
-        if self.size > 1 and self.item is None:
-            raise ValueError("`size` needs `item`: what stands for each write in {items}")
-        if self.bundled and (self.item is not None or self.whole or self.poll is not None):
-            raise ValueError("a write that is `bundled` is a call for one, without `item`, `whole` and `poll`")
-        return self
-
-
-class Bundle(Request):
-    """One request that holds several others, as multipart/mixed: OData's $batch.
-
-    size   how many (a number, or a setting)
-    sets   whatever changes something goes into a change set of its own
-    """
-
-    size: Count
-    sets: bool = False
-
-    def most(self, settings: Values) -> int:
-        return max(1, int(fill(self.size, settings)))

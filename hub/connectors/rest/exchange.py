@@ -101,15 +101,22 @@ class Exchange:
         self._context.sleep(seconds)
 
     def ask(
-        self, request: Request, values: Values, *, idempotent: bool | None = None, address: str | None = None
+        self,
+        request: Request,
+        values: Values,
+        *,
+        idempotent: bool | None = None,
+        address: str | None = None,
+        content: tuple[str, bytes] | None = None,
     ) -> Answer:
         """The answer to one call, after whatever it starts is over.
 
         address  asked instead of the path and query: an address that the service itself gave
+        content  (content type, body), where the body is not described
         Said when the service says no; TransientError, AccountError as `Api` raises them.
         """
         repeatable = request.method in {"GET", "PUT", "DELETE"} if idempotent is None else idempotent
-        answer = self._sent(request, values, repeatable, address)
+        answer = self._sent(request, values, repeatable, address, content)
         if request.poll is not None:
             return self._awaited(request.poll, answer, values)
         return answer
@@ -190,7 +197,7 @@ class Exchange:
         query = None if address is not None else self._query(request, known)
         form = fill(request.form, known)
         kind, raw = content or (None, None)
-        headers = {} if kind is None else {"content-type": kind, "accept": "multipart/mixed"}
+        headers = {} if kind is None else {"content-type": kind}
         try:
             response = self._api.request(
                 request.method,

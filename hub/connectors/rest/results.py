@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from hub.connectors.rest.calls import Request, Result
+from hub.connectors.rest.calls import Request
 from hub.connectors.rest.exchange import Said
 from hub.connectors.rest.spec import Consent
 from hub.connectors.rest.words import Where
+from hub.connectors.rest.write_calls import Result
 from hub.errors import AccountError, TransientError
 from hub.model import Missing, NotSent, Op, Outcome, Record, Unknown, Write
 

@@ -12,7 +12,6 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import BaseModel, BeforeValidator, Field, model_validator
 
 from hub.connectors.rest.calls import (
-    Bundle,
     Changes,
     Count,
     Deletions,
@@ -29,11 +28,11 @@ from hub.connectors.rest.calls import (
     ShortTest,
     Span,
     Tree,
-    Writing,
 )
 from hub.connectors.rest.events import Events
 from hub.connectors.rest.hooks import Webhooks
 from hub.connectors.rest.linked import Linked
+from hub.connectors.rest.write_calls import Bundle, Writing
 
 
 class Setting(Part):

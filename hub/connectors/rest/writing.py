@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from hub.connectors.rest.calls import Request, Result, Writing
+from hub.connectors.rest.calls import Request
 from hub.connectors.rest.exchange import Answer, Exchange, Said, Verdict
+from hub.connectors.rest.jobs import carry_out, is_flat
 from hub.connectors.rest.reading import Reading
 from hub.connectors.rest.records import RecordReader, outward
 from hub.connectors.rest.results import (
@@ -26,6 +27,7 @@ from hub.connectors.rest.results import (
 from hub.connectors.rest.sampling import Samples
 from hub.connectors.rest.spec import ServiceSpec
 from hub.connectors.rest.words import fill
+from hub.connectors.rest.write_calls import Job, Result, Writing
 from hub.errors import AccountError, RecordError, TransientError
 from hub.model import Done, Missing, NotSent, Op, Outcome, Record, Refused, Stale, Unknown, Write
 
@@ -80,7 +82,11 @@ class Writer:
         return kind
 
     def _size(self, kind: Writing) -> int:
-        return self._exchange.bundle_size if kind.bundled else kind.size
+        if kind.bundled:
+            return self._exchange.bundle_size
+        job = kind.job
+        worth = job is not None and job.worth(job.size, self._exchange.settings)
+        return max(kind.size, job.size) if job is not None and worth else kind.size
 
     # --- carrying out -----------------------------------------------------------------------------
 
@@ -272,6 +278,11 @@ class Writer:
             return self._one_by_one(writes)
         if kind.whole or any(consents for _, consents in split):
             return self._one_by_one(writes)
+        if kind.job is not None and (found := self._by_job(kind, kind.job, writes, [fields for fields, _ in split])):
+            return found
+        if len(writes) > kind.size:
+            parts = [writes[start : start + kind.size] for start in range(0, len(writes), kind.size)]
+            return in_turn(parts, self._carried_out)
         values = [self._values(kind, write, fields) or {} for write, (fields, _) in zip(writes, split, strict=True)]
         items = [fill(kind.item, {**each, **self._exchange.settings}) for each in values]
         try:
@@ -283,6 +294,26 @@ class Writer:
             half = len(writes) // 2
             return in_turn([writes[:half], writes[half:]], self._carried_out)
         return self._results(kind, writes, items, answer)
+
+    def _by_job(
+        self, kind: Writing, job: Job, writes: Sequence[Write], fields: Sequence[Mapping[str, Any]]
+    ) -> list[Found] | None:
+        """None where they go by the call itself: too few, no table can hold them, or the service takes no job."""
+        if not job.worth(len(writes), self._exchange.settings):
+            return None
+        values = [self._values(kind, write, each) or {} for write, each in zip(writes, fields, strict=True)]
+        rows = [fill(job.item, {**each, **self._exchange.settings}) for each in values]
+        if not all(map(is_flat, rows)):
+            return None
+        try:
+            answer = carry_out(self._exchange, job, rows)
+        except Said:
+            return None
+        told = matched(job.result, rows, answer)
+        return [
+            Unknown(SENT_TWICE) if entry[1] is None else self._result(kind, job.result, write, entry)
+            for write, entry in zip(writes, told, strict=True)
+        ]
 
     def _one_by_one(self, writes: Sequence[Write]) -> list[Found]:
         return in_turn([[write] for write in writes], lambda some: [self._each(some[0])])
@@ -320,11 +351,10 @@ class Writer:
 
     def _results(self, kind: Writing, writes: Sequence[Write], items: Sequence[Any], answer: Any) -> list[Found]:
         found = matched(kind.result, items, answer)
-        return [self._result(kind, write, entry) for write, entry in zip(writes, found, strict=True)]
+        return [self._result(kind, kind.result, write, entry) for write, entry in zip(writes, found, strict=True)]
 
-    def _result(self, kind: Writing, write: Write, entry: tuple[bool, Any]) -> Found:
+    def _result(self, kind: Writing, result: Result, write: Write, entry: tuple[bool, Any]) -> Found:
         well, body = entry
-        result: Result = kind.result
         if not well:
             return self._refused(write, self._exchange.said_in(body, result.reason))
         if write.op is Op.DELETE:

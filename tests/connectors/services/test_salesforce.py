@@ -8,8 +8,9 @@ import pytest
 
 from hub.connectors.contract import Connector
 from hub.errors import CursorExpired, TransientError
-from hub.model import Op, Record, Refused, Tombstone, Write
+from hub.model import Done, Missing, NotSent, Op, Record, Refused, Tombstone, Unknown, Write
 from hub.testing import ConnectorContract
+from hub.testing.faults import Faults, answered, lost_reply
 from hub.testing.service import Rate
 from hub.testing.words import done, items, listing, records, write_all
 from tests.connectors.services.systems import NUMBERS, ServiceSystem, address
@@ -228,3 +229,90 @@ def test_a_job_that_is_no_longer_kept_is_started_anew(system: SalesforceSystem) 
 
     with pytest.raises(CursorExpired):
         list(connector.pull(first.cursor))
+
+
+def test_two_thousand_changes_are_one_job_and_their_reading(system: SalesforceSystem) -> None:
+    ids = system.seed(2000)
+    connector = system.connect(bulk_from=1000)
+    connector.check()
+    before = len(system.requests())
+
+    outcomes = write_all(connector, [Write(Op.UPDATE, f"hub:{each}", each, {"Department": "Sales"}) for each in ids])
+
+    assert [done([each]).id for each in outcomes] == ids
+    assert {done([each]).fields["Department"] for each in outcomes} == {"Sales"}
+    assert len(system.requests()) - before == 7 + 10  # made, filled, closed, two looks, two results; 200 read at once
+
+
+def test_each_row_of_a_job_has_an_outcome_of_its_own(system: SalesforceSystem) -> None:
+    good, gone, bad, lost, emptied = system.seed(5)
+    system.remove(gone)
+    system.fake.loses = {lost}
+    fields: dict[str, dict[str, Any]] = {
+        bad: {"Email": "no address at all"},
+        emptied: {"Title": None, "HasOptedOutOfEmail": True},
+    }
+    ids = [good, gone, bad, lost, emptied]
+    writes = [
+        Write(Op.UPDATE, f"hub:{each}", each, fields.get(each, {"Department": 'Sales, "EU"\nNorth'})) for each in ids
+    ]
+
+    outcomes = system.connect(bulk_from=2).write(writes)
+
+    assert [type(each) for each in outcomes] == [Done, Missing, Refused, Unknown, Done]
+    assert done([outcomes[0]]).fields["Department"] == 'Sales, "EU"\nNorth'
+    assert done([outcomes[4]]).fields["Title"] is None
+    assert done([outcomes[4]]).fields["HasOptedOutOfEmail"] is True
+    assert done([outcomes[4]]).fields["Department"] == "Buying"
+
+
+def test_new_contacts_of_a_job_are_known_by_their_keys_and_made_once(system: SalesforceSystem) -> None:
+    connector = system.connect(bulk_from=2)
+    writes = [Write(Op.CREATE, f"hub:{number}", None, system.new_fields()) for number in range(3)]
+
+    first, second = connector.write(writes), connector.write(writes)
+
+    assert [done([each]).id for each in first] == [done([each]).id for each in second]
+    assert [done([each]).key for each in first] == [write.key for write in writes]
+    assert len(system.fake.ingests) == 2
+
+
+@pytest.mark.parametrize("fault", ["fails", "results", "close"])
+def test_a_job_that_was_closed_and_not_heard_of_leaves_its_writes_unknown(system: SalesforceSystem, fault: str) -> None:
+    ids = system.seed(2)
+    assert system.network is not None
+    faults = Faults(system.network)
+    system.fake.ingest_fails = fault == "fails"
+    if fault == "results":
+        faults.inject(answered(403), times=None, when=lambda request: request.url.path.endswith("Results"))
+    if fault == "close":
+        faults.inject(lost_reply, when=lambda request: request.method == "PATCH")
+    connector = system.connect(system.context(faults), bulk_from=2)
+
+    outcomes = connector.write([Write(Op.UPDATE, f"hub:{each}", each, {"Department": "Sales"}) for each in ids])
+
+    assert [type(each) for each in outcomes] == [Unknown, Unknown]
+
+
+def test_a_job_that_was_never_closed_was_not_sent(system: SalesforceSystem) -> None:
+    ids = system.seed(2)
+    assert system.network is not None
+    faults = Faults(system.network)
+    faults.inject(answered(503), times=None, when=lambda request: request.method == "PUT")
+    connector = system.connect(system.context(faults), bulk_from=2)
+
+    outcomes = connector.write([Write(Op.UPDATE, f"hub:{each}", each, {"Department": "Sales"}) for each in ids])
+
+    assert [type(each) for each in outcomes] == [NotSent, NotSent]
+
+
+def test_where_no_job_can_be_made_the_changes_go_two_hundred_at_a_time(system: SalesforceSystem) -> None:
+    ids = system.seed(2)
+    assert system.network is not None
+    faults = Faults(system.network)
+    faults.inject(answered(400, []), times=None, when=lambda request: request.url.path.endswith("/jobs/ingest"))
+    connector = system.connect(system.context(faults), bulk_from=2)
+
+    outcomes = connector.write([Write(Op.UPDATE, f"hub:{each}", each, {"Department": "Sales"}) for each in ids])
+
+    assert [type(each) for each in outcomes] == [Done, Done]

@@ -21,7 +21,7 @@ from typing import Any
 
 from hub.testing.clock import Clock
 from hub.testing.service import Answer, Call, Rate, Refusal, route
-from tests.fakes.services.salesforce_jobs import QueryJobs
+from tests.fakes.services.salesforce_jobs import IngestJobs, QueryJobs
 
 VERSION = "/services/data/v62.0"
 LENGTHS = {
@@ -88,7 +88,7 @@ class Locator:
     until: datetime = field(default_factory=lambda: datetime.max.replace(tzinfo=UTC))
 
 
-class Salesforce(QueryJobs):
+class Salesforce(QueryJobs, IngestJobs):
     base = f"https://acme.my.salesforce.com{VERSION}"
     rate = Rate(100_000, 86_400.0)
     page = 2000
@@ -267,6 +267,11 @@ class Salesforce(QueryJobs):
         except RowError as error:
             return {"success": False, "errors": [{"statusCode": error.code, "message": str(error), "fields": []}]}
         return {"id": contact_id, "success": True, "errors": [], "created": created}
+
+    def take_row(self, operation: str, row: dict[str, Any]) -> tuple[str, bool]:
+        if unknown := sorted(set(row) - WRITABLE - {"Id"}):
+            raise RowError("INVALID_FIELD", f"No such column '{unknown[0]}' on sobject of type Contact")
+        return self._upserted(row) if operation == "upsert" else self._updated(row)
 
     def _upserted(self, row: dict[str, Any]) -> tuple[str, bool]:
         if "id" in {name.lower() for name in row}:

@@ -1,0 +1,140 @@
+"""The writes of a service file: one by one, several in a call, several in one request, or as a job."""
+
+from __future__ import annotations
+
+from pydantic import Field, model_validator
+
+from hub.connectors.rest.calls import (
+    Count,
+    FileForm,
+    FileShape,
+    Find,
+    GapText,
+    Part,
+    Place,
+    Request,
+    ShortTest,
+    Span,
+    Tree,
+)
+from hub.connectors.rest.words import Values, fill
+
+
+class Result(Part):
+    """How a call for several writes says what became of each.
+
+    items    place of the list of results; `errors` of the list of those that failed, where that is another
+    by       place of what names the write in a result; missing: results come in the order of the writes
+    error_by the same in `errors`, where that is another place
+    sent     the same in what was sent for it
+    ok       says that it was carried out
+    reason   place of the service's words
+    record   place of the record in a result; missing: it is read afterwards
+    id       place of its id
+    """
+
+    items: Place | None = None
+    errors: Place | None = None
+    by: Place | None = None
+    error_by: Place | None = None
+    sent: Place | None = None
+    ok: ShortTest | None = None
+    reason: Place | None = None
+    record: Place | None = None
+    id: Place | None = None
+
+
+class Job(Part):
+    """Many writes as a table that the service works through in its own time.
+
+    at_least  how many are worth one (a number, or a setting); fewer go by the call itself. Up to `size` in one
+    item      columns of a row, as `item` of the call; a column that a row does not have is left as it is
+    empty     the word for a value that is taken away
+    start     makes the job; `name` is the place of its name, which fills {job}
+    upload    takes the table, as CSV with names in the first row
+    close     says that it is whole; its `poll` waits for the end. Before, nothing is carried out
+    good, bad the rows that were carried out and those that were not, as tables
+    result    as in a call for several: `items` is good, `errors` is bad
+    """
+
+    at_least: Count
+    size: int = Field(default=2000, ge=1, le=2000)
+    item: Tree
+    empty: str = ""
+    start: Request
+    name: Place
+    upload: Request
+    close: Request
+    good: Request
+    bad: Request
+    file: FileShape = FileForm(kind="csv")
+    result: Result
+
+    @model_validator(mode="after")
+    def _ends(self) -> Job:
+        if self.close.poll is None or self.result.by is None or self.result.sent is None:
+            raise ValueError("a job needs `poll` in `close`, and `by` and `sent` in `result`: rows come in any order")
+        return self
+
+    def worth(self, count: int, settings: Values) -> bool:
+        return count >= int(fill(self.at_least, settings))
+
+
+class Writing(Request):
+    """One kind of write. With `item` it carries up to `size` at once, in {items}.
+
+    bundled     calls for one each, several of them in one request of the kind `bundle`
+    job         very many as a table that the service works through later
+    partial     the answer shows some fields of the record only, as they are stored, those that were sent among them
+    record      place of the record in the answer; missing: it is read afterwards
+    id          place of the new record's id, where the answer is not the record
+    whole       the service replaces the whole record: it is read first, and sent back changed
+    look        the service does not say that a record is not there: the hub looks first
+    lookup      the call that finds the record after a create whose answer says nothing of it
+    appears     how long that may take, where the service makes the record later: it is looked for again and again
+    versioned   the service takes no write without {version}: where the hub knows none, it is read first
+    by          what the record is read by after a create whose answer says nothing: an address, an own key
+    idempotent  the same call twice leaves what one leaves
+    effects     what else happens there, such as a mail that is sent: shown in the documentation
+    """
+
+    item: Tree = None
+    bundled: bool = False
+    job: Job | None = None
+    partial: bool = False
+    size: int = Field(default=1, ge=1, le=2000)
+    result: Result = Result()
+    record: Place | None = None
+    id: Place | None = None
+    whole: bool = False
+    look: bool = False
+    versioned: bool = False
+    lookup: Find | None = None
+    appears: Span = 0
+    by: GapText | None = None
+    idempotent: bool = False
+    effects: str | None = None
+
+    @model_validator(mode="after")
+    def _carries_what_it_says(self) -> Writing:
+        if self.size > 1 and self.item is None:
+            raise ValueError("`size` needs `item`: what stands for each write in {items}")
+        if self.job is not None and self.item is None:
+            raise ValueError("a write with `job` is a call for several: `item` is missing")
+        if self.bundled and (self.item is not None or self.whole or self.poll is not None):
+            raise ValueError("a write that is `bundled` is a call for one, without `item`, `whole` and `poll`")
+        return self
+
+
+class Bundle(Request):
+    """One request that holds several others, as multipart/mixed: OData's $batch.
+
+    size   how many (a number, or a setting)
+    sets   whatever changes something goes into a change set of its own
+    """
+
+    size: Count
+    sets: bool = False
+
+    def most(self, settings: Values) -> int:
+        return max(1, int(fill(self.size, settings)))
