@@ -46,6 +46,7 @@ log = logging.getLogger(__name__)
 STOP_SECONDS = 30.0  # from the signal to the end of the process
 WEB_SECONDS = 6.0  # of it, kept for the requests under way
 GATHER_SECONDS = 0.2  # deliveries that arrive together are taken in together
+REST_SECONDS = 5.0  # between two runs for events of one connection: those that come meanwhile are one run
 AGAIN_SECONDS = 2.0  # a form that is being run at this moment is looked at again
 TIDY_SECONDS = 3600.0
 LEVELS = {"failed": logging.ERROR, "held": logging.WARNING, "paused": logging.WARNING}
@@ -68,7 +69,7 @@ class Service:
         self.hooks = {name: MessageSettings.model_validate(given) for name, given in self._of_type("messages")}
         self.events = {name: found for name in self._names if (found := open_events(config, name)) is not None}
         self._attendant = Attendant(self._run_form, self._tidy, self._stopping)
-        self._listeners = {name: Attendant(self._run_events, None, self._stopping, name) for name in self.events}
+        self._listeners = {name: Listener(self._run_events, None, self._stopping, name) for name in self.events}
         self._index = open_index(config, store)
         self._follower = Follower(store, self._index, self._stopping)
         self._scheduler = Scheduler(self._run_scheduled)
@@ -169,8 +170,10 @@ class Service:
         return self._waits_for_approval(name) or self._cycle(name, self._stopping.is_set).status != "busy"
 
     def _run_events(self, name: str) -> bool:
-        """What events of a service hint at; the same."""
-        if self._waits_for_approval(name):
+        """What events of a service hint at; the same. A paused connection keeps them until it goes on."""
+        with self._store.read() as tx:
+            paused = work.connection(tx, name).paused is not None
+        if paused or self._waits_for_approval(name):
             return True
         return self._cycle(name, self._stopping.is_set, events=True).status != "busy"
 
@@ -234,6 +237,8 @@ class Attendant:
     tidy  None: another attendant does
     """
 
+    rest = 0.0  # seconds after each time
+
     def __init__(
         self,
         take_in: Callable[[str], bool],
@@ -276,6 +281,7 @@ class Attendant:
             if busy and not self._stopping.wait(AGAIN_SECONDS):
                 for name in busy:
                     self.ring(name)
+            self._stopping.wait(self.rest)
 
     def _guarded(self, step: Callable[[], bool]) -> bool:
         """The edge of the thread: it goes on whatever happens. False: to be tried again soon."""
@@ -287,3 +293,9 @@ class Attendant:
         except Exception:
             log.exception("the inbox was not attended to, by an error of the hub")
         return True
+
+
+class Listener(Attendant):
+    """Follows what events of one connection hint at."""
+
+    rest = REST_SECONDS
