@@ -39,6 +39,7 @@ class ConnectionGauges:
     queue_depth     writes waiting to go out
     held            decisions waiting for a person's approval
     parked          records set aside
+    paused          waits for a person to start it again
     """
 
     last_complete: datetime | None
@@ -46,11 +47,23 @@ class ConnectionGauges:
     queue_depth: int = 0
     held: int = 0
     parked: int = 0
+    paused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ListGauges:
+    """A work list: how much is open, and since when the oldest of it is (aware UTC; None: nothing is)."""
+
+    open: int
+    oldest: datetime | None = None
 
 
 class StateReader(Protocol):
     def gauges(self) -> Mapping[str, ConnectionGauges]:
         """By connection; a few quick queries. HubError when the store cannot be read."""
+
+    def work_lists(self) -> Mapping[str, ListGauges]:
+        """By the name of a work list. HubError as above."""
 
 
 class Metrics:
@@ -110,19 +123,21 @@ class StateCollector(Collector):
 
     def describe(self) -> Iterator[Metric]:
         """Names only, so that registering asks nothing of the store."""
-        return _families({}, datetime.min.replace(tzinfo=UTC))
+        never = datetime.min.replace(tzinfo=UTC)
+        yield from _families({}, never)
+        yield from _list_families({}, never)
 
     def collect(self) -> Iterator[Metric]:
+        found: list[Metric] = []
         try:
-            gauges: Mapping[str, ConnectionGauges] | None = self._reader.gauges()
+            gauges, lists, now = self._reader.gauges(), self._reader.work_lists(), self._clock()
+            found = [*_families(gauges, now), *_list_families(lists, now)]
         except HubError as err:
             log.warning("the state of the connections could not be read for the metrics: %s", err)
-            gauges = None
         yield GaugeMetricFamily(
-            "hub_state_readable", "Whether the store answered this scrape", value=float(gauges is not None)
+            "hub_state_readable", "Whether the store answered this scrape", value=float(bool(found))
         )
-        if gauges is not None:
-            yield from _families(gauges, self._clock())
+        yield from found
 
 
 def word(text: str) -> str:
@@ -158,6 +173,18 @@ def _families(gauges: Mapping[str, ConnectionGauges], now: datetime) -> Iterator
     yield family("hub_queue_depth", "Writes waiting to go out", lambda state: state.queue_depth)
     yield family("hub_held", "Decisions waiting for approval", lambda state: state.held)
     yield family("hub_parked", "Records set aside", lambda state: state.parked)
+    yield family("hub_paused", "1: waits for a person to start it again", lambda state: float(state.paused))
+
+
+def _list_families(lists: Mapping[str, ListGauges], now: datetime) -> Iterator[Metric]:
+    waiting = GaugeMetricFamily("hub_work_list_open", "What waits for a person", labels=["list"])
+    oldest = GaugeMetricFamily(
+        "hub_work_list_oldest_seconds", "How long the oldest of it has waited; 0 when nothing does", labels=["list"]
+    )
+    for name, each in sorted(lists.items()):
+        waiting.add_metric([name], each.open)
+        oldest.add_metric([name], 0.0 if each.oldest is None else _age(each.oldest, now))
+    yield from (waiting, oldest)
 
 
 def _age(then: datetime, now: datetime) -> float:

@@ -14,7 +14,7 @@ from prometheus_client.openmetrics.exposition import generate_latest as generate
 
 from hub.errors import TransientError
 from hub.logs import bound
-from hub.metrics import ConnectionGauges, Metrics, StateCollector, field_label, word
+from hub.metrics import ConnectionGauges, ListGauges, Metrics, StateCollector, field_label, word
 from hub.model import MANY, SINGLE
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -30,6 +30,9 @@ class Reader:
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
+
+    def work_lists(self) -> Mapping[str, ListGauges]:
+        return {"conflicts": ListGauges(3, NOW - timedelta(hours=1)), "holds": ListGauges(0)}
 
 
 @pytest.fixture
@@ -149,3 +152,20 @@ def test_field_labels_say_no_more_than_the_kind_of_field(key, label):
 def test_a_word_of_a_label_holds_no_data(text):
     assert word(text) in (text, "other")
     assert not {"@", " ", "+", ".", "\n"} & set(word(text))
+
+
+def test_work_lists_show_how_much_waits_and_for_how_long(registry):
+    registry.register(StateCollector(Reader({}), lambda: NOW))
+
+    def value(name: str, each: str) -> float | None:
+        return registry.get_sample_value(name, {"list": each})
+
+    assert (value("hub_work_list_open", "conflicts"), value("hub_work_list_open", "holds")) == (3, 0)
+    assert value("hub_work_list_oldest_seconds", "conflicts") == 3600
+    assert value("hub_work_list_oldest_seconds", "holds") == 0
+
+
+def test_a_paused_connection_shows(registry):
+    registry.register(StateCollector(Reader({"erp": ConnectionGauges(NOW, paused=True)}), lambda: NOW))
+
+    assert registry.get_sample_value("hub_paused", {"connection": "erp"}) == 1

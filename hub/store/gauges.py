@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from hub.metrics import ConnectionGauges
+from hub.metrics import ConnectionGauges, ListGauges
 from hub.model import LinkState
-from hub.store import work
+from hub.store import overview, work
 from hub.store.db import Store, Tx, loads
 from hub.sync.link import HOLDING
 
@@ -64,9 +64,16 @@ class StoreGauges:
         with self._store.read() as tx:
             found = _waiting(tx, self._names)
         return {
-            s.name: ConnectionGauges(s.last_complete, s.oldest_opt_out, s.queue_depth, len(s.gates), s.parked)
+            s.name: ConnectionGauges(
+                s.last_complete, s.oldest_opt_out, s.queue_depth, len(s.gates), s.parked, s.paused is not None
+            )
             for s in found.values()
         }
+
+    def work_lists(self) -> Mapping[str, ListGauges]:
+        with self._store.read() as tx:
+            found = overview.work_lists(tx)
+        return {name: ListGauges(each.count, _time(each.oldest)) for name, each in found.items()}
 
 
 def standings(store: Store, names: Iterable[str], now: float) -> list[Standing]:
