@@ -9,12 +9,16 @@ from typing import Any
 import pytest
 
 from hub.model import Done, Op, Record, Write
-from hub.testing.words import done
+from hub.sync.engine import Route
+from hub.sync.run import Orders, sync
+from hub.testing.mapped import mapping_of
+from hub.testing.words import done, records
 from tests.connectors.services.systems import ServiceSystem, address
 from tests.connectors.services.test_dynamics365 import DynamicsSystem
 from tests.connectors.services.test_hubspot import HubSpotSystem
 from tests.connectors.services.test_salesforce import SalesforceSystem
 from tests.connectors.services.test_zoho_crm import ZohoSystem
+from tests.fakes.rig import ADA, FREE, Rig, mapping
 from tests.fakes.services.dynamics365 import Dynamics
 from tests.fakes.services.hubspot import HubSpot
 from tests.fakes.services.salesforce import Salesforce
@@ -189,3 +193,35 @@ def test_a_contact_that_belongs_to_a_company_keeps_it() -> None:
 
     assert case.seen(after) == "Oak SA"
     assert after.fields["company"] == "Acorn Lda"
+
+
+# --- with the engine --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("make", [salesforce, zoho, dynamics, hubspot], ids=lambda make: make.__name__)
+@pytest.mark.parametrize("known", [True, False], ids=["known there", "unknown there"])
+def test_a_contact_with_a_company_is_written_once_whether_it_is_known_there_or_not(
+    make: Callable[[], Case], known: bool
+) -> None:
+    case, rig = make(), Rig()
+    if known:
+        case.company("Acorn Lda")
+    crm = rig.add("crm", table=mapping(company="firm"))
+    crm.put("1", **ADA, firm="Acorn Lda")
+    connector = case.system.connector
+    rig.routes["other"] = Route("other", mapping_of(connector), connector.can, limits=FREE)
+    rig.sync("crm")
+
+    for _ in range(4):
+        rig.later(7200)
+        case.system.clock.pass_by(7200)
+        result = sync(rig.hub, connector, "other", Orders(approve=True))
+        assert result.status == "done", result
+        rig.sync("crm")
+
+    writes = [request for request in case.system.requests() if case.system.is_write(request)]
+    [record] = records(connector.pull(None)).values()
+    assert case.seen(record) == ("Acorn Lda" if known else None)
+    assert sum("/oauth" not in str(request.url) for request in writes) == (2 if make is hubspot and known else 1)
+    assert rig.golden("crm", "1")["company"] == "Acorn Lda"
+    rig.close()
