@@ -87,7 +87,7 @@ class Keyring:
             return former
         raise ConfigError(
             f"The store's keys are sealed under another master key ({name}). Nothing was done. "
-            "Give that key under `access.master_key`; or under `access.former_master_key`, and run `hub secrets rotate`."
+            "Give it under `access.master_key`; or under `access.former_master_key`, then run `hub secrets rotate`."
         )
 
 
