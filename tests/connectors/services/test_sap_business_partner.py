@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from hub.model import Op, Stale, Write
+from hub.model import Done, Missing, Op, Refused, Stale, Write
 from hub.testing import ConnectorContract
 from hub.testing.words import done, records
 from tests.connectors.services.systems import NUMBERS, ServiceSystem, address
@@ -76,6 +76,11 @@ class SapSystem(ServiceSystem):
     def refused_fields(self) -> dict[str, Any]:
         return {"FirstName": "Refused", "LastName": "x" * 50}
 
+    def is_write(self, request: Any) -> bool:
+        if request.url.path.endswith("/$batch"):
+            return b"\r\nGET " not in request.read()
+        return super().is_write(request)
+
 
 @pytest.fixture
 def system() -> SapSystem:
@@ -113,3 +118,21 @@ def test_a_birthday_is_told_and_written_as_a_day(system: SapSystem) -> None:
     record = done(system.connector.write([Write(Op.UPDATE, "hub:1", record_id, {"BirthDate": "1981-05-13"})]))
 
     assert record.fields["BirthDate"] == "1981-05-13"
+
+
+def test_each_change_of_a_batch_is_a_change_set_with_an_outcome_of_its_own(system: SapSystem) -> None:
+    good, stale, bad = system.seed(3)
+    seen = records(system.connector.pull(None))
+    system.edit(stale)
+    long = {"LastName": "x" * 50}
+    writes = [
+        Write(Op.UPDATE, "hub:1", good, {"FirstName": "Eva"}, seen[good].version),
+        Write(Op.UPDATE, "hub:2", stale, {"FirstName": "Eva"}, seen[stale].version),
+        Write(Op.UPDATE, "hub:3", bad, long, seen[bad].version),
+        Write(Op.UPDATE, "hub:4", system.nobody, {"FirstName": "Eva"}),
+    ]
+
+    outcomes = system.connector.write(writes)
+
+    assert [type(each) for each in outcomes] == [Done, Stale, Refused, Missing]
+    assert done(outcomes[:1]).fields["FirstName"] == "Eva"

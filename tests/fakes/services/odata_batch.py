@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from email.message import Message
 from email.parser import BytesParser
 from http import HTTPStatus
@@ -21,13 +21,14 @@ class Malformed(Exception):
 
 @dataclass(frozen=True)
 class Inner:
-    """One request. `path` from the root of the host."""
+    """One request. `path` from the root of the host; `in_set`: within a change set."""
 
     method: str
     path: str
     query: Mapping[str, Sequence[str]]
     headers: Mapping[str, str]
     content: bytes
+    in_set: bool = False
 
 
 def read_batch(content_type: str, raw: bytes) -> list[list[Inner]]:
@@ -43,7 +44,7 @@ def read_batch(content_type: str, raw: bytes) -> list[list[Inner]]:
 def _entry(part: Any) -> list[Inner]:
     if part.get_content_type() != "multipart/mixed":
         return [_inner(part)]
-    found = [_inner(each) for each in part.get_payload()]
+    found = [replace(_inner(each), in_set=True) for each in part.get_payload()]
     if part.defects or any(each.method == "GET" for each in found):
         raise Malformed("a change set holds changes only")
     return found
@@ -65,12 +66,12 @@ def _inner(part: Message) -> Inner:
     return Inner(words[0], path, parse_qs(query, keep_blank_values=True), headers, content[:length])
 
 
-def write_batch(entries: Sequence[Sequence[Answer]], *, sets: bool = False) -> tuple[bytes, dict[str, str]]:
-    """(body, headers). sets: the answers of one entry stand in a set, unless it was refused."""
+def write_batch(entries: Sequence[Sequence[Answer]], sets: Collection[int] = ()) -> tuple[bytes, dict[str, str]]:
+    """(body, headers). sets: numbers of entries that were change sets: their answers stand in one, unless refused."""
     pieces = []
     for number, answers in enumerate(entries):
         texts = [_written(each) for each in answers]
-        if sets and all(each.status < 400 for each in answers):
+        if number in sets and all(each.status < 400 for each in answers):
             mark = f"changesetresponse_{number}"
             texts = [f"Content-Type: multipart/mixed; boundary={mark}\r\n\r\n".encode() + _joined(mark, texts)]
         pieces += texts

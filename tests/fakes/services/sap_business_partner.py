@@ -7,6 +7,7 @@ Queries   `$filter`, `$expand`, `$orderby`, `$top`, `$skip`, `$inlinecount=allpa
           rows a page. The date of a change has no time
 Writes    need the token that a read with `x-csrf-token: Fetch` was given, and the cookies of that session: else 403
           with `x-csrf-token: Required`. PATCH needs If-Match: 428 without, 412 when the partner moved on. 204
+Batch     reads by themselves, each change in a change set; 202
 Keys      the number is the system's own; ten places, told without zeros. No partner is deleted (405)
 Errors    `error.code` and `error.message.value`
 """
@@ -18,11 +19,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import unquote
 
 import httpx
 
 from hub.testing.clock import Clock
 from hub.testing.service import Answer, Call, Refusal, Service, route
+from tests.fakes.services.odata_batch import Inner, Malformed, read_batch, write_batch
 
 PATH = "/sap/opu/odata/sap/API_BUSINESS_PARTNER"
 KEPT = 100  # exchanges that are remembered
@@ -153,6 +156,26 @@ class Sap(Service):
             raise refused(400, "R11/401", "Enter a value for LastName")
         self._change(partner, fields)
         return Answer(204)
+
+    @route("POST", "/$batch", write=False)
+    def batch(self, call: Call) -> Answer:
+        self._held(call)
+        try:
+            entries = read_batch(call.headers.get("content-type", ""), call.content)
+        except Malformed as error:
+            raise refused(400, "/IWFND/CM_MGW/005", str(error)) from error
+        sets = [number for number, entry in enumerate(entries) if entry[0].in_set]
+        return Answer(202, *write_batch([[self._inner(call, each) for each in entry] for entry in entries], sets))
+
+    def _inner(self, call: Call, inner: Inner) -> Answer:
+        """A change outside of a change set is refused; one within shares the session of the whole."""
+        held = {
+            name: call.headers[name] for name in ("authorization", "cookie", "x-csrf-token") if name in call.headers
+        }
+        below = unquote(inner.path.removeprefix(PATH))
+        if inner.method != "GET" and not inner.in_set:
+            return refused(400, "/IWFND/CM_MGW/005", "A change belongs into a change set").answer
+        return self._answer(Call(self, inner.method, below, inner.query, {**inner.headers, **held}, inner.content))
 
     # --- inside -----------------------------------------------------------------------------------
 
