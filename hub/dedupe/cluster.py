@@ -15,7 +15,7 @@ from hub.dedupe.compare import LEVELS, are_strangers, compare
 from hub.dedupe.features import ORGANISATION, Features
 from hub.dedupe.parts import HOPELESS, Member, Part, Ref, Table, Verdict, pair_bits
 from hub.dedupe.untangle import untangle
-from hub.dedupe.weigh import DEFAULT, FIELDS, Model, bits, household
+from hub.dedupe.weigh import DEFAULT, FIELDS, Bits, Model, bits, household
 
 __all__ = [
     "Ask",
@@ -83,6 +83,7 @@ def resolve(
     *,
     moving: bool = False,
     anew: bool = False,
+    weighed: Iterable[tuple[tuple[Ref, Ref], Bits]] = (),
 ) -> Resolution:
     """Where the newcomers of a page belong, which golden records are one, and what to ask.
 
@@ -92,9 +93,11 @@ def resolve(
     golden_age  golden id → anything that sorts older before newer; the older id is kept of two equal ones
     moving      whether golden records are taken apart where what has come to light speaks against them
     anew        whether all of them are, and put together again: the model is another than the one that decided
+    weighed     pairs of which it is known what speaks for them, so that they need not be compared again
     """
     met, age = list(pairs), golden_age or {}
     table = Table(_not_alone(newcomers, met, verdicts), known, verdicts, model)
+    table.learn(weighed)
     table.join_same()
     table.join_alike(met)
     if moving or anew:

@@ -26,7 +26,6 @@ HOPELESS: Final = 5.0  # bits below the band in which a person is asked
 EXACT: Final = 6  # decimals of the weight of two parts: in whatever order a mean was summed up, it is the same
 MOST_COMPARED: Final = 16  # records of a cluster that are compared with those of another
 _GENERATION: Final = FIELDS.index("generation")
-_MEAN: Final = tuple(at for at in range(len(FIELDS)) if at not in CONTACT)
 
 
 class Verdict(StrEnum):
@@ -124,6 +123,13 @@ class Table:
             else:
                 self.parts[number].members.append(at)
                 self.parts[number].golden[golden_id] += 1
+
+    def learn(self, weighed: Iterable[tuple[tuple[Ref, Ref], Bits]]) -> None:
+        """What `pair_bits` finds of some pairs."""
+        for (ref_a, ref_b), found in weighed:
+            one, other = self.place.get(ref_a), self.place.get(ref_b)
+            if one is not None and other is not None:
+                self.bits[(one, other) if one < other else (other, one)] = found
 
     # --- joining ---
 
@@ -224,27 +230,16 @@ class Table:
         one, other = self.parts[p], self.parts[q]
         if self._forbidden(one, other):
             return -inf
-        best = [-inf] * len(FIELDS)
-        total = [0.0] * len(FIELDS)
-        count = [0] * len(FIELDS)
-        differ, said = [0] * len(REACHED), [0] * len(REACHED)
-        for at in one.members[:MOST_COMPARED]:
-            for to in other.members[:MOST_COMPARED]:
-                found = self._bits(at, to)
-                for place, number in enumerate(REACHED):
-                    said[place] += found[number] != 0
-                    differ[place] += found[number] < 0
-                for number in CONTACT:
-                    if found[number] and found[number] > best[number]:
-                        best[number] = found[number]
-                for number in _MEAN:
-                    if found[number]:
-                        total[number] += found[number]
-                        count[number] += 1
-        for number in _MEAN:
-            best[number] = total[number] / count[number] if count[number] else 0.0
-        known = [value if value > -inf else 0.0 for value in best]
-        taken = household(known) + strain(known, differ, said, count[_GENERATION])
+        if len(one.members) == len(other.members) == 1:
+            return round(self.alone(one.members[0], other.members[0]), EXACT)  # no groups that differ as groups
+        pairs = [self._bits(at, to) for at in one.members[:MOST_COMPARED] for to in other.members[:MOST_COMPARED]]
+        told = [[value for value in values if value] for values in zip(*pairs, strict=True)]
+        known = [sum(values) / len(values) if values else 0.0 for values in told]
+        for number in CONTACT:
+            known[number] = max(told[number], default=0.0)
+        said = [len(told[number]) for number in REACHED]
+        differ = [len([value for value in told[number] if value < 0]) for number in REACHED]
+        taken = household(known) + strain(known, differ, said, len(told[_GENERATION]))
         return round(sum(known) + taken + self.model.prior, EXACT)
 
     def _bits(self, at: int, to: int) -> Bits:

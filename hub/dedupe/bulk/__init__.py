@@ -28,7 +28,7 @@ KEY_CAP: Final = 50  # records that share a key before it is hot, as in the stor
 TELLING: Final = 12
 """Records that share a key up to which it brings two of them together by itself. More than page by page, where those
 that come first meet before there are many."""
-SHARD: Final = 30_000  # records whose features are kept as they are before they are packed
+SHARD: Final = 10_000  # records whose features are kept as they are before they are packed
 
 
 class Bulk:

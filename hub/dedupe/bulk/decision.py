@@ -18,7 +18,7 @@ from hub.dedupe.parts import MOST_COMPARED
 
 SIDE_BY_SIDE: Final = 24  # records of a component up to which it is decided together with others of its size
 PARCELS: Final = 8  # of some components each, unpacked at one time: enough to keep several processes busy
-AT_ONCE: Final = 200_000  # pairs of records that are weighed side by side: 50 MB
+AT_ONCE: Final = 80_000  # pairs of records that are weighed side by side: 20 MB
 
 
 class Asked(NamedTuple):

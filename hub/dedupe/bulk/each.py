@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 from hub.dedupe.bulk.columns import assembled
 from hub.dedupe.cluster import Member, Ref, Resolution, Verdict, resolve
-from hub.dedupe.weigh import Model
+from hub.dedupe.weigh import Bits, Model
 
 Verdicts = Mapping[frozenset[Ref], Verdict]
 T = TypeVar("T")
@@ -37,13 +37,17 @@ class Component(NamedTuple):
 
 
 class Packed(NamedTuple):
-    """A component whose records are as they are kept: packed values by column."""
+    """A component whose records are as they are kept: packed values by column.
+
+    weighed  what speaks for some of the pairs, by field
+    """
 
     numbers: list[int]
     refs: list[Ref]
     goldens: list[str | None]
     values: list[list[tuple[int, bytes]]]
     pairs: list[tuple[Ref, Ref]]
+    weighed: list[tuple[tuple[Ref, Ref], Bits]]
 
     def unpacked(self) -> Component:
         records = zip(self.refs, self.goldens, self.values, strict=True)
@@ -78,5 +82,5 @@ def resolve_each(task: Bundle) -> list[Resolution]:
         members = packed.unpacked().members
         new = [member for member in members if member.golden_id is None]
         known = [member for member in members if member.golden_id is not None]
-        found.append(resolve(new, known, packed.pairs, task.verdicts, task.model, task.ages))
+        found.append(resolve(new, known, packed.pairs, task.verdicts, task.model, task.ages, weighed=packed.weighed))
     return found

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Final
 
 import numpy as np
 
-from hub.dedupe.bulk.columns import COLUMNS, KIND, Coded, Codes, Ints, assembled
+from hub.dedupe.bulk.columns import COLUMNS, KIND, NAMES, Coded, Codes, Ints, assembled
 from hub.dedupe.bulk.each import Packed, Spread, Verdicts
 from hub.dedupe.bulk.join import Flags
 from hub.dedupe.bulk.levels import Outcomes, Scores, Table
@@ -16,8 +16,8 @@ from hub.dedupe.bulk.meet import Met, meet
 from hub.dedupe.bulk.parts import components, gather
 from hub.dedupe.bulk.shards import Refs, Shard
 from hub.dedupe.features import ORGANISATION
-from hub.dedupe.parts import HOPELESS
-from hub.dedupe.weigh import Model
+from hub.dedupe.parts import HOPELESS, Ref
+from hub.dedupe.weigh import Bits, Model
 
 AT_ONCE: Final = 300  # components that are unpacked together
 
@@ -82,6 +82,7 @@ class Linked:
         self.table = whole.table(whole.outcomes(met.first, met.second))
         self.promising: Flags = (self.table.weights >= whole.model.ask - HOPELESS)[self.table.row]
         self.first, self.second = met.first[self.promising], met.second[self.promising]
+        self._rows = self.table.row[self.promising]
         held = self._held_together(judged)
         first, second = np.concatenate([self.first, held[:, 0]]), np.concatenate([self.second, held[:, 1]])
         self.label = components(whole.records, first, second)
@@ -121,15 +122,29 @@ class Linked:
 
     def _packed(self, members: Codes, pairs: Ints) -> Packed:
         refs, goldens = self.whole.refs, self.whole.goldens
-        first, second = self.first[pairs].tolist(), self.second[pairs].tolist()
         places = members.tolist()
+        ref = {at: refs[at] for at in places}
+        met = [(ref[one], ref[other]) for one, other in self._met(pairs)]
         return Packed(
             self.whole.numbers[members].tolist(),
-            [refs[at] for at in places],
+            list(ref.values()),
             [goldens.get(at) for at in places],
             self.whole.packed(members),
-            [(refs[one], refs[other]) for one, other in zip(first, second, strict=True)],
+            met,
+            self._weighed(pairs, met),
         )
+
+    def _met(self, pairs: Ints) -> Iterator[tuple[int, int]]:
+        return zip(self.first[pairs].tolist(), self.second[pairs].tolist(), strict=True)
+
+    def _weighed(self, pairs: Ints, met: Sequence[tuple[Ref, Ref]]) -> list[tuple[tuple[Ref, Ref], Bits]]:
+        """The evidence of pairs whose names were compared in the order of their refs, as `resolve` does."""
+        names = self.whole.columns[NAMES].codes
+        rising = (names[self.first[pairs]] <= names[self.second[pairs]]).tolist()
+        falling = (names[self.first[pairs]] >= names[self.second[pairs]]).tolist()
+        rows = self.table.bits[self._rows[pairs]].tolist()
+        found = zip(met, rising, falling, rows, strict=True)
+        return [(pair, tuple(row)) for pair, up, down, row in found if (up if pair[0] < pair[1] else down)]
 
     def is_special(self) -> Flags:
         """Which components have records with golden records or a person's answers."""
