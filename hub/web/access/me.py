@@ -75,7 +75,8 @@ def _add_app(routes: APIRouter, entry: Entry, console: Console) -> None:
             return RedirectResponse("/me", 303)
         codes = app.use(entry.accounts, actor.id, step["secret"], code)
         if codes is None:
-            said = gettext_of(request)("This code is not right. Look at the app again, and at the clock of your phone.")
+            _ = gettext_of(request)
+            said = _("This code is not right. Look at the app again, and at the clock of your phone.")
             return _app(console, request, actor, step["secret"], said)
         answer = page(console, request, actor, "me_codes.html", codes=codes)
         drop_cookie(request, answer, STEP)

@@ -12,6 +12,7 @@ from yaml import safe_dump
 from hub.access.rights import Actor, Right
 from hub.errors import ConfigError
 from hub.store import overview
+from hub.store.gauges import standings
 from hub.store.runs import past_runs
 from hub.sync import desk
 from hub.web.console.done import done
@@ -39,6 +40,7 @@ def router(console: Console) -> APIRouter:
         now = console.world.clock()
         with console.world.store.read() as tx:
             hours = overview.hourly(tx, [name], now)[name]
+        [standing] = standings(console.world.store, [name], now, count=False)
         written = console.world.config.connections[name].model_dump(mode="json", exclude_unset=True)
         settings = written.pop("settings", {})
         return page(
@@ -46,7 +48,7 @@ def router(console: Console) -> APIRouter:
             request,
             actor,
             "connection.html",
-            card=card_of(console, console.glance.standings()[name], hours, now),
+            card=card_of(console, standing, hours, now),
             runs=past_runs(console.world.store, name, LAST_RUNS),
             yaml=safe_dump({name: {**written, **settings}}, sort_keys=False, allow_unicode=True),
         )

@@ -81,6 +81,13 @@ SECTIONS = (
             Entry(marked("Runs"), "/runs", Right.HEALTH),
         ),
     ),
+    Group(
+        marked("Administration"),
+        (
+            Entry(marked("Users and tokens"), "/access", Right.ACCESS),
+            Entry(marked("Audit"), "/audit", Right.AUDIT),
+        ),
+    ),
 )
 
 

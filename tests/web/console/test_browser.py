@@ -150,6 +150,7 @@ HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script>{{7*7}}"
 def test_what_a_system_says_runs_nowhere(stage, desk):
     desk.type_in("crm", HOSTILE, '"><svg onload=alert(3)>', "eve@example.org", job="'-alert(4)-'")
     desk.sync("crm")
+    stage.look.follow()
     with stage.window() as page:
         page.goto("/contacts?q=eve@example.org")
         page.get_by_role("link", name=re.compile("img src")).click()

@@ -13,16 +13,17 @@ from babel.messages.pofile import read_po
 
 from hub.web.console import words
 
-CONSOLE = Path(words.__file__).parent
-METHODS = [("**.py", "python"), ("templates/**.html", "jinja2")]
-OPTIONS = {"templates/**.html": {"trim_blocks": "true", "lstrip_blocks": "true"}}
+WEB = Path(words.__file__).parents[1]
+PARTS = ("console", "access")
+METHODS = [(f"{part}/**.{kind}", method) for part in PARTS for kind, method in (("py", "python"), ("html", "jinja2"))]
+OPTIONS = {f"{part}/**.html": {"trim_blocks": "true", "lstrip_blocks": "true"} for part in PARTS}
 KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "marked": None, "counted": (1, 2)}
 OTHERS = [language for language in words.LANGUAGES if language != words.DEFAULT]
 PLACES = re.compile(r"%\(\w+\)s")
 
 
 def texts() -> set[object]:
-    found = extract_from_dir(CONSOLE, METHODS, OPTIONS, keywords=KEYWORDS)
+    found = extract_from_dir(WEB, METHODS, OPTIONS, keywords=KEYWORDS)
     return {message for _, _, message, _, _ in found}
 
 
