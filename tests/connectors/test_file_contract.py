@@ -18,7 +18,7 @@ import pytest
 from hub.connectors.contract import Context
 from hub.connectors.files import FileConnector
 from hub.testing import OVER_HTTP, ConnectorContract, System
-from tests.connectors.filing import connect
+from tests.connectors.filing import connect, shared_xlsx_file
 from tests.connectors.test_file_places import Sftp, sftp, sshd
 
 __all__ = ["sftp", "sshd"]  # fixtures
@@ -235,10 +235,13 @@ def test_memory_does_not_grow_with_the_file(make: Callable[[Path, int], dict[str
     assert large < 1.3 * small
 
 
-def test_a_workbook_takes_some_bytes_a_row_and_not_the_row(tmp_path: Path) -> None:
-    """The library keeps an empty element for each row that it has read."""
-    peak(tmp_path, xlsx_file, 10)
+@pytest.mark.parametrize("make", [xlsx_file, shared_xlsx_file])
+def test_memory_does_not_grow_with_the_rows_and_the_texts_of_a_workbook(
+    make: Callable[[Path, int], dict[str, Any]], tmp_path: Path
+) -> None:
+    """The texts are more than those that are kept in memory."""
+    peak(tmp_path, make, 10)
 
-    small, large = (peak(tmp_path, xlsx_file, rows) for rows in (3500, 7000))
+    small, large = (peak(tmp_path, make, rows) for rows in (5000, 10_000))
 
-    assert (large - small) / 3500 < 250
+    assert large < 1.3 * small

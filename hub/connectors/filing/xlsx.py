@@ -5,7 +5,7 @@ Values  whole numbers without a fraction, with the zeros of a format such as 000
         the result that the spreadsheet program stored. One without a stored result makes the file unreadable: it
         would pass for an empty cell
 Merged  the first cell of a merged range holds the value, the others are empty
-Quirk   strings are shared by the whole workbook and kept in memory; rows are not
+Memory  neither rows nor the texts that cells share are kept: see workbook
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 import zipfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import date, datetime, time, timedelta
 from itertools import islice
 from pathlib import Path
@@ -41,7 +41,7 @@ def flattened(path: Path, sheet: str | int, settings: FileSettings, target: Path
     FileProblem tells what is wrong with the file as a whole.
     """
     _weigh(path, settings.max_bytes)
-    with _sheet(path, sheet) as rows, private_file(target) as out:
+    with _sheet(path, sheet, target.parent) as rows, private_file(target) as out:
         numbered = enumerate(rows, start=1)
         names = next((_names(row) for number, row in numbered if number == settings.header_row), None)
         if names is None:
@@ -142,33 +142,34 @@ def _number(value: int | float, cell: Any) -> Any:
 
 
 @contextmanager
-def _sheet(path: Path, sheet: str | int) -> Iterator[Iterator[Sequence[Any]]]:
+def _sheet(path: Path, sheet: str | int, folder: Path) -> Iterator[Iterator[Sequence[Any]]]:
     try:
-        from openpyxl import load_workbook
         from openpyxl.utils.exceptions import InvalidFileException
+
+        from hub.connectors.filing.workbook import Texts, Workbook
     except ImportError as error:
         raise ConfigError("XLSX needs a library. Next: pip install 'contact-hub[files]'.") from error
-    with path.open("rb") as file:
+    with ExitStack() as closing:
+        texts = Texts(folder, closing)
+        file = closing.enter_context(path.open("rb"))
         try:
-            book = load_workbook(file, read_only=True, data_only=True)
+            book = Workbook(file, texts)
         except (InvalidFileException, zipfile.BadZipFile, KeyError, ParseError, ValueError) as error:
             raise FileProblem("is no XLSX file, or broken; an encrypted one cannot be read either") from error
+        closing.callback(book.archive.close)
+        target = _choose(book.sheets, sheet)
         try:
-            chosen: Any = _choose(book, sheet)
-            chosen.reset_dimensions()  # what some programs write there is wrong
-            yield chosen.iter_rows()
+            yield book.rows(target)
         except (zipfile.BadZipFile, ParseError, KeyError) as error:
             raise FileProblem("is a broken XLSX file") from error
-        finally:
-            book.close()
 
 
-def _choose(book: Any, sheet: str | int) -> Any:
-    names = [each.title for each in book.worksheets]
-    if isinstance(sheet, int) and 1 <= sheet <= len(names):
-        return book.worksheets[sheet - 1]
+def _choose(sheets: Sequence[tuple[str, str]], sheet: str | int) -> str:
+    names = [name for name, _ in sheets]
+    if isinstance(sheet, int) and 1 <= sheet <= len(sheets):
+        return sheets[sheet - 1][1]
     if sheet in names:
-        return book[sheet]
+        return dict(sheets)[str(sheet)]
     raise FileProblem(f"has no sheet {sheet}; it has {len(names)}: {', '.join(names)[:300]}")
 
 
