@@ -1,11 +1,18 @@
 """Error codes of SQL Server, Oracle, Firebird and DB2: what they mean to the hub.
 
-Only Firebird's were seen from a server. Where the vendors list them, for whoever corrects one:
+Only Firebird's were seen from a server. Where the others were looked up, on 2026-11-22, and which were not:
 
-SQL Server  number             learn.microsoft.com/sql, "Database engine events and errors"
-Oracle      ORA number         docs.oracle.com/error-help/db
-Firebird    GDS code           firebirdsql.org, appendix "Exception codes and messages" of the language reference
-DB2         SQLCODE            ibm.com/docs/db2, "SQL messages"
+SQL Server  learn.microsoft.com/sql, "Database engine events and errors" (its source). Not there but in other
+            programs: 1222, 2627, 4060, 9002, and those of Azure: 10928, 10929, 40197, 40501, 40613
+Oracle      docs.oracle.com/error-help/db, its Net Services guide, and messages that others quote. From memory: 18, 20,
+            900 to 942, 1005, 1013, 1045, 1400, 1407, 1438, 1653, 1654, 1830, 1841, 1847, 1858, 1861, 2290 to 2292,
+            4043, 4091, 6550, 12543, 12547, 12899
+DB2         "SQL messages" (ibm.com/docs/db2) as others quote them. From memory: -7, -181, -206, -304, -330, -332, -405,
+            -406, -438, -531, -545, -723
+Firebird    firebirdsql.org, appendix "Exception codes and messages" of the language reference
+
+Numbers of the operating system, as drivers on Windows give them for a server that is away (53, 64, 121, 233, 10054),
+are numbers of messages of SQL Server too, with other meanings: there the SQLSTATE decides.
 """
 
 from __future__ import annotations
@@ -36,6 +43,7 @@ EMPTY = (Meaning.REFUSED, "a value is missing")
 UNIQUE = (Meaning.REFUSED, "a value must be unique and is there already")
 REFERENCE = (Meaning.REFUSED, "another table refers to the row, or lacks what it refers to")
 RULE = (Meaning.REFUSED, "a rule or trigger of the table forbids it")
+PENDING = (Meaning.ACCOUNT, "the table waits for its owner: a reorganisation, a load or a check is not finished")
 NOT_READY = (Meaning.TRANSIENT, "it is not ready")
 AWAY = (Meaning.TRANSIENT, "it cannot be reached")
 FIREBIRD_EXCEPTION = 335544517  # isc_except: raised by a procedure or trigger
@@ -51,20 +59,22 @@ MSSQL = _table(
     (NO_DATABASE, (911, 4060)),
     (NO_TABLE, (208, 2812)),
     (NO_COLUMN, (207,)),
-    (STATEMENT, (102, 156, 170, 201, 8144, 8145)),
+    (STATEMENT, (102, 109, 110, 120, 121, 156, 201, 213, 544, 8144, 8145)),
     (
         (Meaning.ACCOUNT, "the table has triggers, and the new key cannot be told: set `reference` or map the key"),
         (334,),
     ),
     (READ_ONLY, (3906, 3908)),
     (LONG, (2628, 8152)),
-    (UNFIT, (220, 232, 241, 242, 244, 245, 248, 295, 296, 8114, 8115)),
-    (EMPTY, (515,)),
+    (UNFIT, (220, 232, 235, 241, 242, 244, 245, 248, 295, 8114, 8115)),
+    (EMPTY, (233, 515)),
     (UNIQUE, (2601, 2627)),
     (REFERENCE, (547,)),
-    (NOT_READY, (701, 802, 1105, 1204, 1205, 1222, 9002, 10928, 10929, 40197, 40501, 40613)),
-    (AWAY, (53, 64, 121, 233, 10053, 10054, 10060, 20002, 20003, 20004, 20006, 20009, 20047)),
+    (RULE, (513, 550)),
+    (NOT_READY, (701, 802, 921, 922, 1101, 1105, 1204, 1205, 1222, 9002, 10928, 10929, 40197, 40501, 40613)),
+    (AWAY, (10060, 10061, 20002, 20003, 20004, 20006, 20009, 20047)),  # from 20002 on those of DB-Library
 )
+MSSQL_AWAY = frozenset({"08001", "08S01", "HYT00", "HYT01"})  # SQLSTATE
 ORACLE = _table(
     (LOGIN, (1005, 1017, 28000, 28001)),
     (RIGHT, (1031, 1045, 41900)),
@@ -74,13 +84,14 @@ ORACLE = _table(
     (STATEMENT, (900, 903, 905, 907, 911, 917, 923, 933, 936, 6550)),
     (READ_ONLY, (1456, 16000)),
     (LONG, (12899, 1461)),
-    (UNFIT, (1438, 1722, 1830, 1839, 1841, 1843, 1847, 1858, 1861, 2359)),
+    (UNFIT, (1438, 1722, 1830, 1839, 1841, 1843, 1847, 1858, 1861)),
     (EMPTY, (1400, 1407)),
     (UNIQUE, (1,)),
     (REFERENCE, (2291, 2292)),
     (RULE, (2290, 4091, *range(20_000, 21_000))),
-    (NOT_READY, (18, 20, 28, 54, 60, 1013, 1033, 1034, 1089, 1090, 1653, 1654, 30006)),
-    (AWAY, (3113, 3114, 3135, 12170, 12505, 12514, 12528, 12537, 12541, 12543, 12547, 12560)),
+    (NOT_READY, (18, 20, 28, 54, 60, 1013, 1033, 1034, 1089, 1090, 1653, 1654, 8177, 12516, 12520, 30006)),
+    (AWAY, (1012, 1092, 2396, 3113, 3114, 3135, 12170, 12505, 12514, 12521, 12528, 12535, 12537, 12541)),
+    (AWAY, (12543, 12547, 12560, 12571)),
 )
 FIREBIRD = _table(
     (LOGIN, (335544472,)),
@@ -106,7 +117,8 @@ DB2 = _table(
     (NO_DATABASE, (-1013,)),
     (NO_TABLE, (-204, -440)),
     (NO_COLUMN, (-206, -205)),
-    (STATEMENT, (-104, -668, -7)),
+    (STATEMENT, (-104, -7)),
+    (PENDING, (-668,)),
     (LONG, (-433,)),
     (UNFIT, (-180, -181, -302, -304, -405, -406, -413, -420)),
     (ENCODING, (-330, -332)),
@@ -115,7 +127,7 @@ DB2 = _table(
     (REFERENCE, (-530, -531, -532)),
     (RULE, (-438, -545, -723)),
     (NOT_READY, (-289, -904, -911, -913, -964, -1040, -1224, -1776)),
-    (AWAY, (-30081, -1224)),
+    (AWAY, (-30081,)),
 )
 
 
@@ -131,10 +143,11 @@ def mssql_code(error: BaseException) -> int | None:
 
 
 def of_mssql(error: BaseException) -> Told | None:
+    if error.args and str(error.args[0]) in MSSQL_AWAY:
+        return AWAY
     code = mssql_code(error)
     if code is None:
-        away = error.args and str(error.args[0]) in {"08001", "08S01", "HYT00", "HYT01"}
-        return AWAY if away else None
+        return None
     return RULE if code >= 50_000 else MSSQL.get(code, (Meaning.UNKNOWN, f"error {code}"))
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from hub.connectors.sql_codes import DB2, FIREBIRD, MSSQL, ORACLE
 from hub.connectors.sql_errors import Meaning, meaning, raised
 from hub.connectors.sql_source import DRIVERS, EXTRAS, locking
 
@@ -65,6 +66,11 @@ def test_the_clock_of_the_database_is_asked(name: str, default: str) -> None:
     assert default in compiled(name, sa.select(sa.func.now()))
 
 
+@pytest.mark.parametrize("table", [MSSQL, ORACLE, FIREBIRD, DB2], ids=["mssql", "oracle", "firebird", "db2"])
+def test_codes_have_the_sign_that_their_driver_gives(table: dict[int, Any]) -> None:
+    assert all(code < 0 for code in table) or all(code > 0 for code in table)
+
+
 # --- errors -----------------------------------------------------------------------------------------
 
 
@@ -85,6 +91,16 @@ ERRORS = [
     ("mssql", Exception(334, b"The target table ..."), Meaning.ACCOUNT, "triggers"),
     ("mssql", Exception("42000", "[42000] [Microsoft] Deadlock canary (1205) (SQLExecDirectW)"), Meaning.TRANSIENT, ""),
     ("mssql", Exception("08001", "[08001] no server"), Meaning.TRANSIENT, "cannot be reached"),
+    ("mssql", Exception("08001", "[08001] no server (53) (SQLDriverConnect)"), Meaning.TRANSIENT, "cannot be reached"),
+    (
+        "mssql",
+        Exception("08S01", "[08S01] reset canary (121) (SQLExecDirectW)"),
+        Meaning.TRANSIENT,
+        "cannot be reached",
+    ),
+    ("mssql", Exception(121, b"The select list for the INSERT statement ..."), Meaning.ACCOUNT, "does not fit"),
+    ("mssql", Exception(233, b"The column in canary cannot be null."), Meaning.REFUSED, "missing"),
+    ("mssql", Exception(10054, b"canary"), Meaning.UNKNOWN, "error 10054"),
     ("mssql", Exception(50001, b"canary"), Meaning.REFUSED, "rule or trigger"),
     ("mssql", Exception(31337, b"canary"), Meaning.UNKNOWN, "error 31337"),
     ("oracle", oracle(1017), Meaning.ACCOUNT, "user or password"),
@@ -92,6 +108,7 @@ ERRORS = [
     ("oracle", oracle(1400), Meaning.REFUSED, "missing"),
     ("oracle", oracle(20005, "ORA-20005: canary"), Meaning.REFUSED, "rule or trigger"),
     ("oracle", oracle(54), Meaning.TRANSIENT, "not ready"),
+    ("oracle", oracle(1012), Meaning.TRANSIENT, "cannot be reached"),
     ("oracle", oracle(0, full="DPY-6005"), Meaning.TRANSIENT, "cannot be reached"),
     ("firebird", FirebirdError("canary", 335544569, 335544580), Meaning.ACCOUNT, "no such table"),
     ("firebird", FirebirdError("canary", 335544569), Meaning.ACCOUNT, "does not fit"),
@@ -100,6 +117,8 @@ ERRORS = [
     ("firebird", FirebirdError("canary", 335544721), Meaning.TRANSIENT, "cannot be reached"),
     ("ibm_db_sa", Exception("[IBM] SQL0803N canary. SQLSTATE=23505 SQLCODE=-803"), Meaning.REFUSED, "unique"),
     ("ibm_db_sa", Exception("[IBM][CLI Driver] SQL30081N A communication error"), Meaning.TRANSIENT, "reached"),
+    ("ibm_db_sa", Exception("SQL1224N canary. SQLSTATE=55032 SQLCODE=-1224"), Meaning.TRANSIENT, "not ready"),
+    ("ibm_db_sa", Exception("SQL0668N canary. SQLSTATE=57007 SQLCODE=-668"), Meaning.ACCOUNT, "reorganisation"),
     ("ibm_db_sa", Exception("canary without a code"), Meaning.UNKNOWN, "error Exception"),
 ]
 
