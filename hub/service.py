@@ -18,6 +18,7 @@ from prometheus_client import CollectorRegistry
 from hub.config import HubConfig
 from hub.connectors.forms import FormSettings
 from hub.connectors.messages import MessageSettings
+from hub.connectors.rest import RestConnector
 from hub.errors import HubError
 from hub.logs import bound
 from hub.metrics import Metrics, StateCollector
@@ -69,7 +70,10 @@ class Service:
         self.hooks = {name: MessageSettings.model_validate(given) for name, given in self._of_type("messages")}
         self.events = {name: found for name in self._names if (found := open_events(config, name)) is not None}
         self._attendant = Attendant(self._run_form, self._tidy, self._stopping)
-        self._listeners = {name: Listener(self._run_events, None, self._stopping, name) for name in self.events}
+        self._listeners = {
+            name: Listener(self._run_events, partial(self._subscribe, name), self._stopping, name)
+            for name in self.events
+        }
         self._index = open_index(config, store)
         self._follower = Follower(store, self._index, self._stopping)
         self._scheduler = Scheduler(self._run_scheduled)
@@ -176,6 +180,13 @@ class Service:
         if paused or self._waits_for_approval(name):
             return True
         return self._cycle(name, self._stopping.is_set, events=True).status != "busy"
+
+    def _subscribe(self, name: str) -> bool:
+        """At the start and every hour, where the service forgets after a while that it should tell of events."""
+        with self.shop.open(name) as connector:
+            if isinstance(connector, RestConnector):
+                connector.subscribe()
+        return True
 
     def _ring(self, name: str) -> None:
         self._listeners.get(name, self._attendant).ring(name)

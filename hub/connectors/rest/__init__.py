@@ -16,6 +16,7 @@ from hub.connectors.rest.hearing import Hearing
 from hub.connectors.rest.links import Links
 from hub.connectors.rest.reading import Reading
 from hub.connectors.rest.spec import ServiceSpec
+from hub.connectors.rest.subscribing import keep_subscribed
 from hub.connectors.rest.writing import Writer
 from hub.errors import AccountError, TransientError
 from hub.model import Cursor, Outcome, Page, Record, Write
@@ -100,6 +101,10 @@ class RestConnector(Connector):
         except TransientError as error:  # they wait, and the listing shows what they hint at
             log.warning("%s: events could not be followed: %s", self.context.name, error)
         yield from self._reading.pull(since)
+
+    def subscribe(self) -> None:
+        """Sees to it that events come, where the service forgets about them after a while."""
+        keep_subscribed(self.spec.webhooks, self._exchange, self.context)
 
     def hear(self, since: Cursor | None) -> Iterator[Page]:
         assert self._hearing.is_open, "not declared in `can`"

@@ -13,7 +13,7 @@ from hub.connectors.settings import known_zone, seconds
 
 KNOWN = frozenset(
     """id ids key fields version items since until token last page offset range cursor size job access_token
-    client_id client_secret refresh_token assertion record names wanted other""".split()
+    client_id client_secret refresh_token assertion record names wanted other hook""".split()
 )
 """Names that the engine fills, beside the settings of the service."""
 

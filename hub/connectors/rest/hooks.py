@@ -13,7 +13,8 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
-from hub.connectors.rest.calls import GapText, Part, Place, ShortTest, Span, Tree
+from hub.connectors.rest.calls import GapText, Part, Place, Request, ShortTest, Span, Tree
+from hub.connectors.rest.moments import MOMENTS
 from hub.connectors.rest.words import FORMS, Values, Where, fill, names_in, parse_tree, parse_where
 
 LONGEST_ID = 512
@@ -129,6 +130,37 @@ class Merge(Part):
     into: Place
 
 
+class Made(Request):
+    """The subscriptions that are there: `items` is their list; `more` says that the answer does not hold all.
+
+    id, address, until  places of the id, of the address that events go to, and of the end
+    """
+
+    items: Place
+    optional: bool = False
+    keyed: bool = False
+    id: Place
+    address: Place
+    until: Place
+    more: ShortTest | None = None
+
+
+class Subscription(Part):
+    """What the service has to be told again and again, so that events come: {hook} is the hub's address for them.
+
+    list   those that are there
+    make   makes one, until {until}; `renew` prolongs the one of {id}
+    lasts  how long one may last; `hub run` renews it when half of that is over
+    form   of times
+    """
+
+    list: Made
+    make: Request
+    renew: Request
+    lasts: Span
+    form: Literal[tuple(MOMENTS)] = "iso"  # type: ignore[valid-type]
+
+
 class Webhooks(Part):
     """Events of a service.
 
@@ -148,6 +180,7 @@ class Webhooks(Part):
     scope    place in the record that was read → what must stand there (`true`: anything), where events tell of more
              records than are listed
     setup    sentences for people: how the service is told to send them
+    subscription  how the hub tells it, where `public` (the hub's address) is set
     """
 
     secret: GapText
@@ -169,6 +202,8 @@ class Webhooks(Part):
     only: dict[str, Tree] = Field(default_factory=dict)
     scope: dict[str, Tree] = Field(default_factory=dict)
     setup: tuple[str, ...] = ()
+    public: GapText | None = None
+    subscription: Subscription | None = None
     when: tuple[ShortTest, ...] = ()
 
     @model_validator(mode="after")
@@ -177,6 +212,8 @@ class Webhooks(Part):
             raise ValueError("events are either signed (`hmac`) or show the secret (`shown`)")
         if self.hmac is not None and self.hmac.signs_address and self.address is None:
             raise ValueError("{url} is signed, so `address` is needed")
+        if self.subscription is not None and self.public is None:
+            raise ValueError("a `subscription` names the hub's address, so `public` is needed")
         if self.named and (self.deleted or self.merged):
             raise ValueError("a deletion is told by the record's id, not by a name")
         return self

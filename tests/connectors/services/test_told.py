@@ -6,6 +6,9 @@ import json
 from base64 import b64encode
 from typing import Any
 
+import pytest
+
+from hub.connectors.rest import RestConnector
 from hub.model import Record, Tombstone
 from hub.testing.delivering import Sent, deliver
 from hub.testing.words import items, listing
@@ -14,10 +17,12 @@ from tests.connectors.services.test_activecampaign import ActiveCampaignSystem
 from tests.connectors.services.test_getresponse import GetResponseSystem
 from tests.connectors.services.test_hubspot import HubSpotSystem
 from tests.connectors.services.test_mautic import MauticSystem
+from tests.connectors.services.test_microsoft_graph import GraphSystem
 from tests.fakes.services.activecampaign import ActiveCampaign
 from tests.fakes.services.getresponse import GetResponse
 from tests.fakes.services.hubspot import HubSpot
 from tests.fakes.services.mautic import Mautic
+from tests.fakes.services.microsoft_graph import Graph
 from tests.fakes.services.senders import digest
 
 
@@ -98,3 +103,70 @@ def test_who_unsubscribed_in_getresponse_is_gone_from_the_list_when_he_is() -> N
     found = heard(system, *sent)
 
     assert [(type(each), each.id) for each in found] == [(Record, stays), (Tombstone, leaves)]
+
+
+# --- subscriptions ----------------------------------------------------------------------------------
+
+
+def subscribed(system: GraphSystem) -> list[str]:
+    """What was asked of subscriptions, and nothing else was."""
+    before = len(system.requests())
+    connector = system.connector
+    assert isinstance(connector, RestConnector)
+    connector.subscribe()
+    return [request.method for request in system.requests()[before:] if "/oauth2/" not in request.url.path]
+
+
+def test_the_hub_subscribes_to_a_mailbox_once_and_renews_it_in_time() -> None:
+    system = GraphSystem(Graph())
+    half, hour = 3 * 86_400, 3600
+
+    asked = [subscribed(system), subscribed(system)]
+    system.clock.pass_by(half + hour)
+    asked += [subscribed(system), subscribed(system)]
+
+    assert asked == [["GET", "POST"], ["GET"], ["GET", "PATCH"], ["GET"]]
+    [made] = system.fake.subscriptions.values()
+    assert made["notificationUrl"] == "https://hub.example.org/hooks/kit"
+    assert made["clientState"] == HOOK_SECRET
+
+
+def test_a_subscription_that_ended_is_made_anew() -> None:
+    system = GraphSystem(Graph())
+    subscribed(system)
+    system.clock.pass_by(8 * 86_400)
+
+    assert subscribed(system) == ["GET", "POST"]
+    assert len(system.fake.subscriptions) == 1
+
+
+def test_subscriptions_of_others_are_left_alone() -> None:
+    system = GraphSystem(Graph())
+    subscribed(system)
+    other = {
+        **next(iter(system.fake.subscriptions.values())),
+        "notificationUrl": "https://other.example.org/",
+        "id": "x",
+    }
+    system.fake.state["subscriptions"] = {"x": other}
+
+    assert subscribed(system) == ["GET", "POST"]
+    assert system.fake.subscriptions["x"] == other
+
+
+def test_a_subscription_that_cannot_be_made_is_told_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    system = GraphSystem(Graph())
+    system.connector = system.no_right_to_write()
+
+    subscribed(system)
+
+    assert system.fake.subscriptions == {}
+    assert "could not be made or renewed" in caplog.text
+
+
+def test_without_an_address_of_the_hub_nothing_is_subscribed() -> None:
+    system = GraphSystem(Graph())
+    system.connector = system.connect(hook_url=None)
+
+    assert subscribed(system) == []
+    assert system.connector.can.events

@@ -18,7 +18,7 @@ import re
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -68,6 +68,10 @@ class Contact:
         return f"AAMkAGI2AA{self.number:08d}="
 
 
+def ending(subscription: dict[str, Any]) -> datetime:
+    return datetime.fromisoformat(subscription["expirationDateTime"].replace("Z", "+00:00"))
+
+
 class Graph(Service):
     base = "https://graph.microsoft.com/v1.0"
     rate = Rate(10_000, 600.0)
@@ -75,7 +79,7 @@ class Graph(Service):
     def __init__(self, mailbox: str = "sales@example.org", clock: Clock | None = None) -> None:
         super().__init__(clock)
         self.mailbox = mailbox
-        self.state |= {"contacts": {}, "revision": 0, "made": 0}
+        self.state |= {"contacts": {}, "revision": 0, "made": 0, "subscriptions": {}}
         self.rounds: dict[str, tuple[list[int], int, bool]] = {}
         self.ended: tuple[int, str] | None = None
         self.crowded = 0
@@ -104,6 +108,11 @@ class Graph(Service):
         """Every link given so far is worth nothing."""
         self.ended, self.rounds = (status, code), {}
 
+    @property
+    def subscriptions(self) -> dict[str, dict[str, Any]]:
+        found: dict[str, dict[str, Any]] = self.state["subscriptions"]
+        return {name: each for name, each in found.items() if ending(each) > self.clock()}
+
     # --- the front door ---------------------------------------------------------------------------
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -119,6 +128,34 @@ class Graph(Service):
         finally:
             with self._counting:
                 self._inside -= 1
+
+    @route("GET", "/subscriptions")
+    def subscribed(self, call: Call) -> Answer:
+        call.only()
+        return Answer(200, {"value": [{**each, "clientState": None} for each in self.subscriptions.values()]})
+
+    @route("POST", "/subscriptions")
+    def subscribe(self, call: Call) -> Answer:
+        names = ("changeType", "notificationUrl", "resource", "expirationDateTime", "clientState")
+        made = {**call.body(required=names), "id": f"sub-{len(self.state['subscriptions'])}"}
+        if made["resource"] != f"users/{self.mailbox}/contacts" or not made["notificationUrl"].startswith("https://"):
+            raise refused(400, "InvalidRequest", "The resource or the address is not valid.")
+        self._in_time(made)
+        self.state["subscriptions"][made["id"]] = made
+        return Answer(201, made)
+
+    @route("PATCH", "/subscriptions/{name}")
+    def prolong(self, call: Call, name: str) -> Answer:
+        if name not in self.subscriptions:
+            raise refused(404, "ResourceNotFound", "The object was not found.")
+        changed = {**self.subscriptions[name], **call.body(required=("expirationDateTime",))}
+        self._in_time(changed)
+        self.state["subscriptions"][name] = changed
+        return Answer(200, changed)
+
+    def _in_time(self, made: dict[str, Any]) -> None:
+        if not self.clock() < ending(made) <= self.clock() + timedelta(minutes=10_080):
+            raise refused(400, "InvalidRequest", "Subscription expiration can only be 10080 minutes in the future.")
 
     def refusal(self, call: Call, status: int, reason: str) -> Refusal:
         codes = {401: "InvalidAuthenticationToken", 403: "ErrorAccessDenied", 404: "ResourceNotFound"}
