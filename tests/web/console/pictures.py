@@ -1,0 +1,61 @@
+"""The pictures of the documentation: `python -m tests.web.console.pictures FOLDER`."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import tempfile
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+from hub.cli.main import app
+from tests.cli.conftest import Answer
+from tests.cli.desk import Desk
+from tests.web.console.browser import chromium, served, window
+from tests.web.console.rig import looked_at, small_company
+
+DESKTOP = {"width": 1180, "height": 760}
+PHONE = {"width": 390, "height": 760}
+
+
+def hub(*args: str, typed: str | None = None) -> Answer:
+    result = CliRunner().invoke(app, list(args), input=typed)
+    return Answer(result.exit_code, result.stdout, result.stderr)
+
+
+def main(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as home:
+        os.chdir(home)
+        small_company(Desk(hub))
+        with looked_at(Path("config").absolute()) as look:
+            contact = re.search(r'href="(/contacts/[^"]+)"', look.get("/contacts/found?q=baker").text)[1]
+            pages = {
+                "overview": "/",
+                "holds": "/holds",
+                "reviews": "/reviews",
+                "conflicts": "/conflicts",
+                "parked": "/parked",
+                "contacts": "/contacts?q=ann",
+                "contact": contact,
+                "why": f"{contact}/explain?field=job_title",
+                "connections": "/connections",
+                "connection": "/connections/crm",
+                "runs": "/runs",
+            }
+            with served(look) as address, chromium() as browser:
+                for way, options in {
+                    "light": {"viewport": DESKTOP},
+                    "dark": {"viewport": DESKTOP, "color_scheme": "dark"},
+                    "phone": {"viewport": PHONE},
+                }.items():
+                    with window(browser, address, **options) as page:
+                        for name, path in pages.items():
+                            page.goto(path)
+                            page.screenshot(path=folder / f"{name}-{way}.png")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]).absolute())
