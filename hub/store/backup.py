@@ -14,13 +14,16 @@ import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import closing
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from hub.errors import ConfigError, HubError
+from hub.store.access import Withdrawn, withdraw_again, withdrawn
+from hub.store.audit import note
 from hub.store.db import Store, Tx, insert_sql
 from hub.store.leases import holders, machine, owner_is_dead
-from hub.store.schema import inbox
+from hub.store.schema import inbox, token
 from hub.store.upgrade import DAMAGED, REVISIONS, connected, make_private, revision, tables, upgrade
 
 TOKEN_STEP = 1_000_000  # fencing tokens after a restore are above any that was given out since the backup
@@ -55,8 +58,9 @@ def backup(store: Store, target: Path, *, overwrite: bool = False) -> int:
 def restore(store: Store, source: Path, now: float) -> Path | None:
     """Put a backup in the place of what the store holds now; where a copy of that was kept (SQLite).
 
-    Deliveries of forms that are in the store now are carried over, so that none is lost. ConfigError, and
-    nothing changed, while another process runs a connection or when the file is no sound backup.
+    Deliveries of forms that are in the store now are carried over, so that none is lost; and so is that a token was
+    revoked or an account disabled, so that neither lets anybody in again. ConfigError, and nothing changed, while
+    another process runs a connection or when the file is no sound backup.
     """
     if not source.is_file():
         raise ConfigError(f"There is no file {source}. Nothing was restored.")
@@ -110,7 +114,7 @@ def _restore_sqlite(store: Store, source: Path) -> Path | None:
         _copy_file(source, side)
         fresh = connected(f"sqlite:///{side}", store.keys)
         try:
-            _make_ready(fresh, source, _deliveries(store))
+            _make_ready(fresh, source, _kept_of(store))
         finally:
             fresh.close()
         kept = _keep_present(store, live)
@@ -143,13 +147,13 @@ def _copy_file(source: Path, side: Path) -> None:
         raise ConfigError(f"{source} is damaged ({said}). Nothing was restored. Use an older backup.")
 
 
-def _make_ready(fresh: Store, source: Path, deliveries: Sequence[Mapping[str, Any]]) -> None:
+def _make_ready(fresh: Store, source: Path, kept: _Kept) -> None:
     if revision(fresh) is None:
         raise ConfigError(f"{source} is not a backup of a hub. Nothing was restored.")
     upgrade(fresh)
     with fresh.write() as tx:
         begin_again(tx)
-        _carry_over(tx, deliveries)
+        _carry_over(tx, kept)
 
 
 def _keep_present(store: Store, live: Path) -> Path | None:
@@ -169,14 +173,14 @@ def _restore_postgres(store: Store, source: Path) -> None:
     with source.open("rb") as file:
         if file.read(5) != b"PGDMP":
             raise ConfigError(f"{source} is not a backup of a hub on PostgreSQL. Nothing was restored.")
-    deliveries = _deliveries(store)
+    kept = _kept_of(store)
     options = ["--clean", "--if-exists", "--no-owner", "--single-transaction", "--exit-on-error"]
     database = ["--dbname", store.url.database or ""]
     _run_postgres(store, "pg_restore", [*options, *database, str(source)])
     upgrade(store)
     with store.write() as tx:
         begin_again(tx)
-        _carry_over(tx, deliveries)
+        _carry_over(tx, kept)
 
 
 def _run_postgres(store: Store, program: str, options: Sequence[str]) -> None:
@@ -206,20 +210,33 @@ def _run_postgres(store: Store, program: str, options: Sequence[str]) -> None:
 # --- both -------------------------------------------------------------------------------------------
 
 
-def _deliveries(store: Store) -> list[dict[str, Any]]:
-    """The inbox as it is now; empty where it cannot be read."""
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What a restore does not lose of the present: deliveries, and what lets nobody in any more."""
+
+    deliveries: tuple[Mapping[str, Any], ...] = ()
+    withdrawn: Withdrawn = field(default_factory=Withdrawn)
+
+
+def _kept_of(store: Store) -> _Kept:
+    """As it is now; empty where it cannot be read."""
     try:
-        if inbox.name not in tables(store):
-            return []
+        there = tables(store)
+        if inbox.name not in there:
+            return _Kept()
         with store.read() as tx:
             rows = tx.all(f"SELECT {', '.join(INBOX)} FROM inbox ORDER BY id")
+            gone = withdrawn(tx) if token.name in there else Withdrawn()
     except (HubError, *DAMAGED):  # a damaged or empty store is why one restores
-        return []
-    return [dict(zip(INBOX, row, strict=True)) for row in rows]
+        return _Kept()
+    return _Kept(tuple(dict(zip(INBOX, row, strict=True)) for row in rows), gone)
 
 
-def _carry_over(tx: Tx, deliveries: Sequence[Mapping[str, Any]]) -> None:
-    tx.many(insert_sql(inbox, INBOX) + " ON CONFLICT (connection, delivery_id) DO NOTHING", deliveries)
+def _carry_over(tx: Tx, kept: _Kept) -> None:
+    tx.many(insert_sql(inbox, INBOX) + " ON CONFLICT (connection, delivery_id) DO NOTHING", kept.deliveries)
+    withdraw_again(tx, kept.withdrawn)
+    again = {"tokens": len(kept.withdrawn.tokens), "accounts": len(kept.withdrawn.accounts)}
+    note(tx, "restore", "store restored", "store", {"withdrawn again": again})
 
 
 def _same(a: Path, b: Path) -> bool:

@@ -15,7 +15,10 @@ from hub.store.upgrade import DAMAGED, REVISIONS, revision
 BATCH = 500  # golden records computed anew together
 EXAMPLES = 5
 
-COUNTED = ("record", "golden", "queue", "intent", "conflict", "ask", "parked", "hold", "inbox", "change", "interaction")
+COUNTED = (
+    *("record", "golden", "queue", "intent", "conflict", "ask", "parked", "hold", "inbox", "change", "interaction"),
+    *("account", "session", "token", "sealed", "audit"),
+)
 BROKEN: Mapping[str, str] = {
     "records belong to no golden record": (
         "SELECT r.id FROM record r LEFT JOIN golden g ON g.id = r.golden_id WHERE g.id IS NULL"
@@ -52,6 +55,15 @@ BROKEN: Mapping[str, str] = {
     "possible duplicates name a record that is not there": (
         "SELECT a.id FROM ask a LEFT JOIN record r ON r.id = a.record_a"
         " LEFT JOIN record s ON s.id = a.record_b WHERE r.id IS NULL OR s.id IS NULL"
+    ),
+    "sessions, tokens or invitations belong to no account": (
+        "SELECT x.id FROM (SELECT id, account_id FROM session UNION ALL SELECT id, account_id FROM token"
+        " UNION ALL SELECT substr(hash, 1, 8), account_id FROM invitation) x LEFT JOIN account a ON a.id = x.account_id"
+        " WHERE x.account_id IS NOT NULL AND a.id IS NULL"
+    ),
+    "rows of the audit are missing: `hub audit verify`": (
+        "SELECT a.number FROM audit a LEFT JOIN audit b ON b.number = a.number - 1"
+        " WHERE a.number > 1 AND b.number IS NULL"
     ),
 }
 """What must not be → a query for the ids of what is."""

@@ -322,3 +322,39 @@ def test_mistakes_of_the_configuration_are_named(desk, access, said):
     assert answer.code == 2
     assert said in answer.err
     assert "canary" not in answer.err
+
+
+# --- backups ----------------------------------------------------------------------------------------
+
+
+def test_what_was_withdrawn_since_a_backup_stays_so_after_a_restore(desk):
+    accept(CODE.search(desk("users", "first").out)[1], "ann")
+    desk("users", "add", "bob", "--role", "administrator")
+    for name in ("kept", "leaked"):
+        desk("token", "new", name, "--right", "contacts")
+    assert desk("db", "backup", "hub.backup").code == 0
+    desk("token", "revoke", "leaked")
+    desk("users", "disable", "bob")
+
+    answer = desk("db", "restore", "hub.backup")
+
+    assert answer.code == 0, answer.err
+    assert {row["name"]: row["state"] for row in rows(desk, "token", "list")} == {"kept": "works", "leaked": "revoked"}
+    assert {row["name"]: row["state"] for row in rows(desk, "users", "list")} == {"ann": "active", "bob": "disabled"}
+    assert desk("audit", "verify").code == 0
+    assert rows(desk, "audit", "list")[0]["action"] == "store restored"
+
+
+def test_a_check_counts_accounts_and_sees_gaps_in_the_audit(desk):
+    for n in range(3):
+        desk("users", "add", f"user{n}")
+    found = json.loads(desk("db", "check", "--json").out)
+    assert (found["rows"]["account"], found["rows"]["audit"], found["wrong"]) == (3, 3, [])
+    with closing(sqlite3.connect("data/hub.db")) as db, db:
+        db.execute("DELETE FROM audit WHERE number = 2")
+        db.execute("DELETE FROM account WHERE name = 'user1'")
+
+    wrong = {each["what"]: each["examples"] for each in json.loads(desk("db", "check", "--json").out)["wrong"]}
+
+    assert wrong["rows of the audit are missing: `hub audit verify`"] == ["3"]
+    assert "sessions, tokens or invitations belong to no account" in wrong

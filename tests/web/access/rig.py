@@ -27,7 +27,6 @@ from hub.store import audit
 from hub.store.access import Account
 from hub.store.db import Store
 from hub.store.search import SearchIndex
-from hub.store.upgrade import opened
 from hub.web.access.identity import identify
 from hub.web.access.signin import Entry
 from hub.web.access.steps import Steps
@@ -134,7 +133,8 @@ def made(folder: Path, oidc: Callable[[Callable[[], float]], Oidc] | None = None
     (folder / "config").mkdir()
     (folder / "config" / "hub.yaml").write_text("default_region: PT\n")
     config = load_config(folder / "config")
-    store, now, numbers = opened(f"sqlite:///{folder / 'hub.db'}"), [NOON], count(1)
+    store, now, numbers = Store(f"sqlite:///{folder / 'hub.db'}"), [NOON], count(1)
+    store.create()
     clock = lambda: now[0]  # noqa: E731
     entry = Entry(
         signin=SignIn(store, clock),
