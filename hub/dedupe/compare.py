@@ -40,7 +40,7 @@ LEVELS: Final[dict[str, tuple[str, ...]]] = {
         "different",
         "household address equal",
     ),
-    "phone": ("missing", "equal", "a slip apart", "different", "another mobile"),
+    "phone": ("missing", "equal", "a slip apart", "different", "another mobile", "equal, not known as a mobile"),
     "address": ("missing", "equal", "street and town alike", "same postcode", "same town", "different"),
     "birth": ("missing", "equal", "a slip apart", "different"),
     "tax": ("missing", "equal", "a slip apart", "different"),
@@ -112,6 +112,8 @@ def compare_names(a: tuple[Split, ...], b: tuple[Split, ...]) -> Reading:
     their parts may be unknown or swapped."""
     if len(a) == 1 and len(b) == 1:
         return _known_parts(a[0], b[0])
+    if _is_hinted(a) or _is_hinted(b):
+        return max((_known_parts(one, other) for one in a for other in b), key=_favour)
     name, other_name = a[0][0] + a[0][1], b[0][0] + b[0][1]
     if name == other_name:
         family, agreed = _agreed(name[1:])
@@ -132,6 +134,11 @@ def compare_names(a: tuple[Split, ...], b: tuple[Split, ...]) -> Reading:
             if rank > best_rank:
                 best, best_rank = reading, rank
     return best
+
+
+def _is_hinted(splits: tuple[Split, ...]) -> bool:
+    """Whether there is no family name but what an e-mail address says."""
+    return len(splits) > 1 and not splits[0][1]
 
 
 _names: Final = lru_cache(maxsize=PAIRS)(compare_names)
@@ -367,9 +374,12 @@ def _plain(local: str) -> str:
     return local.replace(".", "").replace("_", "").replace("-", "")
 
 
+_ANY_PHONE: Final = 5
+
+
 def _phones(a: Features, b: Features) -> int:
-    if not a.phones.isdisjoint(b.phones):
-        return 1
+    if shared := a.phones & b.phones:
+        return _ANY_PHONE if shared.isdisjoint(a.mobiles) and shared.isdisjoint(b.mobiles) else 1
     for one in a.phones:
         for other in b.phones:
             if len(one) == len(other) and OSA.distance(one, other, score_cutoff=1) == 1:

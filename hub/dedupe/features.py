@@ -31,6 +31,9 @@ _SAYS_MORE: Final = known.TITLES | known.PLACEHOLDERS | known.PARTICLES | known.
 _NOT_IN_COMPANY: Final = known.LEGAL_FORMS | {"and", "und"}
 _LAST_KEPT: Final = 0x2FFF  # of scripts with an alphabet; the tens of thousands of signs beyond are not kept
 _NOT_LETTER: Final = re.compile(r"[^a-z]+")
+_LETTERS: Final = re.compile("[a-z]+")
+SHORTEST_HINT: Final = 3  # letters
+MOST_HINTS: Final = 2
 WORK_LETTERS: Final = 10  # domains cut the company's name short
 _NUMBER: Final = re.compile(r"\d+")
 _YEAR: Final = re.compile(r"(?<!\d)(?:19[3-9]\d|20[01]\d|[3-9]\d|0\d|1[0-5])(?!\d)")
@@ -61,6 +64,7 @@ class Features(NamedTuple):
     years          two digits in addresses of somebody that may be the year of birth; none where the birth date is known
     work           where somebody works: the start of the company's name, or of the domain of an address (acorn#2)
     splits         the ways to take `name` apart into given and family names
+    hints          what may be the family name by an address, where there is none: martin of jane.martin5@
     """
 
     kind: str
@@ -79,6 +83,7 @@ class Features(NamedTuple):
     splits: tuple[Split, ...]
     mobiles: frozenset[str] = frozenset()
     years: frozenset[str] = frozenset()
+    hints: tuple[str, ...] = ()
 
 
 class _Latin(dict[int, str]):
@@ -200,6 +205,34 @@ def _years(addresses: Iterable[str]) -> frozenset[str]:
     found = [_YEAR.findall(address, 0, address.index("@")) for address in addresses]
     years = [numbers[0][-2:] for numbers in found if len(numbers) == 1]
     return frozenset(years) if years else _NONE
+
+
+def _hints(addresses: Iterable[str], given: tuple[str, ...]) -> tuple[str, ...]:
+    """What may be the family name by an address of somebody of whom only given names are known."""
+    found: dict[str, None] = {}
+    for address in sorted(addresses):
+        local = known.fold(address.partition("@")[0])
+        parts = _LETTERS.findall(local)
+        found.update(dict.fromkeys(_beside(parts, given) if len(parts) > 1 else _within(parts, given[0])))
+    return tuple([word for word in found if len(word) >= SHORTEST_HINT])[:MOST_HINTS]
+
+
+def _beside(parts: list[str], given: tuple[str, ...]) -> list[str]:
+    """martin of jane.martin and j_martin."""
+    rest = [part for part in parts if len(part) > 1 and part not in given and part not in known.HOUSEHOLDS]
+    surnames = [part for part in rest if part not in known.SAME_NAME]
+    return surnames or rest
+
+
+def _within(parts: list[str], given: str) -> list[str]:
+    """martin of janemartin, martinjane and jmartin; or all of it."""
+    for part in parts:
+        if part.startswith(given):
+            return [part.removeprefix(given)]
+        if part.endswith(given):
+            return [part.removesuffix(given)]
+        return [part[1:], part] if part[0] == given[0] else [part]
+    return []
 
 
 def only_alnum(text: str) -> str:
@@ -337,9 +370,14 @@ def features(fields: Fields) -> Features:
     given, family, name, generation, splits = _name(
         _text(fields, "given_name"), _text(fields, "family_name"), full_name, _text(fields, "suffix")
     )
+    hints: tuple[str, ...] = ()
+    if emails and name and not family and (given or len(name) == 1):
+        hints = _hints(emails, name)
+        splits = splits_of(given, family, name, hints)
     company = _company(company_name) if company_name else ()
     if name and full_name and not _has_parts(fields) and _is_company(full_name, company):
         company, given, family, name, generation, splits = company or _company(full_name), *_NAMELESS
+        hints = ()
     birth = _text(fields, "birth_date")
     birth = "" if birth in known.JUNK_BIRTHS or len(birth) != 10 else birth
     tax = _tax(_text(fields, "tax_id")) if fields.get("tax_id") else ""
@@ -361,12 +399,13 @@ def features(fields: Fields) -> Features:
         splits,
         frozenset(mobiles) if mobiles else _NONE,
         _years(emails) if emails and not birth else _NONE,
+        hints,
     )
 
 
 # --- packed -----------------------------------------------------------------------------------------
 
-EDITION: Final = 3
+EDITION: Final = 4
 """Grows with whatever changes what `features` makes of a record: features packed by another edition are made anew."""
 
 
@@ -389,6 +428,7 @@ def pack(record: Features) -> str:
         sorted(record.work),
         sorted(record.mobiles),
         sorted(record.years),
+        record.hints,
     )
     return orjson.dumps(state).decode()
 
@@ -399,7 +439,7 @@ def unpack(text: str) -> Features | None:
     if state[0] != EDITION:
         return None
     _, kind, given, family, name, generation, emails, roles, phones, birth, tax, places, company, work, *rest = state
-    mobiles, years = rest
+    mobiles, years, hints = rest
     parts = tuple(given.split()), tuple(family.split()), tuple(name.split())
     return Features(
         kind,
@@ -413,9 +453,10 @@ def unpack(text: str) -> Features | None:
         tuple([Place(*place) for place in places]),
         tuple(company.split()),
         frozenset(work),
-        splits_of(*parts),
+        splits_of(*parts, tuple(hints)),
         frozenset(mobiles) if mobiles else _NONE,
         frozenset(years) if years else _NONE,
+        tuple(hints),
     )
 
 
@@ -435,10 +476,16 @@ def _is_own(label: str, name: tuple[str, ...]) -> bool:
     return any(word[:WORK_LETTERS] == label for word in name) or "".join(name).startswith(label)
 
 
-def splits_of(given: tuple[str, ...], family: tuple[str, ...], name: tuple[str, ...]) -> tuple[Split, ...]:
-    """Given and family part as the source has them, or both ways round when it does not say."""
+def splits_of(
+    given: tuple[str, ...], family: tuple[str, ...], name: tuple[str, ...], hints: tuple[str, ...] = ()
+) -> tuple[Split, ...]:
+    """Given and family part as the source has them, or both ways round when it does not say.
+
+    hints  what the family name may be where there is none: each is one more way to read the name
+    """
     if given or family or len(name) < 2:
-        return ((given or (() if family else name), family),)
+        known_given = given or (() if family else name)
+        return ((known_given, family), *[(known_given, (hint,)) for hint in hints])
     body = name
     while len(body) > 2 and len(body[-1]) == 1:
         body = body[:-1]

@@ -93,6 +93,8 @@ def _add_person(record: Features, found: list[str]) -> None:
                 found.append(f"birth+postcode:{record.birth} {place.postcode}")
     if len(forms) > 1:
         _add_name_pairs(record, forms, found)
+    elif record.hints and forms:
+        found += [_name_pair(forms[0], _one_form(hint)) for hint in record.hints]
     if record.work:
         works = dict.fromkeys([label.partition("#")[0] for label in _ordered(record.work)])
         found += [f"work+name:{label} {first}" for label in works for first in firsts]
@@ -101,16 +103,38 @@ def _add_person(record: Features, found: list[str]) -> None:
 def _add_name_pairs(record: Features, forms: list[str], found: list[str]) -> None:
     """Given name with each family name, in an order that a swap does not change."""
     first, *others = forms
-    found += [f"name:{first} {other}" if first < other else f"name:{other} {first}" for other in others]
+    found += [_name_pair(first, other) for other in others]
     if not record.given and others[1:]:
         *between, last = others
-        found += [f"name:{last} {other}" if last < other else f"name:{other} {last}" for other in between]
+        found += [_name_pair(last, other) for other in between]
+
+
+def _name_pair(one: str, other: str) -> str:
+    return f"name:{one} {other}" if one < other else f"name:{other} {one}"
+
+
+def _letters(name: str) -> str:
+    """The letters of a word in order, doubled ones once: slips that swap or double letters leave them as they are."""
+    return "".join(sorted(_DOUBLED.sub(r"\1", name)))
+
+
+def _lines_by_letters() -> dict[str, int]:
+    """Letters → the line of the names in `SAME_NAME` that have them; those of names in several lines are left out."""
+    found: dict[str, set[int]] = {}
+    for name, lines in SAME_NAME.items():
+        found.setdefault(_letters(name), set()).add(min(lines))
+    return {letters: min(lines) for letters, lines in found.items() if len(lines) == 1 and len(letters) > 3}
+
+
+_LINES: Final = _lines_by_letters()
 
 
 @lru_cache(maxsize=8_192)
 def _one_form(name: str) -> str:
-    """A name and its short and foreign forms become one; letters doubled by a slip become single."""
+    """A name and its short and foreign forms become one, and so do words whose letters a slip swapped or doubled."""
     lines = SAME_NAME.get(name)
     if lines:
         return str(min(lines))
-    return _DOUBLED.sub(r"\1", name)
+    letters = _letters(name)
+    line = _LINES.get(letters)
+    return letters if line is None else str(line)

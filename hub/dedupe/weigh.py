@@ -25,13 +25,13 @@ Bits: TypeAlias = tuple[float, ...]
 PERSONS: Final[Table] = {
     "given": (0, 5.0, 2.5, 4.0, 2.5, 1.5, -2.5, -13.0),
     "family": (0, 6.0, 3.0, 4.0, -2.0, 8.0),
-    "email": (0, 11.0, 2.5, 8.0, 1.5, -1.1, 5.5),
-    "phone": (0, 9.0, 7.5, -3.0, -6.0),
-    "address": (0, 4.0, 4.0, 3.5, 2.2, -1.5),
+    "email": (0, 11.0, 2.5, 8.0, 1.5, -1.1, 3.0),
+    "phone": (0, 10.0, 7.5, -3.0, -6.0, 8.5),
+    "address": (0, 4.0, 4.0, 3.5, 2.2, -3.0),
     "birth": (0, 10.0, 4.0, -14.0),
     "tax": (0, 13.0, 8.0, -10.0),
-    "company": (0, 4.5, 3.5, 3.5, 4.0, -2.0),
-    "generation": (0, 2.0, -3.5, -25.0),
+    "company": (0, 6.0, 5.0, 3.5, 4.0, -2.0),
+    "generation": (0, 2.0, -5.0, -25.0),
     "kind": (0, 0, -30.0),
     "year": (0, 4.0, -5.5),
 }
@@ -40,7 +40,7 @@ ORGANISATIONS: Final[Table] = {
     "given": (0,) * 8,
     "family": (0,) * 6,
     "email": (0, 8.0, 6.0, 5.0, 1.0, -0.5, 8.0),
-    "phone": (0, 8.0, 5.0, -4.5, -4.5),
+    "phone": (0, 8.0, 5.0, -4.5, -4.5, 8.0),
     "address": (0, 6.0, 5.0, 3.0, 1.5, -3.5),
     "birth": (0, 0, 0, 0),
     "tax": (0, 14.0, 8.0, -22.0),
@@ -88,7 +88,7 @@ def _most_for_strangers(table: Table) -> float:
     other_date = table["birth"][3]
     if other_date > OTHER_PERSON:
         return inf
-    alike = max(*table["email"][3:], *table["phone"][2:], *table["address"], *table["company"], 0.0)
+    alike = max(*table["email"][3:], *table["phone"][2:5], *table["address"], *table["company"], 0.0)
     given = max(table["given"]) + MOST_RARE + ALONE
     return other_date + alike + given + max(table["generation"]) + max(table["kind"])
 
@@ -108,6 +108,9 @@ WITHOUT: Final = 1.0  # bits for each doubling of the pairs of which one has a g
 NEAR: Final = 0.4
 """Share of what the postal address is worth, where only one of e-mail address and phone is known of both, and is
 another's: a namesake may live there."""
+KIN: Final = 15.0
+"""The most bits that names count where e-mail address or phone is another's and neither is the same: how rare a name is
+says how few strangers bear it, not how few of the family do."""
 EMAIL: Final = FIELDS.index("email")
 NAMELESS: Final = 1.6
 """Bits more for an equal personal e-mail address where one of the two has no name: a list member without one is
@@ -150,7 +153,8 @@ def household(found: Sequence[float]) -> float:
     With other given names one household, or one office, explains all that is shared: contact values count once,
     the family name not at all. So it is with another birth date, tax id or generation: father and son. Where both
     e-mail address and phone are others', the postal address does not count: they may bear one name; where one of the
-    two is and the other is not known, it counts for less. With other family names the company does not count.
+    two is and the other is not known, it counts for less, and names count for no more than `KIN`. With other family
+    names the company does not count.
     """
     if is_other(found):
         contact = [found[at] for at in CONTACT if found[at] > 0]
@@ -159,6 +163,7 @@ def household(found: Sequence[float]) -> float:
     if is_elsewhere(found):
         both = found[EMAIL] < 0 and found[_PHONE] < 0
         discount -= max(found[_ADDRESS], 0.0) * (1.0 if both else NEAR)
+        discount -= max(found[_GIVEN] + found[_FAMILY] - KIN, 0.0)
     if found[_FAMILY] <= OTHER_FAMILY:
         discount -= max(found[_COMPANY], 0.0)
     return discount

@@ -170,14 +170,14 @@ def test_records_that_are_much_alike_are_decided_as_one_page(drawn, model, all_m
 
 def test_of_pairs_that_say_as_much_the_same_two_records_are_asked_about():
     """Two clusters, the later one with two records that are as much like one of the first: the lowest refs stand."""
-    persons = {**PERSONS, "email": (0, 11.0, 2.5, 8.0, 0.0, -1.7, 11.0)}
+    persons = {**PERSONS, "email": (0, 11.0, 2.5, 8.0, 0.0, -1.7, 11.0), "company": (0, 4.5, 3.5, 3.5, 4.0, -2.0)}
     model = Model(persons, prior=-9.0, ask=-6.0, frequency={"ana": 0.03, "couto": 0.0004}, records=5)
     members = [
-        member("a:1", name="Ana|", mail="ana.couto@example.org", company="Acorn Lda"),
-        member("b:1", name="A. Couto", mail="couto@example.org", company="Acorn"),
+        member("a:1", name="Ana|", mail="one@example.org", company="Acorn Lda"),
+        member("b:1", name="A. Couto", mail="other@example.org", company="Acorn"),
         member("c:1", name="A. Couto", company="Acorn Lda"),
         member("c:2", name="Ana|", company="Acorn"),
-        member("c:3", name="Ana|", mail="couto@example.org"),
+        member("c:3", name="Ana|", mail="other@example.org"),
     ]
 
     check_decision(members, {}, model)

@@ -5,8 +5,10 @@ from hypothesis import given
 
 from hub.dedupe.compare import LEVELS, compare
 from hub.dedupe.features import features
-from hub.dedupe.weigh import DEFAULT, ORGANISATIONS, PERSONS, Model, bits
+from hub.dedupe.weigh import DEFAULT, FIELDS, KIN, ORGANISATIONS, PERSONS, Model, bits, household
 from tests.dedupe.people import fields, records
+
+HOME = "equal, not known as a mobile"
 
 
 def level(field, one, other):
@@ -97,8 +99,9 @@ def test_names_are_read_in_the_most_favourable_way(one, other, given, family):
         ("phone", fields(phone="912345678"), fields(phone="+351213344556"), "different"),
         ("phone", fields(phone="+351912345678"), fields(phone="00351966000111"), "another mobile"),
         ("phone", fields(phone="+351912345678 +351213344556"), fields(phone="+351966000111"), "another mobile"),
-        ("phone", fields(phone="+351912345678 +351213344556"), fields(phone="+351213344556"), "equal"),
+        ("phone", fields(phone="+351912345678 +351213344556"), fields(phone="+351213344556"), HOME),
         ("phone", fields(phone="00351912345678"), fields(phone="912345678"), "equal"),
+        ("phone", fields(phone="912345678"), fields(phone="912345678"), HOME),
         ("phone", fields(phone="912345678"), fields(phone="912345679"), "a slip apart"),
         ("phone", fields(phone="912345678"), fields(phone="000000000"), "missing"),
         ("birth", fields(born="1980-05-01"), fields(born="1980-01-05"), "a slip apart"),
@@ -151,6 +154,34 @@ def test_a_rare_name_says_more_than_a_common_one():
         return bits(found, model, organisations=False)[1]
 
     assert family_bits(rare, model) > family_bits(rare, DEFAULT) > family_bits(common, DEFAULT)
+
+
+@pytest.mark.parametrize(
+    ("name", "mail", "other", "expected"),
+    [
+        ("Jane|", "jane.martin5@example.org", "Jane|Martin", ("equal", "equal")),
+        ("Jane|", "janemartin@example.org", "MARTIN JANE", ("equal", "equal")),
+        ("Jane", "jmartin5@example.org", "Martin|Jane", ("equal", "equal")),
+        ("Jane|", "family.martin@example.org", "Jane|Martin", ("equal", "equal")),
+        ("Jane|", "jane.martin5@example.org", "Jane|Oak", ("equal", "missing")),
+        ("Jane|", "rocky4@example.org", "Jane|Oak", ("equal", "missing")),
+        ("Jane|Oak", "jane.martin5@example.org", "Jane|Martin", ("equal", "different")),
+    ],
+)
+def test_a_family_name_that_is_missing_may_stand_in_the_address(name, mail, other, expected):
+    one, known = fields(name, mail), fields(other)
+
+    assert (level("given", one, known), level("family", one, known)) == expected
+
+
+@pytest.mark.parametrize("other", [{"email": -1.1}, {"phone": -3.0}])
+def test_a_rare_name_counts_for_less_where_somebody_is_reached_elsewhere(other):
+    name = {"given": 7.5, "family": KIN}
+    same = [name.get(field, 0.0) for field in FIELDS]
+    elsewhere = [{**name, **other}.get(field, 0.0) for field in FIELDS]
+
+    assert household(same) == 0
+    assert household(elsewhere) == -7.5
 
 
 def test_a_year_in_an_address_weighs_less_than_a_birth_date():

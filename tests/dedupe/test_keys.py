@@ -69,6 +69,11 @@ def test_placeholders_make_no_key(junk):
         (fields("JoÃ£o|Silva"), fields("João|Silva")),
         (fields(company="Acorn, S.A."), fields(company="ACORN SA")),
         (fields(company="Acorn", tax_id="PT 501 442 600"), fields(company="Oak", tax_id="501442600")),
+        (fields("Sabine|Oak"), fields("Sabinee|Oak")),
+        (fields("Ann|Bellamy"), fields("Ann|Bellmay")),
+        (fields("Adela|Oak"), fields("Adlea|Oak")),
+        (fields("Jane|", "jane.martin5@example.org"), fields("MARTIN JANE")),
+        (fields("Jane", "jmartin@example.org"), fields("Jane|Martin")),
         (fields("Ann|B", born="1980-05-01"), fields("Anna|C", born="1980-05-01")),
     ],
 )

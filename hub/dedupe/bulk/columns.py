@@ -52,19 +52,19 @@ class Column(NamedTuple):
 
 def _names(record: Features) -> tuple[Any, ...] | None:
     if record.name or record.generation:
-        return record.given, record.family, record.name, record.generation
+        return record.given, record.family, record.name, record.generation, record.hints
     return None
 
 
-def _pack_names(value: tuple[Words, Words, Words, str]) -> Words:
-    given, family, name, generation = value
-    return (" ".join(given), " ".join(family), "" if given or family else " ".join(name), generation)
+def _pack_names(value: tuple[Words, Words, Words, str, Words]) -> Words:
+    given, family, name, generation, hints = value
+    return (" ".join(given), " ".join(family), "" if given or family else " ".join(name), generation, *hints)
 
 
 def _unpack_names(packed: Words) -> tuple[Any, ...]:
     given, family = tuple(packed[0].split()), tuple(packed[1].split())
     name = given + family or tuple(packed[2].split())
-    return given, family, name, packed[3], splits_of(given, family, name)
+    return given, family, name, packed[3], splits_of(given, family, name, packed[4:]), packed[4:]
 
 
 def _emails(record: Features) -> tuple[Any, ...] | None:
@@ -93,7 +93,7 @@ def _listed(values: frozenset[str]) -> list[str]:
 COLUMNS: Final = (
     Column(
         "names",
-        ("given", "family", "name", "generation", "splits"),
+        ("given", "family", "name", "generation", "splits", "hints"),
         ("given", "family", "generation"),
         _names,
         _pack_names,
@@ -114,7 +114,6 @@ COLUMNS: Final = (
         _phones,
         lambda value: (_listed(value[0]), _listed(value[1])),
         lambda packed: tuple(map(frozenset, packed)),
-        True,
     ),
     Column(
         "places",
@@ -229,7 +228,6 @@ def assembled_each(number: int, packed: Iterable[bytes]) -> list[Features]:
 
 def taken_apart(raw: bytes) -> tuple[Splits, str]:
     """Of a packed name the ways to take it apart, and the generation."""
-    given_name, family_name, words, generation = loads(raw)  # noqa: S302 - as above
-    if given_name or family_name:
-        return ((tuple(given_name.split()), tuple(family_name.split())),), generation
-    return splits_of((), (), tuple(words.split())), generation
+    given_name, family_name, words, generation, *hints = loads(raw)  # noqa: S302 - as above
+    given, family = tuple(given_name.split()), tuple(family_name.split())
+    return splits_of(given, family, given + family or tuple(words.split()), tuple(hints)), generation

@@ -16,6 +16,7 @@ from hub.dedupe.parts import EXACT, MOST_COMPARED
 from hub.dedupe.weigh import (
     CONTACT,
     FIELDS,
+    KIN,
     MIXED,
     MIXED_ELSEWHERE,
     NEAR,
@@ -226,7 +227,8 @@ def households(found: Floats) -> Floats:
     email, phone = found[_EMAIL], found[_PHONE]
     elsewhere = ((email < 0) & (phone <= 0)) | ((phone < 0) & (email <= 0))
     share = np.where((email < 0) & (phone < 0), 1.0, NEAR)
-    discount = np.where(elsewhere, -np.maximum(found[_ADDRESS], 0.0) * share, 0.0)
+    kin = np.maximum(found[_GIVEN] + found[_FAMILY] - KIN, 0.0)
+    discount = np.where(elsewhere, -np.maximum(found[_ADDRESS], 0.0) * share - kin, 0.0)
     discount = discount - np.where(found[_FAMILY] <= OTHER_FAMILY, np.maximum(found[_COMPANY], 0.0), 0.0)
     is_other = (found[_GIVEN] <= OTHER_GIVEN) | (found[_PERSON].min(axis=0) <= OTHER_PERSON)
     return np.where(is_other, other_person, discount)
