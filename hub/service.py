@@ -20,6 +20,9 @@ from hub.connectors.forms import FormSettings
 from hub.connectors.messages import MessageSettings
 from hub.connectors.rest import RestConnector
 from hub.errors import HubError
+from hub.events.net import Outside, Poster
+from hub.events.opening import EventGauges, targets
+from hub.events.sender import Sender, Telling
 from hub.logs import bound
 from hub.metrics import Metrics, StateCollector
 from hub.opening import open_events
@@ -76,6 +79,9 @@ class Service:
         }
         self._index = open_index(config, store)
         self._follower = Follower(store, self._index, self._stopping)
+        sender = Sender(store, targets(config), Poster(Outside()), time.time, self._stopping.is_set)
+        self._telling = Telling(sender, self._stopping) if config.events else None
+        registry.register(EventGauges(store, list(config.events), time.time))
         self._scheduler = Scheduler(self._run_scheduled)
         self._touches = ThreadPoolExecutor(1, thread_name_prefix="access")
         self.entry = open_entry(config, store, time.time, self.shop.hub.new_id, self._touches.submit)
@@ -113,6 +119,8 @@ class Service:
         for each in (self._attendant, *self._listeners.values()):
             each.start()
         self._follower.start()
+        if self._telling is not None:
+            self._telling.start()
         self._scheduler.start()
 
     def _of_type(self, name: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -136,6 +144,8 @@ class Service:
         self._touches.shutdown(wait=False, cancel_futures=True)
         if self.entry.oidc is not None:
             self.entry.oidc.close()
+        if self._telling is not None:
+            ended &= self._telling.wait(max(0.5, until - monotonic()))
         if self._follower.wait(max(0.5, until - monotonic())):
             self._index.close()
             return ended

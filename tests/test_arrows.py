@@ -27,6 +27,7 @@ LAYERS = [  # from the ground up; a module may import from layers below its own,
     ["hub.trying"],
     ["hub.running"],
     ["hub.schedule", "hub.web"],
+    ["hub.events"],
     ["hub.service"],
     ["hub.cli"],
     ["hub.testing"],  # for tests only: nothing of the product imports it

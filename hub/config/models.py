@@ -243,6 +243,27 @@ class WebConfig(_Part):
     )
 
 
+EventKind = Literal["contact.created", "contact.changed", "contact.merged", "contact.split", "contact.consent_changed"]
+
+
+def _check_target(text: str) -> str:
+    address = urlsplit(text)
+    if address.scheme != "https" or not address.hostname or "@" in address.netloc or address.fragment:
+        raise ValueError("an https address without a user or password; a private one is refused when it is called")
+    return text
+
+
+class SubscriptionConfig(_Part):
+    """Where events of contacts are sent, signed as Standard Webhooks say."""
+
+    url: Annotated[str, AfterValidator(_check_target)]
+    secrets: tuple[SecretReference, ...] = Field(
+        min_length=1, max_length=2, description="`whsec_…` by reference; two while one takes the place of the other"
+    )
+    kinds: tuple[EventKind, ...] = Field(default=(), description="only these; none named: all")
+    values: bool = Field(default=False, description="send the new values too: personal data")
+
+
 def _check_name(name: str) -> str:
     if not NAME.fullmatch(name):
         raise ValueError("a connection's name is small letters, digits and _, begins with a letter, at most 40")
@@ -259,6 +280,9 @@ class HubConfig(_Part):
     matching: MatchingConfig = Field(default_factory=MatchingConfig)
     web: WebConfig = Field(default_factory=WebConfig)
     access: AccessConfig = Field(default_factory=AccessConfig)
+    events: Mapping[Annotated[str, AfterValidator(_check_name)], SubscriptionConfig] = Field(
+        default_factory=dict, description="who is told when contacts change, by name"
+    )
 
     @model_validator(mode="after")
     def _check_back(self) -> HubConfig:

@@ -452,3 +452,16 @@ idempotency = Table(  # see hub.store.idempotency
     PrimaryKeyConstraint("actor", "key"),
     sqlite_with_rowid=False,
 )
+
+subscription = Table(  # see hub.store.events_out
+    "subscription",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("url", Text, nullable=False),
+    Column("mark", BigInteger, nullable=False),  # number of the last change that it was told
+    Column("attempts", BigInteger, nullable=False, server_default="0"),  # that have failed since
+    Column("next_at", Float, nullable=False, server_default="0"),
+    Column("failing_since", Float),
+    Column("disabled_at", Float),
+    Column("error", Text),
+)

@@ -15,6 +15,7 @@ from hub.web.api import (
     connections,
     contacts,
     edits,
+    events,
     exports,
     holds,
     interactions,
@@ -28,7 +29,9 @@ from hub.web.api.world import World
 from hub.web.guard import needs
 
 PREFIX = "/api/v1"
-RESOURCES = (*(connections, runs, holds, contacts, edits, reviews, conflicts, parked, interactions, lookup, exports),)
+RESOURCES = (
+    *(connections, runs, holds, contacts, edits, reviews, conflicts, parked, interactions, lookup, exports, events),
+)
 
 
 def router(world: World) -> APIRouter:

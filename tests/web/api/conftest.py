@@ -16,6 +16,13 @@ from tests.cli.desk import Desk
 from tests.web.api.rig import Asking, asking
 from tests.web.console.rig import small_company
 
+SUBSCRIBED = """
+events:
+  tool:
+    url: https://hooks.example.org/x
+    secrets: [env:NOT_LOOKED_AT]
+"""
+
 
 def _hub(*args: str, typed: str | None = None) -> Answer:
     result = CliRunner().invoke(app, ["--config", str(Path("config").absolute()), *args], input=typed)
@@ -35,4 +42,14 @@ def api(company: Path, tmp_path: Path) -> Iterator[Asking]:
     shutil.copytree(company, tmp_path / "company")
     with asking(tmp_path / "company" / "config") as found:
         found.follow()
+        yield found
+
+
+@pytest.fixture
+def subscribed(company: Path, tmp_path: Path) -> Iterator[Asking]:
+    """With a subscription to events."""
+    shutil.copytree(company, tmp_path / "company")
+    with (tmp_path / "company/config/hub.yaml").open("a") as file:
+        file.write(SUBSCRIBED)
+    with asking(tmp_path / "company" / "config") as found:
         yield found

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from hub.client import Client
+from hub.config import HubConfig
 from hub.web.api.routes import PREFIX, describe, router
 from hub.web.problems import KIND, KINDS
 from hub.web.server import serve
@@ -65,6 +67,12 @@ def test_the_example_in_python_runs(api, where):
 
     assert {pin["field"]: pin["value"] for pin in ann["pins"]} == {"job_title": "Director"}
     assert [each["summary"] for each in ann["last_interactions"]] == ["asked for the invoice"]
+
+
+def test_the_example_of_a_configuration_is_one():
+    [text] = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+
+    assert list(HubConfig.model_validate(yaml.safe_load(text)).events) == ["newsletter_tool"]
 
 
 def test_every_kind_of_problem_and_every_resource_is_on_the_page():
