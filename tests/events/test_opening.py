@@ -31,7 +31,7 @@ def test_secrets_are_looked_up_by_reference(tmp_path):
 
 
 def test_a_secret_that_is_none_stops_it(tmp_path):
-    with pytest.raises(ConfigError, match="events.tool"):
+    with pytest.raises(ConfigError, match=r"events\.tool"):
         targets(config(tmp_path, secrets=["file:short"]))
 
 
