@@ -233,17 +233,26 @@ class Exchange:
         filled = {name: fill(text, {**self._values, **values}) for name, text in headers.items()}
         return {name: str(value) for name, value in filled.items() if value is not None}
 
+    def begin(self, request: Request, values: Values) -> Answer:
+        """The answer to a call that starts some work, which is not waited for. `job` is the name of the work."""
+        assert request.poll is not None, "checked with the file"
+        answer = self._sent(request, values, True, None)
+        job = request.poll.job.of(answer.body)
+        return replace(answer, job=None if job is None else str(job))
+
+    def ended(self, poll: Poll, job: str | None, values: Values) -> Answer | None:
+        """The last answer, when the work is over; None as long as it is not. Said when it failed."""
+        found = self._sent(Request(call=poll.call), {**values, "job": job}, True, None)
+        if poll.failed is not None and poll.failed.holds(found.body):
+            raise Said("failed", "The service says that this work failed.", found.body)
+        return replace(found, job=job) if poll.done.holds(found.body) else None
+
     def _awaited(self, poll: Poll, answer: Answer, values: Values) -> Answer:
         """Asks until the work is over. TransientError, with `maybe_done`, when it takes too long."""
-        job = poll.job.of(answer.body)
-        asked = Request(call=poll.call)
+        name = poll.job.of(answer.body)
+        job = None if name is None else str(name)
         left = poll.at_most
-        while True:
-            found = self._sent(asked, {**values, "job": job}, True, None)
-            if poll.failed is not None and poll.failed.holds(found.body):
-                raise Said("failed", "The service says that this work failed.", found.body)
-            if poll.done.holds(found.body):
-                return replace(found, job=None if job is None else str(job))
+        while (found := self.ended(poll, job, values)) is None:
             if left <= 0:
                 raise TransientError(
                     f"{self._context.name}: the service has not ended this work after {poll.at_most:g} seconds; it is "
@@ -252,6 +261,7 @@ class Exchange:
                 )
             self._context.sleep(poll.every)
             left -= poll.every
+        return found
 
     def _heed(self, headers: Mapping[str, str]) -> None:
         """Waits before the next call when the service says that none is left."""

@@ -16,28 +16,44 @@ from hub.connectors.rest.words import Values
 from hub.errors import TransientError
 
 MOST = 2000  # records a page
+PATIENCE = 30.0  # seconds of waiting before an empty page says that it still goes on
 
 
 def begin(exchange: Exchange, export: Export, values: Values) -> dict[str, Any]:
-    """Starts it and waits for its end: where reading goes on.
+    """Starts it: where reading goes on.
 
     `begun` is when it was asked for: what changes from then on may be missing in it.
     """
     at = exchange.now()
+    return {"job": exchange.begin(export.start, values).job, "begun": at.isoformat(), "waits": True}
+
+
+def wait(exchange: Exchange, export: Export, values: Values, state: dict[str, Any]) -> dict[str, Any]:
+    """Where reading goes on after a while: the same place as long as the export is not over."""
+    poll = export.start.poll
+    assert poll is not None, "checked with the file"
+    left = PATIENCE
     try:
-        answer = exchange.ask(export.start, values, idempotent=True)
+        while (answer := exchange.ended(poll, state["job"], values)) is None:
+            if (exchange.now() - begun(state)).total_seconds() > poll.at_most:
+                raise TransientError(f"An export was not over after {poll.at_most:g} seconds. Nothing was read.")
+            if left <= 0:
+                return state
+            exchange.wait(poll.every)
+            left -= poll.every
     except Said as error:
         if error.means == "failed":
             raise TransientError(f"{error.words} Nothing was read.") from error
         raise
-    state: dict[str, Any] = {"job": answer.job, "begun": at.isoformat()}
-    if export.at is None:
-        return state
-    found = export.at.of(answer.body)
+    over = {name: each for name, each in state.items() if name != "waits"}
+    return over if export.at is None else {**over, "files": _files(export.at.of(answer.body))}
+
+
+def _files(found: Any) -> list[str]:
     files = [found] if isinstance(found, str) else found
     if not isinstance(files, list) or not all(isinstance(each, str) for each in files):
         raise TransientError("The answer names no files where they belong; nothing was read.")
-    return {**state, "files": files}
+    return files
 
 
 def begun(state: Mapping[str, Any]) -> datetime:

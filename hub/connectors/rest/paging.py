@@ -10,7 +10,7 @@ import httpx
 
 from hub.connectors.rest.calls import Export, Listing, Paging
 from hub.connectors.rest.exchange import Answer, Exchange, Said
-from hub.connectors.rest.export import MOST, begin, begun, records
+from hub.connectors.rest.export import MOST, begin, begun, records, wait
 from hub.connectors.rest.words import Values, Where
 from hub.errors import TransientError
 
@@ -74,6 +74,9 @@ def _exported(
     """
     state = state or begin(exchange, export, values)
     at = begun(state)
+    while state.get("waits"):  # an empty page keeps the place: a run that ends meanwhile goes on with this export
+        yield Batch([], Answer(None, {}, at), state)
+        state = wait(exchange, export, values, state)
     while True:
         answer, following = _file(exchange, export, values, state, last_id)
         rows = records(export.file, answer.body)

@@ -13,6 +13,7 @@ from hub.connectors.contract import Context
 from hub.connectors.rest import RestConnector, service_type
 from hub.errors import AccountError, ConfigError, CursorExpired, TransientError
 from hub.model import Page, Record, Unreadable
+from hub.testing.clock import Clock
 from tests.connectors.rest.acorn import FILE, Acorn, connect, spec
 
 ROWS = [{"id": number} for number in range(1, 26)]
@@ -207,7 +208,7 @@ EXPORT = {
 LINES = b'{"id": 1, "first": "Ana"}\n\n{"id": 2, "first": "Eva"}\n'
 
 
-def exporting(files: dict[str, Any], **changed: Any) -> RestConnector:
+def exporting(files: dict[str, Any], clock: Clock | None = None, **changed: Any) -> RestConnector:
     """A connector to a service whose exports are these files, by path; a text is JSON."""
 
     def handle(request: httpx.Request) -> httpx.Response:
@@ -218,7 +219,8 @@ def exporting(files: dict[str, Any], **changed: Any) -> RestConnector:
 
     described = spec(accept=["application/json", "text/csv"], export={**EXPORT, **changed})
     kind = service_type("acorn", described)
-    context = Context("acorn", transport=httpx.MockTransport(handle), sleep=lambda seconds: None)
+    clock = clock or Clock()
+    context = Context("acorn", transport=httpx.MockTransport(handle), clock=clock, sleep=clock.sleep)
     connector = kind(kind.Settings.model_validate({"secret": "right"}), context)
     assert isinstance(connector, RestConnector)
     return connector
@@ -231,7 +233,7 @@ def test_an_export_is_read_as_a_table_with_names_of_objects_in_it() -> None:
     table = '\ufeffid,first,company.name,company.town,keen\r\n1,"Ana, ""A""\nMaria",Acorn,,true\r\n2,,,,false\r\n'
     connector = exporting({**STARTED, "/exports/e1/file": table.encode()}, file={"kind": "csv", "booleans": ["keen"]})
 
-    [page] = connector.pull(None)
+    _, page = connector.pull(None)
 
     assert [item.fields for item in page.items if isinstance(item, Record)] == [
         {"id": "1", "first": 'Ana, "A"\nMaria', "company": {"name": "Acorn", "town": None}, "keen": True},
@@ -244,7 +246,7 @@ def test_an_export_of_several_files_is_read_one_after_another_and_goes_on_where_
     files |= {"/a": LINES, "/b": b'{"id": 3}\n'}
     connector = exporting(files, file="lines", at="files")
 
-    first, second = connector.pull(None)
+    _, first, second = connector.pull(None)
     again = connector.pull(first.cursor)
 
     assert ids(iter([first, second])) == ["1", "2", "3"]
@@ -255,7 +257,7 @@ def test_a_large_file_comes_in_pages_that_can_be_taken_up_again() -> None:
     table = b"id\n" + b"".join(b"%d\n" % number for number in range(4500))
     connector = exporting({**STARTED, "/exports/e1/file": table})
 
-    pages = list(connector.pull(None))
+    _, *pages = connector.pull(None)
 
     assert [len(page.items) for page in pages] == [2000, 2000, 500]
     assert len(ids(connector.pull(pages[0].cursor))) == 2500
@@ -274,6 +276,12 @@ def test_a_large_file_comes_in_pages_that_can_be_taken_up_again() -> None:
 def test_an_export_that_is_not_whole_says_nothing_of_who_is_missing(files: dict[str, Any]) -> None:
     with pytest.raises(TransientError):
         list(exporting(files).pull(None))
+
+
+def test_an_export_that_takes_too_long_is_given_up() -> None:
+    clock = Clock()
+    with pytest.raises(TransientError, match="not over after 300 seconds"):
+        list(exporting({"/exports": {"id": "e1"}, "/exports/e1": {"state": "late"}}, clock).pull(None))
 
 
 def test_an_export_of_nothing_is_an_empty_listing() -> None:

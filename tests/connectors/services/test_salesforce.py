@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any, ClassVar
 
 import pytest
@@ -196,12 +197,27 @@ def test_ten_thousand_contacts_are_listed_by_a_handful_of_requests(system: Sales
 
 def test_a_listing_that_was_cut_off_goes_on_within_the_same_job(system: SalesforceSystem) -> None:
     ids = system.seed(450)
-    first = next(iter(system.connect(bulk="yes", page_size=200).pull(None)))
+    _, first = islice(system.connect(bulk="yes", page_size=200).pull(None), 2)
 
     rest = records(system.connect(bulk="yes", page_size=200).pull(first.cursor))
 
     assert len(system.fake.jobs) == 1
     assert {item.id for item in first.items if isinstance(item, Record)} | rest.keys() == set(ids)
+
+
+def test_a_listing_that_ends_while_its_job_runs_goes_on_with_that_job(system: SalesforceSystem) -> None:
+    ids = system.seed(3)
+    system.fake.rounds = 20
+    pages = system.connect(bulk="yes").pull(None)
+    waiting = [next(pages) for _ in range(3)]
+    begun = system.clock()
+
+    found = records(system.connect(bulk="yes").pull(waiting[-1].cursor))
+
+    assert [page.items for page in waiting] == [(), (), ()]
+    assert found.keys() == set(ids)
+    assert len(system.fake.jobs) == 1
+    assert (system.clock() - begun).total_seconds() < 120
 
 
 def test_what_changed_while_a_job_ran_comes_with_the_next_pull(system: SalesforceSystem) -> None:
@@ -224,7 +240,7 @@ def test_a_job_that_failed_says_nothing_of_who_is_missing(system: SalesforceSyst
 def test_a_job_that_is_no_longer_kept_is_started_anew(system: SalesforceSystem) -> None:
     system.seed(450)
     connector = system.connect(bulk="yes", page_size=200)
-    first = next(iter(connector.pull(None)))
+    _, first = islice(connector.pull(None), 2)
     system.fake.clock.pass_by(8 * 86_400)
 
     with pytest.raises(CursorExpired):
