@@ -1,7 +1,7 @@
 """`hub run` as a process of its own: schedules, forms, metrics, and the end at SIGTERM."""
 
 import re
-import select
+import threading
 import time
 from contextlib import contextmanager
 
@@ -32,12 +32,25 @@ def running(company):
 
 
 def address(process):
-    """Where it serves, from the first line it prints."""
-    assert select.select([process.stdout], [], [], 20)[0], "it did not start"
-    line = process.stdout.readline()
-    found = re.search(r"http://\S+(?=/readyz)", line)
-    assert found, line + process.stderr.read()
-    return found[0]
+    """Where it serves, from the first lines it prints."""
+    return said(process, r"http://\S+(?=/readyz)")
+
+
+def said(process, pattern):
+    """What of the first lines fits. A process that says nothing for long is ended."""
+    impatient = threading.Timer(60, process.kill)
+    impatient.start()
+    lines = ""
+    try:
+        while len(lines.splitlines()) < 8:
+            line = process.stdout.readline()
+            if found := re.search(pattern, line):
+                return found[0]
+            assert line, lines + process.stderr.read()
+            lines += line
+    finally:
+        impatient.cancel()
+    raise AssertionError(lines)
 
 
 def eventually(ask, seconds=15.0):
@@ -128,3 +141,18 @@ def test_a_port_in_use_is_said_and_nothing_runs(tmp_path, hub):
 
     assert answer.code == 2
     assert "cannot listen" in answer.err
+
+
+def test_the_first_administrator_is_invited_once(company, hub):
+    hub("sync", "--yes")
+    process = company.popen("run")
+    try:
+        code = said(process, r"(?<=code )[0-9a-z]{5}(-[0-9a-z]{5}){5}")
+    finally:
+        process.kill()
+        process.communicate()
+
+    assert code not in repr(company.store("select hash from invitation"))
+    hub("users", "add", "ann")
+    with running(company) as (process, _):
+        assert "code" not in process.stdout.readline()
