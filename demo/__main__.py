@@ -66,8 +66,12 @@ def _serve(company: Company, screen: Screen) -> None:
     company.running.start()
     place = os.path.relpath(company.folder)
     hub = os.path.relpath(Path(sys.executable).parent / "hub", company.folder)
+    screen.say(f"\n[bold]hub run[/] goes on, {EVERY}. Its console, with all that was just made: {company.running.url}/")
+    if not company.hub.ask("users", "list")["rows"]:
+        screen.say("The first administrator is whoever has this code:")
+        company.hub.show("users", "first")
     screen.say(
-        f"\n[bold]hub run[/] goes on, {EVERY}. Fill in the form with your browser: {company.form}\n"
+        f"\nFill in the form with your browser: {company.form}\n"
         "Then, in another terminal:\n"
         f"  cd {place} && {hub} contacts find NAME    who is it now, and where is it?\n"
         f"  cd {place} && {hub} status                how is every connection?\n"

@@ -323,6 +323,7 @@ def _addresses(company: Company, screen: Screen, _: Findings) -> None:
     screen.table(
         "", "address",
         rows=[
+            ("the console", f"{url}/"),
             ("the form page", company.form),
             ("metrics for Prometheus", f"{url}/metrics"),
             ("health", f"{url}/readyz"),

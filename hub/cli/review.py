@@ -26,6 +26,7 @@ app = typer.Typer(
 )
 Numbers = Annotated[list[int], typer.Argument(metavar="NUMBER...", help="Of questions.")]
 
+
 @app.command("list")
 def list_questions(
     ctx: typer.Context,

@@ -70,9 +70,10 @@ def _say_started(service: object) -> None:
     out = screen()
     if service.web is None:
         return
-    out.print(f"health   {service.web.url}/readyz")
+    out.print(f"console  {service.web.url}/")
     if code := service.entry.accounts.first_code("hub run"):
         out.print(f"first    {service.web.url}/sign-in/invited with the code {code}, within an hour")
+    out.print(f"health   {service.web.url}/readyz")
     out.print(f"metrics  {service.web.url}/metrics")
     for name, settings in service.forms.items():
         shown = "" if settings.signature == "none" else f" (signed: {settings.signature})"
