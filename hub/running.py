@@ -79,12 +79,16 @@ def open_store(config: HubConfig) -> Store:
 def open_index(config: HubConfig, store: Store) -> SearchIndex:
     """The search index of a store: beside its SQLite file, else in the folder around the configuration.
 
-    ConfigError when it cannot be made there.
+    Where nothing can be written it is made in a temporary folder, anew at each start.
     """
     file = store.url.database if store.dialect == "sqlite" else str(config.home / "hub.db")
     if file in (None, "", ":memory:"):
         return SearchIndex(None)
-    return SearchIndex(Path(str(file)).with_suffix(".search.db"))
+    try:
+        return SearchIndex(Path(str(file)).with_suffix(".search.db"))
+    except ConfigError as err:
+        log.warning("the search index is kept until the hub stops only: %s", err)
+        return SearchIndex.for_a_while()
 
 
 def enabled(config: HubConfig) -> list[str]:

@@ -9,7 +9,7 @@ import pytest
 from hub.config import load_config
 from hub.dedupe.weigh import DEFAULT
 from hub.errors import ConfigError, TransientError
-from hub.running import NEVER, TRIES, Ids, Workshop, build_hub, open_store, open_workshop, sync_all
+from hub.running import NEVER, TRIES, Ids, Workshop, build_hub, open_index, open_store, open_workshop, sync_all
 from hub.store.db import Store
 from hub.store.inbox import StoreInbox
 from hub.sync.plan import preview
@@ -236,3 +236,19 @@ def test_a_connection_that_is_added_later_is_told_what_came_in_before(tmp_path):
     with closing(sqlite3.connect(tmp_path / "shop.db")) as shop:
         assert shop.execute("select count(*), count(distinct mail) from people").fetchone() == (5, 5)
     assert counts["create there"] == 4
+
+
+def test_the_search_index_stands_beside_the_store_or_is_gone_with_the_hub(config):
+    store = open_store(config)
+    beside = open_index(config, store)
+    path = beside.path
+    beside.close()
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    path.mkdir()
+    elsewhere = open_index(config, store)
+    elsewhere.close()
+    store.close()
+
+    assert path.name.endswith(".search.db")
+    assert not elsewhere.path.parent.exists()

@@ -6,7 +6,7 @@ A list comes as one part of it with the number of rows that follow.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -414,32 +414,31 @@ def parked_by_reason(tx: Tx, chosen: ParkedFilter) -> list[tuple[str, str, int]]
 # --- what is open with one golden record ------------------------------------------------------------
 
 
-def open_conflicts(tx: Tx, golden_id: str) -> list[int]:
-    rows = tx.all("SELECT id FROM conflict WHERE golden_id = :g AND state = 'open' ORDER BY id LIMIT 20", g=golden_id)
-    return [int(row[0]) for row in rows]
-
-
-def open_asks(tx: Tx, record_ids: Sequence[int]) -> list[int]:
-    """Questions about any of these records."""
-    rows = tx.all(
+def asked_open(
+    tx: Tx, golden_id: str, record_ids: Sequence[int], refs: Iterable[tuple[str, str]]
+) -> Callable[[], tuple[list[int], list[int], list[int]]]:
+    """Numbers of open conflicts, of questions about its records, and of its parked records, to be had later."""
+    by_connection: dict[str, list[str]] = {}
+    for connection, external_id in refs:
+        by_connection.setdefault(connection, []).append(external_id)
+    conflicts = tx.later(
+        "SELECT id FROM conflict WHERE golden_id = :g AND state = 'open' ORDER BY id LIMIT 20", g=golden_id
+    )
+    asks = tx.later(
         "SELECT id FROM ask WHERE record_a IN :*ids AND state = 'open'"
         " UNION SELECT id FROM ask WHERE record_b IN :*ids AND state = 'open' ORDER BY 1 LIMIT 20",
         ids=list(record_ids),
     )
-    return [int(row[0]) for row in rows]
-
-
-def open_parked(tx: Tx, refs: Sequence[tuple[str, str]]) -> list[int]:
-    """Parked records among these (connection, external id)."""
-    by_connection: dict[str, list[str]] = {}
-    for connection, external_id in refs:
-        by_connection.setdefault(connection, []).append(external_id)
-    found: list[int] = []
-    for connection, ids in sorted(by_connection.items()):
-        rows = tx.all(
+    parked = [
+        tx.later(
             "SELECT id FROM parked WHERE connection = :c AND external_id IN :*ids AND state IN ('open', 'retry')",
             c=connection,
             ids=ids,
         )
-        found += [int(row[0]) for row in rows]
-    return sorted(found)
+        for connection, ids in sorted(by_connection.items())
+    ]
+    return lambda: (_ids(conflicts()), _ids(asks()), sorted(n for rows in parked for n in _ids(rows())))
+
+
+def _ids(rows: Iterable[Row]) -> list[int]:
+    return [int(row[0]) for row in rows]

@@ -11,12 +11,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from hub.store.db import Store, Tx
 from hub.store.upgrade import DAMAGED, make_private
 
 LAYOUT = 1  # of the file; another one is made anew
-MEMORY = ":memory:"
 _TABLES = (
     "CREATE TABLE IF NOT EXISTS doc (number INTEGER PRIMARY KEY, golden_id TEXT NOT NULL UNIQUE, words TEXT NOT NULL)",
     # words are made by `hub.sync.words`, so the tokenizer only cuts at spaces; of a word only its documents are kept
@@ -51,17 +51,19 @@ class SearchIndex:
     def __init__(self, path: Path | None) -> None:
         """path: None keeps it in memory. ConfigError when the file cannot be made."""
         self.path = path
+        self._folder: TemporaryDirectory[str] | None = None
         try:
-            if path is not None:
-                make_private(path)
-            self._file = Store(f"sqlite:///{path}" if path else "sqlite://")
-            self._prepare()
+            self._open()
         except DAMAGED:
             self._file.close()
             self._remove()
-            make_private(path) if path else None
-            self._file = Store(f"sqlite:///{path}" if path else "sqlite://")
-            self._prepare()
+            self._open()
+
+    def _open(self) -> None:
+        if self.path is not None:
+            make_private(self.path)
+        self._file = Store(f"sqlite:///{self.path}" if self.path else "sqlite://")
+        self._prepare()
 
     def _remove(self) -> None:
         for suffix in ("", "-wal", "-shm"):
@@ -80,6 +82,16 @@ class SearchIndex:
 
     def close(self) -> None:
         self._file.close()
+        if self._folder is not None:
+            self._folder.cleanup()
+
+    @classmethod
+    def for_a_while(cls) -> SearchIndex:
+        """In a folder of its own that is gone when it is closed: where it cannot be kept."""
+        folder = TemporaryDirectory(prefix="hub-search-")
+        made = cls(Path(folder.name) / "search.db")
+        made._folder = folder
+        return made
 
     def place(self) -> Place | None:
         """How far it has read; None: nothing yet."""

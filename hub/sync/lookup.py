@@ -6,7 +6,7 @@ only pinned, customer numbers) by the search index, which is seconds behind.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,7 +103,10 @@ def _holds_digits(fields: dict[str, Any], words: Sequence[str]) -> bool:
     return any(digits in words for digits in held)
 
 
-def _callers(store: Store, candidates: Sequence[str], fits: Any, sure: set[str] = frozenset()) -> Callers:  # type: ignore[assignment]
+def _callers(
+    store: Store, candidates: Sequence[str], fits: Callable[[dict[str, Any]], bool], sure: Set[str] = frozenset()
+) -> Callers:
+    """sure: ids that need not fit"""
     with store.read() as tx:
         heads = db.heads(tx, list(dict.fromkeys(candidates))[: 2 * LOOKED_AT])
         fitting = [head for head in heads if head.state != "merged" and (head.id in sure or fits(head.fields))]
@@ -114,13 +117,8 @@ def _callers(store: Store, candidates: Sequence[str], fits: Any, sure: set[str] 
 
 
 def _caller(tx: Tx, head: GoldenHead, members: Sequence[Link]) -> Caller:
+    matters = lists.asked_open(tx, head.id, [member.id for member in members], [member.ref for member in members])
     fixed = {pin.field: pin.value for pin in db.pin_rows(tx, head.id)}
     held = tuple(member for member in members if member.state in HOLDING)
     last = history.of_members(tx, head.id, members, fixed, LAST)
-    return Caller(head, held, Matters(*map(tuple, _open(tx, head.id, members))), last.rows)
-
-
-def _open(tx: Tx, golden_id: str, members: Sequence[Link]) -> Iterator[list[int]]:
-    yield lists.open_conflicts(tx, golden_id)
-    yield lists.open_asks(tx, [member.id for member in members])
-    yield lists.open_parked(tx, [member.ref for member in members])
+    return Caller(head, held, Matters(*map(tuple, matters())), last.rows)
