@@ -47,6 +47,8 @@ PUT    /api/v1/contacts/{golden_id}/pins            edit
 DELETE /api/v1/contacts/{golden_id}/pins            edit
 POST   /api/v1/contacts/{golden_id}/split           edit
 GET    /api/v1/contacts/{golden_id}/timeline        contacts
+GET    /api/v1/events                               health
+POST   /api/v1/events/{name}/start                  configure
 GET    /api/v1/exports/{what}.csv                   export
 GET    /api/v1/holds                                health
 GET    /api/v1/holds/{number}                       health
