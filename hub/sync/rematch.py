@@ -40,9 +40,7 @@ def foresee_all(hub: Hub, *, advance: Advance = lambda _: None) -> Rematched:
         return rematch(replace(hub, store=store, meter=NoMeter()), advance=advance)
 
 
-def rematch(
-    hub: Hub, *, person: str | None = None, advance: Advance = lambda _: None, page: int = PAGE
-) -> Rematched:
+def rematch(hub: Hub, *, person: str | None = None, advance: Advance = lambda _: None, page: int = PAGE) -> Rematched:
     """Decide every golden record anew by the model in use. What people said stands, as always.
 
     person  who asked for it; written into the audit
