@@ -109,7 +109,9 @@ Reading = tuple[int, int, str, str]
 
 def compare_names(a: tuple[Split, ...], b: tuple[Split, ...]) -> Reading:
     """Levels of given and family name, and the words that agreed, by the most favourable reading of the two names:
-    their parts may be unknown or swapped."""
+    their parts may be unknown or swapped. The same whichever comes first: they are put in order."""
+    if b < a:
+        a, b = b, a
     if len(a) == 1 and len(b) == 1:
         return _known_parts(a[0], b[0])
     if _is_hinted(a) or _is_hinted(b):

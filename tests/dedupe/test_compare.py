@@ -2,12 +2,14 @@
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from hub.dedupe.compare import LEVELS, compare
 from hub.dedupe.features import features
 from hub.dedupe.weigh import DEFAULT, FIELDS, KIN, ORGANISATIONS, PERSONS, Model, bits, household
 from tests.dedupe.people import fields, records
 
+WORDS = st.sampled_from("linda mary nelson adams santos alves patric patricia monica reis r".split())
 HOME = "equal, not known as a mobile"
 
 
@@ -19,6 +21,28 @@ def level(field, one, other):
 @given(records, records)
 def test_comparing_is_symmetric(one, other):
     a, b = features(one), features(other)
+
+    assert compare(a, b) == compare(b, a)
+
+
+@given(st.lists(WORDS, min_size=1, max_size=4), st.lists(WORDS, min_size=1, max_size=4))
+def test_names_in_one_field_are_compared_the_same_both_ways(one, other):
+    """Of few words, so that they are repeated, swapped and shared."""
+    a, b = features(fields(" ".join(one))), features(fields(" ".join(other)))
+
+    assert compare(a, b) == compare(b, a)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Monica|Santos Alves", "Monica|Santos Santos"),
+        ("Carenema Quinenema Patric", "Alves Itaonoso Patricia"),
+        ("Linda Mary Nelson", "Mary Linda Adams"),
+    ],
+)
+def test_names_that_repeat_a_word_or_share_an_end_are_compared_the_same_both_ways(one, other):
+    a, b = features(fields(one)), features(fields(other))
 
     assert compare(a, b) == compare(b, a)
 

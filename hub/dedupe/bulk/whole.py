@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from hub.dedupe.bulk.columns import COLUMNS, KIND, NAMES, Coded, Codes, Ints, assembled
+from hub.dedupe.bulk.columns import COLUMNS, KIND, Coded, Codes, Ints, assembled
 from hub.dedupe.bulk.each import Packed, Spread, Verdicts
 from hub.dedupe.bulk.join import Flags
 from hub.dedupe.bulk.levels import Outcomes, Scores, Table
@@ -138,13 +138,9 @@ class Linked:
         return zip(self.first[pairs].tolist(), self.second[pairs].tolist(), strict=True)
 
     def _weighed(self, pairs: Ints, met: Sequence[tuple[Ref, Ref]]) -> list[tuple[tuple[Ref, Ref], Bits]]:
-        """The evidence of pairs whose names were compared in the order of their refs, as `resolve` does."""
-        names = self.whole.columns[NAMES].codes
-        rising = (names[self.first[pairs]] <= names[self.second[pairs]]).tolist()
-        falling = (names[self.first[pairs]] >= names[self.second[pairs]]).tolist()
+        """The evidence of each pair, so that `resolve` does not look at it again."""
         rows = self.table.bits[self._rows[pairs]].tolist()
-        found = zip(met, rising, falling, rows, strict=True)
-        return [(pair, tuple(row)) for pair, up, down, row in found if (up if pair[0] < pair[1] else down)]
+        return [(pair, tuple(row)) for pair, row in zip(met, rows, strict=True)]
 
     def is_special(self) -> Flags:
         """Which components have records with golden records or a person's answers."""
