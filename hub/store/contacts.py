@@ -202,14 +202,14 @@ def connections(tx: Tx) -> list[str]:
 
 
 def by_match_key(tx: Tx, keys: Sequence[int], limit: int) -> list[str]:
-    """Golden ids of records with one of these blocking keys."""
-    rows = tx.all(
-        f"SELECT DISTINCT r.golden_id FROM ({HOLDERS}) k JOIN record r ON r.id = k.record_id"
-        " ORDER BY r.golden_id LIMIT :n",
-        keys=list(keys),
-        n=limit,
-    )
-    return [r[0] for r in rows]
+    """Golden ids of records with one of these blocking keys.
+
+    In two steps: as one, PostgreSQL reads all records in the order of their golden ids to find the first few.
+    """
+    holders = tx.all(f"{HOLDERS} LIMIT :n", keys=list(keys), n=limit)
+    ids = sorted({record_id for _, record_id in holders})
+    rows = tx.all("SELECT DISTINCT golden_id FROM record WHERE id IN :*ids", ids=ids) if ids else []
+    return sorted(row[0] for row in rows)
 
 
 def verdict_rows(tx: Tx, ids: Iterable[int]) -> list[tuple[int, int, str, str, float]]:
