@@ -162,7 +162,7 @@ def test_what_is_there_is_decided_anew_when_told(desk):
     desk.sync("crm", "shop")
     before = homes_of_olga(desk)
     desk("dedupe", "train")
-    desk.store("UPDATE model SET document = :d", d='{"persons": {"given": {"equal": 30.0}}}')
+    desk.store("UPDATE model SET document = :d", d='{"persons": {"phone": {"another mobile": 30.0}}}')
     used = desk("dedupe", "use", "1")
 
     seen = desk("dedupe", "rematch")
