@@ -59,6 +59,7 @@ def test_a_question_is_answered_and_taken_back_by_keyboard(stage):
         ).to_be_visible()
         assert state_of_question(stage.look) == "different"
 
+        page.wait_for_load_state()  # keys are heard once the page's script is there
         page.keyboard.press("u")
         expect(page.get_by_role("button", name="Same")).to_be_visible()
         assert state_of_question(stage.look) in ("open", "withdrawn")
