@@ -29,28 +29,30 @@ def pin(hub: Hub, golden_id: str, field: str, value: object, person: str, *, ver
 
     version  of the golden record that the person has looked at; Overtaken when it has another one by now
     """
-    return _pin(hub, golden_id, {field: value}, person, version)
 
-
-def _pin(hub: Hub, golden_id: str, values: Mapping[str, object], person: str, version: int | None = None) -> str:
-    def change(tx: Tx, clusters: Clusters, cluster: Cluster) -> None:
-        fixed = [_marked(tx, field) | {"value": mark(tx, value)} for field, value in values.items()]
-        note(tx, person, "pinned", f"contact {cluster.id}", {"fields": fixed}, at=clusters.now)
-        for field, value in values.items():
-            tx.run(
-                "INSERT INTO pin (golden_id, field, value, person, at) VALUES (:g, :f, :v, :p, :a)"
-                " ON CONFLICT (golden_id, field) DO UPDATE SET value = excluded.value, person = excluded.person,"
-                " at = excluded.at",
-                g=cluster.id,
-                f=field,
-                v=dumps(value),
-                p=person,
-                a=clusters.now,
-            )
-            cluster.pins[field] = loads(dumps(value))
-        cluster.kind = f"pinned by {person}"
+    def change(_tx: Tx, clusters: Clusters, cluster: Cluster) -> None:
+        _fix(clusters, cluster, {field: value}, person)
 
     return _change(hub, golden_id, change, version)
+
+
+def _fix(clusters: Clusters, cluster: Cluster, values: Mapping[str, object], person: str) -> None:
+    tx = clusters.tx
+    fixed = [_marked(tx, field) | {"value": mark(tx, value)} for field, value in values.items()]
+    note(tx, person, "pinned", f"contact {cluster.id}", {"fields": fixed}, at=clusters.now)
+    for field, value in values.items():
+        tx.run(
+            "INSERT INTO pin (golden_id, field, value, person, at) VALUES (:g, :f, :v, :p, :a)"
+            " ON CONFLICT (golden_id, field) DO UPDATE SET value = excluded.value, person = excluded.person,"
+            " at = excluded.at",
+            g=cluster.id,
+            f=field,
+            v=dumps(value),
+            p=person,
+            a=clusters.now,
+        )
+        cluster.pins[field] = loads(dumps(value))
+    cluster.kind = f"pinned by {person}"
 
 
 def unpin(hub: Hub, golden_id: str, field: str, person: str, *, version: int | None = None) -> str:
@@ -80,9 +82,13 @@ def _change(hub: Hub, golden_id: str, change: Callable[[Tx, Clusters, Cluster], 
         if version is not None and cluster.golden.version != version:
             raise Overtaken(f"Golden record {cluster.id} has changed meanwhile. Nothing was changed. Look at it again.")
         change(tx, clusters, cluster)
-        cluster.touched = cluster.joined = True
-        clusters.settle()
-        return cluster.id
+        return _settled(clusters, cluster)
+
+
+def _settled(clusters: Clusters, cluster: Cluster) -> str:
+    cluster.touched = cluster.joined = True
+    clusters.settle()
+    return cluster.id
 
 
 def _clusters(hub: Hub, tx: Tx) -> Clusters:
@@ -251,25 +257,31 @@ def _decide_again(clusters: Clusters, a: Link, b: Link) -> None:
 
 
 def overturn(hub: Hub, conflict_id: int, person: str) -> str:
-    """The loser of a conflict was right: its value is pinned. The golden id."""
-    with hub.store.read() as tx:
-        row = tx.one("SELECT golden_id, field, claims, winner, state FROM conflict WHERE id = :i", i=conflict_id)
+    """The loser of a conflict was right: its value is pinned, with the conflict's state. The golden id."""
+    with hub.store.write() as tx:
+        golden_id, field, loser, winner = _overturned(tx, conflict_id)
+        clusters = _clusters(hub, tx)
+        cluster = load(clusters, golden_id)
+        _fix(clusters, cluster, _pins_of(field, loser, winner), person)
+        said = {"contact": cluster.id, "field": base_field(field)}
+        note(tx, person, "conflict overturned", f"conflict {conflict_id}", said, at=clusters.now)
+        return _settled(clusters, cluster)
+
+
+def _overturned(tx: Tx, conflict_id: int) -> tuple[str, str, Any, Any]:
+    """(golden id, field, loser, winner) of a conflict, which is marked first: of two people one comes too late."""
+    row = tx.one("SELECT golden_id, field, claims, winner FROM conflict WHERE id = :i", i=conflict_id)
     if row is None:
         raise NotThere(f"There is no conflict {conflict_id}. Nothing was changed. See `hub conflicts list`.")
-    if row[4] == "overturned":
-        raise Overtaken(f"Conflict {conflict_id} is overturned already, so nothing was changed.")
     if row[1] == "(record)":
         raise ConfigError(
             f"Conflict {conflict_id} cannot be overturned. Nothing was changed. See `hub conflicts list`."
         )
+    mark_it = "UPDATE conflict SET state = 'overturned' WHERE id = :i AND state <> 'overturned'"
+    if not tx.touched(mark_it, i=conflict_id):
+        raise Overtaken(f"Conflict {conflict_id} is overturned already, so nothing was changed.")
     fight, winner = loads(row[2])[0], loads(row[3])
-    loser = fight["ours"] if fight["theirs"] == winner else fight["theirs"]
-    home = _pin(hub, row[0], _pins_of(row[1], loser, winner), person)
-    with hub.store.write() as tx:
-        tx.run("UPDATE conflict SET state = 'overturned' WHERE id = :i", i=conflict_id)
-        subject = f"conflict {conflict_id}"
-        note(tx, person, "conflict overturned", subject, {"contact": home, "field": base_field(row[1])}, at=hub.clock())
-    return home
+    return row[0], row[1], fight["ours"] if fight["theirs"] == winner else fight["theirs"], winner
 
 
 def _pins_of(field: str, loser: Any, winner: Any) -> dict[str, Any]:

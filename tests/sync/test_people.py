@@ -338,6 +338,22 @@ def test_overturning_a_conflict_pins_the_value_that_lost(two):
     assert two.numbers("conflict", "overturned") == [number]
 
 
+def test_a_conflict_that_cannot_be_marked_as_overturned_pins_nothing(two):
+    number = double_edit(two)
+    (ana,) = two.goldens()
+    before = two.fields(ana)
+    with two.store.write() as tx:
+        tx.run("CREATE TRIGGER full BEFORE UPDATE ON conflict BEGIN SELECT RAISE(ABORT, 'disk full'); END")
+
+    with pytest.raises(Exception, match="disk full"):
+        overturn(two.hub, number, "eve")
+
+    assert two.fields(ana) == before
+    with two.store.read() as tx:
+        assert tx.all("SELECT field FROM pin") == []
+        assert lists.conflict(tx, number).state == "open"
+
+
 def test_a_conflict_that_is_accepted_leaves_the_list_and_changes_nothing(two):
     number = double_edit(two)
     (ana,) = two.goldens()
