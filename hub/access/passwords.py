@@ -143,6 +143,14 @@ def totp_address(secret: str, name: str, issuer: str) -> str:
     return pyotp.TOTP(secret).provisioning_uri(name=name, issuer_name=issuer)
 
 
+def totp_picture(address: str) -> str:
+    """The QR code of an address as SVG, black on white whatever is around it: apps read no other as well."""
+    import segno
+
+    code = segno.make_qr(address, error="m")
+    return code.svg_inline(border=4, dark="#000", light="#fff", svgclass="qr", lineclass=None, omitsize=True)
+
+
 def totp_step(secret: str, code: str, now: float, last: int) -> int | None:
     """The step whose code this is, one before or after now at most; None: of none, or of one not after `last`."""
     import pyotp

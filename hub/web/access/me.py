@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fastapi import APIRouter
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -108,5 +109,6 @@ def _me(entry: Entry, console: Console, request: Request, actor: Actor, bad: str
 def _app(console: Console, request: Request, actor: Actor, secret: str, bad: str | None = None) -> Response:
     grouped = " ".join(secret[i : i + 4] for i in range(0, len(secret), 4))
     address = passwords.totp_address(secret, actor.name, ISSUER)
-    texts = {"secret": grouped, "address": address, "said": Said(bad, "bad") if bad else None}
+    picture = Markup(passwords.totp_picture(address))  # noqa: S704  a drawing: nothing of the address is text in it
+    texts = {"secret": grouped, "address": address, "picture": picture, "said": Said(bad, "bad") if bad else None}
     return page(console, request, actor, "me_app.html", status=422 if bad else 200, **texts)

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from time import monotonic, sleep
 
 import uvicorn
+from fastapi import FastAPI
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from hub.web.guard import LOCAL_COOKIE
@@ -23,8 +24,14 @@ START_SECONDS = 20
 def served(look: Look) -> Iterator[str]:
     """The address it is served at. Who is signed in is `look.role`, as in `look.get`."""
     look.app.state.identify = lambda request: look.actor(request) if LOCAL_COOKIE in request.cookies else None
+    with serving(look.app) as address:
+        yield address
+
+
+@contextmanager
+def serving(app: FastAPI) -> Iterator[str]:
     listening = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(look.app, log_level="error", lifespan="off"))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
     until = monotonic() + START_SECONDS
