@@ -24,11 +24,13 @@ from hub.events.net import Outside, Poster
 from hub.events.opening import EventGauges, targets
 from hub.events.sender import Sender, Telling
 from hub.logs import bound
+from hub.mail.opening import MailGauges, mail_server
+from hub.mail.sender import MailSender, Posting
 from hub.metrics import Metrics, StateCollector
 from hub.opening import open_events
 from hub.running import Workshop, build_hub, enabled, open_index
 from hub.schedule import Scheduler, make_trigger
-from hub.store import audit, idempotency, work
+from hub.store import audit, idempotency, mail_out, work
 from hub.store.access import forget_ended
 from hub.store.db import Store
 from hub.store.gauges import StoreGauges
@@ -81,6 +83,10 @@ class Service:
         self._follower = Follower(store, self._index, self._stopping)
         sender = Sender(store, targets(config), Poster(Outside()), time.time, self._stopping.is_set)
         self._telling = Telling(sender, self._stopping) if config.events else None
+        server = mail_server(config)
+        post = MailSender(store, server, time.time, self._stopping.is_set) if server else None
+        self._posting = Posting(post, self._stopping) if post else None
+        registry.register(MailGauges(store, time.time))
         registry.register(EventGauges(store, list(config.events), time.time))
         self._scheduler = Scheduler(self._run_scheduled)
         self._touches = ThreadPoolExecutor(1, thread_name_prefix="access")
@@ -121,6 +127,8 @@ class Service:
         self._follower.start()
         if self._telling is not None:
             self._telling.start()
+        if self._posting is not None:
+            self._posting.start()
         self._scheduler.start()
 
     def _of_type(self, name: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -146,6 +154,8 @@ class Service:
             self.entry.oidc.close()
         if self._telling is not None:
             ended &= self._telling.wait(max(0.5, until - monotonic()))
+        if self._posting is not None:
+            ended &= self._posting.wait(max(0.5, until - monotonic()))
         if self._follower.wait(max(0.5, until - monotonic())):
             self._index.close()
             return ended
@@ -206,6 +216,7 @@ class Service:
         prune(self._store, now, self.events)
         with self._store.write() as tx:
             idempotency.prune(tx, now)
+            mail_out.prune(tx, now)
             forget_ended(tx, now, now - self._config.access.idle.total_seconds())
             head = audit.head(tx)
         if head is not None:  # where logs are kept elsewhere, rows cut off at the end are seen: hub audit verify --head

@@ -48,6 +48,7 @@ COMMANDS = {
     "users": ("hub.cli.users", "Who may sign in to the console, and with which role."),
     "token": ("hub.cli.token", "What programs sign in to the API with."),
     "audit": ("hub.cli.audit", "Who changed what; and whether anybody has tampered with that."),
+    "mail": ("hub.cli.mail", "The mail server, and mails that wait, went out or were given up."),
     "secrets": ("hub.cli.secrets", "Secrets that are typed in, sealed in the store, and never shown."),
     "db": ("hub.cli.db", "Upgrade, back up, restore and check the store."),
     "connector": ("hub.cli.connector", "Connector types: what they can do, a new one, a connection tried out."),

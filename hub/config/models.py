@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 from urllib.parse import urlsplit
 
+from email_validator import EmailNotValidError, validate_email
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -243,6 +244,47 @@ class WebConfig(_Part):
     )
 
 
+def _check_mailbox(text: str) -> str:
+    try:
+        return validate_email(text, check_deliverability=False).normalized
+    except EmailNotValidError as err:
+        raise ValueError("a mail address such as hub@example.org") from err
+
+
+Mailbox = Annotated[str, AfterValidator(_check_mailbox)]
+MAIL_PORTS = {"starttls": 587, "tls": 465, "none": 25}
+
+
+class MailConfig(_Part):
+    """The mail server that takes what the hub sends: links to confirm, notifications."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    host: str = Field(min_length=1, max_length=253, pattern=r"^[^\s/@]+$", description="such as smtp.example.org")
+    port: int | None = Field(default=None, ge=1, le=65535, description="587 for starttls, 465 for tls, 25 for none")
+    tls: Literal["starttls", "tls", "none"] = Field(
+        default="starttls", description="starttls, tls from the first byte, or none: only for a server without a user"
+    )
+    user: str | None = Field(default=None, description="who signs in there; none: nobody does")
+    secret: SecretReference | None = Field(default=None, description="the password, by reference")
+    sender: Mailbox = Field(alias="from", description="the address that mails come from")
+    name: str = Field(default="", max_length=100, pattern=r"^[^\x00-\x1f]*$", description="shown beside that address")
+    reply_to: Mailbox | None = Field(default=None, description="where answers go, if not to `from`")
+    ca: str | None = Field(default=None, description="file with the authority of its certificate, from this folder")
+
+    @property
+    def where(self) -> int:
+        return self.port or MAIL_PORTS[self.tls]
+
+    @model_validator(mode="after")
+    def _check_login(self) -> MailConfig:
+        if (self.user is None) != (self.secret is None):
+            raise ValueError("user and secret go together")
+        if self.tls == "none" and self.user is not None and self.host not in ("localhost", "127.0.0.1", "::1"):
+            raise ValueError("tls: none would send the password in the clear; use starttls or tls")
+        return self
+
+
 EventKind = Literal["contact.created", "contact.changed", "contact.merged", "contact.split", "contact.consent_changed"]
 
 
@@ -280,6 +322,7 @@ class HubConfig(_Part):
     matching: MatchingConfig = Field(default_factory=MatchingConfig)
     web: WebConfig = Field(default_factory=WebConfig)
     access: AccessConfig = Field(default_factory=AccessConfig)
+    mail: MailConfig | None = Field(default=None, description="the server that takes mails; none: no mail is sent")
     events: Mapping[Annotated[str, AfterValidator(_check_name)], SubscriptionConfig] = Field(
         default_factory=dict, description="who is told when contacts change, by name"
     )

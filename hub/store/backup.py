@@ -12,6 +12,7 @@ import shutil
 import sqlite3
 import subprocess
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ from hub.store.access import Withdrawn, withdraw_again, withdrawn
 from hub.store.audit import note
 from hub.store.db import Store, Tx, insert_sql
 from hub.store.leases import holders, machine, owner_is_dead
+from hub.store.mail_out import give_up_waiting
 from hub.store.schema import inbox, token
 from hub.store.upgrade import DAMAGED, REVISIONS, connected, make_private, revision, tables, upgrade
 
@@ -77,6 +79,7 @@ def begin_again(tx: Tx) -> None:
     )
     tx.run("UPDATE hold SET state = 'refused', person = 'restore' WHERE state = 'open'")
     tx.run("UPDATE run SET status = 'interrupted' WHERE status = 'running'")
+    give_up_waiting(tx, time.time(), "the store was restored: it may have been sent since the backup")
 
 
 def _refuse_while_busy(store: Store, now: float) -> None:

@@ -465,3 +465,22 @@ subscription = Table(  # see hub.store.events_out
     Column("disabled_at", Float),
     Column("error", Text),
 )
+
+mail_out = Table(  # see hub.store.mail_out
+    "mail_out",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("purpose", Text, nullable=False),
+    Column("recipient", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("html", Text),
+    Column("message_id", Text, nullable=False),
+    Column("at", Float, nullable=False),
+    Column("until", Float),
+    Column("next_at", Float, nullable=False),  # of a mail that waits: the next attempt; else since when it does not
+    Column("attempts", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),  # waiting | sent | failed
+    Column("error", Text),
+    Index("mail_out_due", "state", "next_at"),
+)

@@ -17,7 +17,7 @@ EXAMPLES = 5
 
 COUNTED = (
     *("record", "golden", "queue", "intent", "conflict", "ask", "parked", "hold", "inbox", "change", "interaction"),
-    *("account", "session", "token", "sealed", "audit"),
+    *("account", "session", "token", "sealed", "audit", "mail_out"),
 )
 BROKEN: Mapping[str, str] = {
     "records belong to no golden record": (
