@@ -12,6 +12,7 @@ import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from io import StringIO
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
@@ -140,6 +141,25 @@ def parse_document(text: str, name: str) -> Document:
     return Document(name, data, builder.key_lines, builder.value_lines)
 
 
+class Alias(yaml.ScalarNode):
+    """Where a text says `*name`; for who looks at the text, not at what it means."""
+
+
+def compose(text: str) -> yaml.Node | None:
+    """The nodes of a text with their places in it, aliases not followed; None when it holds nothing.
+
+    ValueError when it is not YAML of the plain kind.
+    """
+    try:
+        loader = _Places(text)
+        try:
+            return loader.get_single_node()
+        finally:
+            loader.dispose()
+    except yaml.YAMLError as err:
+        raise ValueError(str(err)) from err
+
+
 class _Loader(yaml.SafeLoader):
     """Composes nodes by the rules above; never constructs an object."""
 
@@ -156,6 +176,16 @@ class _Loader(yaml.SafeLoader):
         return node
 
 
+class _Places(_Loader):
+    """Leaves aliases as they stand."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            event = self.get_event()  # type: ignore[no-untyped-call]
+            return Alias("alias", event.anchor, event.start_mark, event.end_mark)
+        return super().compose_node(parent, index)
+
+
 _PREFIX = "tag:yaml.org,2002:"
 for _tag, _pattern, _first in (
     ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
@@ -164,7 +194,8 @@ for _tag, _pattern, _first in (
     ("float", r"[-+]?(?:0|[1-9][0-9]*)(?:\.[0-9]+(?:[eE][-+]?[0-9]+)?|[eE][-+]?[0-9]+)", "-+0123456789"),
     ("merge", r"<<", "<"),
 ):
-    _Loader.add_implicit_resolver(_PREFIX + _tag, re.compile(rf"^(?:{_pattern})$"), list(_first))
+    for _reads in (_Loader, _Places):  # a class keeps a table of its own once something is added to it
+        _reads.add_implicit_resolver(_PREFIX + _tag, re.compile(rf"^(?:{_pattern})$"), list(_first))
 
 _SCALARS: dict[str, Callable[[str], Any]] = {
     "str": str,
@@ -258,6 +289,49 @@ def _say_syntax(name: str, err: yaml.YAMLError) -> str:
     if isinstance(err, yaml.reader.ReaderError):
         return f"{name}: not YAML: a character that is not allowed at position {err.position}."
     return f"{name}: not YAML."
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes what is read back as it was, by these rules and by those of YAML 1.1, and lists below their key."""
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002
+        super().increase_indent(flow, False)
+
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - every value is written out
+        return True
+
+
+def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
+    is_block = "\n" in text and text == text.strip() and all(line == line.rstrip() for line in text.split("\n"))
+    return dumper.represent_scalar(_PREFIX + "str", text, style="|" if is_block else None)
+
+
+_Dumper.add_representer(str, _represent_text)
+for _first_letter, _found in _Loader.yaml_implicit_resolvers.items():
+    for _kind, _rule in _found:
+        _Dumper.add_implicit_resolver(_kind, _rule, [_first_letter])
+
+
+def write_value(value: Any, *, flow: bool = False, open_levels: int = 1) -> str:
+    """Plain values as YAML that reads back the same: lines without an end. Innermost groups stand in braces.
+
+    flow         all on one line
+    open_levels  so many levels from the outermost on are on lines of their own
+    """
+    maker = _Dumper(StringIO(), default_flow_style=True if flow else None, sort_keys=False)
+    node = maker.represent_data([value] if flow else value)  # within a list, texts are quoted as braces need it
+    if not flow:
+        _open(node, open_levels)
+    text: str = yaml.serialize(node, Dumper=_Dumper, width=100_000, allow_unicode=True)
+    text = text.removesuffix("...\n").removesuffix("\n")
+    return text[1:-1] if flow else text
+
+
+def _open(node: yaml.Node, levels: int) -> None:
+    if levels and isinstance(node, yaml.CollectionNode) and node.value:
+        node.flow_style = False
+        for part in node.value:
+            _open(part[1] if isinstance(part, tuple) else part, levels - 1)
 
 
 def show(value: Any) -> str:

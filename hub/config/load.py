@@ -9,38 +9,41 @@ from typing import Any
 from pydantic import ValidationError
 
 from hub.config.models import COMMON_KEYS, ConnectionConfig, HubConfig
-from hub.config.references import fill_in, judge, judge_text, secret_places, stand_in, texts
+from hub.config.references import fill_in, judge, judge_text, secret_places, stand_in
+from hub.config.references import texts as texts_in
 from hub.connectors.contract import Connector, Settings
 from hub.connectors.registry import connector_type, connector_types
-from hub.document import Document, Mistake, Place, did_you_mean, read_document, say_mistakes
+from hub.document import Document, Mistake, Place, did_you_mean, parse_document, read_document, say_mistakes
 from hub.errors import ConfigError
 from hub.mistakes import explain
 from hub.secrets import expand, read_by_everybody
 
 FILE = "hub.yaml"
 SQLITE = "sqlite:///"
+NOTHING: Mapping[str, str] = {}
 
 Types = Mapping[str, type[Connector]]
 
 
-def load_config(folder: Path, types: Types | None = None) -> HubConfig:
+def load_config(folder: Path, types: Types | None = None, texts: Mapping[str, str] = NOTHING) -> HubConfig:
     """The configuration of a folder. No secret is looked up and no system reached.
 
     types  connector types by name; None: those installed
+    texts  of files, by their names in the folder, in the place of those that are there
     ConfigError lists every mistake with file, line, key, what was found and what is allowed.
     """
-    if not (folder / FILE).is_file():
+    if FILE not in texts and not (folder / FILE).is_file():
         raise ConfigError(
             f"There is no configuration {folder / FILE}, so nothing was done. "
             f"Name its folder with --config, or run `hub init {folder}` to begin one."
         )
-    document = read_document(folder / FILE)
+    document = read_file(folder, FILE, texts)
     if document.data is not None and not isinstance(document.data, dict):
         raise ConfigError(say_mistakes([f"{document.name}:1: allowed at the top: keys such as store and connections"]))
     data = document.data or {}
     mistakes = [
         *_mistakes_in_store(document, data),
-        *_mistakes_in_connections(document, data, types or connector_types(folder), folder),
+        *_mistakes_in_connections(document, data, types or connector_types(folder), folder, texts),
         *_mistakes_in_rules(document, data),
     ]
     try:
@@ -49,7 +52,14 @@ def load_config(folder: Path, types: Types | None = None) -> HubConfig:
         mistakes += explain(document, err, HubConfig)
     if mistakes:
         raise ConfigError(say_mistakes(mistake.text for mistake in sorted(mistakes)))
-    return config.placed(folder)
+    return config.placed(folder, texts)
+
+
+def read_file(folder: Path, name: str, texts: Mapping[str, str]) -> Document:
+    """A file of the configuration as it is, or as it is meant to be."""
+    if name in texts:
+        return parse_document(texts[name].removeprefix("\ufeff"), str(folder / name))
+    return read_document(folder / name)
 
 
 def store_url(config: HubConfig) -> str:
@@ -90,7 +100,7 @@ def connection_config(config: HubConfig, name: str) -> ConnectionConfig:
 def open_secret_files(config: HubConfig) -> list[str]:
     """References to secret files that every user of the machine can read."""
     values = [config.store, *(connection.settings for connection in config.connections.values())]
-    found = {ref for value in values for text in texts(value) for ref in read_by_everybody(text, config.folder)}
+    found = {ref for value in values for text in texts_in(value) for ref in read_by_everybody(text, config.folder)}
     return sorted(found)
 
 
@@ -104,7 +114,7 @@ def _mistakes_in_store(document: Document, data: Mapping[str, Any]) -> Iterator[
 
 
 def _mistakes_in_connections(
-    document: Document, data: Mapping[str, Any], types: Types, folder: Path
+    document: Document, data: Mapping[str, Any], types: Types, folder: Path, texts: Mapping[str, str]
 ) -> Iterator[Mistake]:
     connections = data.get("connections")
     for name, raw in connections.items() if isinstance(connections, dict) else ():
@@ -112,7 +122,7 @@ def _mistakes_in_connections(
         if isinstance(raw, dict):
             yield from _mistakes_in_settings(document, place, raw, types)
             mapping = raw.get("mapping")
-            if isinstance(mapping, str) and not (folder / mapping).is_file():
+            if isinstance(mapping, str) and mapping not in texts and not (folder / mapping).is_file():
                 yield document.mistake((*place, "mapping"), f"there is no file {folder / mapping}")
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from hub.config.load import connection_config
+from hub.config.load import connection_config, read_file
 from hub.config.models import HubConfig
 from hub.connectors.contract import Connector
 from hub.connectors.registry import connector_type, connector_types
-from hub.document import Document, parse_document, read_document, say_mistakes
+from hub.document import Document, parse_document, say_mistakes
 from hub.errors import ConfigError
 from hub.mapping.apply import ContactMapping
 from hub.mapping.spec import flat_mapping, load_mapping
@@ -20,7 +20,7 @@ def connection_mapping(
     """ConfigError names file, line and key of what is wrong in the mapping."""
     connection = connection_config(config, name)
     if connection.mapping is not None:
-        return _load(read_document(config.folder / connection.mapping), config)
+        return _load(read_file(config.folder, connection.mapping, config.texts), config)
     text = connector_type(connection.type, types or connector_types(config.folder)).mapping_text(connection.settings)
     if not text.strip():
         return flat_mapping(config.default_region)

@@ -242,6 +242,9 @@ class WebConfig(_Part):
     url: WebAddress | None = Field(
         default=None, description="where people reach it, such as https://hub.example.org; needed behind a proxy"
     )
+    edit: bool = Field(
+        default=True, description="false: the configuration is shown and compared in the console, and changed in files"
+    )
 
 
 def _check_mailbox(text: str) -> str:
@@ -334,6 +337,7 @@ class HubConfig(_Part):
         return self
 
     _folder: Path = PrivateAttr(default_factory=lambda: Path("config"))
+    _texts: Mapping[str, str] = PrivateAttr(default_factory=dict)
 
     @property
     def folder(self) -> Path:
@@ -345,8 +349,14 @@ class HubConfig(_Part):
         """The folder around it: data, inboxes and the SQLite file are named from here."""
         return self._folder.parent
 
-    def placed(self, folder: Path) -> HubConfig:
-        """The same configuration, read from that folder."""
+    @property
+    def texts(self) -> Mapping[str, str]:
+        """Files as they are meant to be, by name; empty where all are read from the folder."""
+        return self._texts
+
+    def placed(self, folder: Path, texts: Mapping[str, str] | None = None) -> HubConfig:
+        """The same configuration, read from that folder, with these files as they are meant to be."""
         copy = self.model_copy()
         copy._folder = folder
+        copy._texts = dict(texts or {})
         return copy
