@@ -34,6 +34,7 @@ from hub.store.search import SearchIndex
 from hub.store.upkeep import record_failure
 from hub.sync.engine import Hub, Meter, NoMeter, Route
 from hub.sync.plan import preview
+from hub.sync.progress import followed
 from hub.sync.run import Orders, Result, sync
 from hub.sync.versions import model_of
 
@@ -212,7 +213,8 @@ class Workshop:
         self._follow_model()
         hub = replace(self.hub, new_id=lambda prefix: run_id if prefix == "r" else self.hub.new_id(prefix))
         with self.open(name) as connector:
-            return sync(hub, connector, name, replace(orders, preview=preview))
+            told = followed(self.store, self.hub.clock, orders)
+            return sync(hub, connector, name, replace(told, preview=preview))
 
     def _follow_model(self) -> None:
         """A version of the model that was chosen while this process runs is used from the next cycle on."""
@@ -278,7 +280,8 @@ def load_first(
 
     with ExitStack() as opened_connectors:
         connectors = {name: opened_connectors.enter_context(shop.open(name)) for name in names}
-        loaded = first_load(shop.hub, connectors, orders)
+        told_of = {name: followed(shop.store, shop.hub.clock, orders[name]) for name in names}
+        loaded = first_load(shop.hub, connectors, told_of)
     for result in loaded.values():
         told(result)
     lacking = [name for name in names if loaded[name].status == "done" and has_work(shop, name)]

@@ -41,10 +41,21 @@ run = Table(
     Column("connection", Text, nullable=False),
     Column("started_at", Float, nullable=False),
     Column("ended_at", Float),
-    Column("status", Text, nullable=False),  # running | done | held | failed
+    Column("status", Text, nullable=False),  # running | done | held | failed | interrupted
     Column("counts", Text),
     Column("error", Text),
+    Column("first_change", BigInteger),  # what it wrote into `change` has greater numbers than this,
+    Column("last_change", BigInteger),  # and none above this; NULL: it has not ended
+    Column("progress", Text),  # how far it is, while it is under way: hub.sync.progress
+    Column("stopped_by", Text),  # who has asked it to end after its page
     Index("run_by_connection", "connection", "started_at"),
+    Index("run_by_start", "started_at", "id"),
+)
+Index(
+    "run_under_way",
+    run.c.connection,
+    sqlite_where=run.c.status == "running",
+    postgresql_where=run.c.status == "running",
 )
 
 record = Table(
@@ -162,6 +173,7 @@ ask = Table(
     UniqueConstraint("record_a", "record_b"),
     Index("ask_open", "state"),
     Index("ask_by_b", "record_b"),
+    Index("ask_by_run", "run_id"),
 )
 
 model = Table(
@@ -185,8 +197,20 @@ queue = Table(
     Column("next_at", Float, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("run_id", Text),
+    Column("agreed", Integer, nullable=False, server_default="0"),  # 1: a person has approved just this one
     PrimaryKeyConstraint("connection", "golden_id"),
     Index("queue_by_golden", "golden_id"),
+)
+
+declined = Table(  # writes that a person refused, until the contact changes
+    "declined",
+    metadata,
+    Column("connection", Text, nullable=False),
+    Column("golden_id", Text, nullable=False),
+    Column("version", BigInteger, nullable=False),  # of the golden record that was refused
+    Column("person", Text, nullable=False),
+    Column("at", Float, nullable=False),
+    PrimaryKeyConstraint("connection", "golden_id"),
 )
 
 intent = Table(
@@ -222,6 +246,7 @@ conflict = Table(
     Column("state", Text, nullable=False),  # open | overturned | accepted
     Index("conflict_by_golden", "golden_id"),
     Index("conflict_open", "state"),
+    Index("conflict_by_run", "run_id"),
 )
 
 parked = Table(
@@ -236,8 +261,10 @@ parked = Table(
     Column("at", Float, nullable=False),
     Column("state", Text, nullable=False),  # open | retry | resolved | dropped
     Column("run_id", Text),
+    Column("edit", Text),  # what a person corrected in it: hub.sync.corrections
     UniqueConstraint("connection", "external_id", "stage"),
     Index("parked_open", "state"),
+    Index("parked_by_run", "run_id"),
 )
 
 change = Table(
@@ -278,6 +305,9 @@ plan_row = Table(
     Column("op", Text, nullable=False),
     Column("subject", Text, nullable=False),
     Column("detail", Text, nullable=False),
+    Column("golden_id", Text),  # of the contact, where there is one
+    Column("mark", Text),  # of what was looked at: another one now means that the world has moved
+    Column("verdict", Text),  # approved | refused; NULL: not decided by itself
     PrimaryKeyConstraint("hold_id", "number"),
 )
 

@@ -146,9 +146,10 @@ def record_failure(store: Store, run_id: str, connection: str, now: float, error
     """Put a run on record that ended without its own record."""
     with store.write() as tx:
         tx.run(
-            "INSERT INTO run (id, connection, started_at, ended_at, status, error)"
-            " VALUES (:i, :c, :now, :now, 'failed', :e)"
-            " ON CONFLICT (id) DO UPDATE SET ended_at = :now, status = 'failed', error = :e",
+            "INSERT INTO run (id, connection, started_at, ended_at, status, error, first_change, last_change)"
+            " VALUES (:i, :c, :now, :now, 'failed', :e, 0, 0)"
+            " ON CONFLICT (id) DO UPDATE SET ended_at = :now, status = 'failed', error = :e,"
+            " last_change = (SELECT coalesce(max(id), 0) FROM change)",
             i=run_id,
             c=connection,
             now=now,

@@ -102,14 +102,19 @@ def mark_connection(tx: Tx, name: str, **columns: Any) -> None:
     )
 
 
+_LAST_CHANGE = "(SELECT coalesce(max(id), 0) FROM change)"
+
+
 def start_run(tx: Tx, run_id: str, connection: str, at: float) -> None:
     tx.run(
-        "UPDATE run SET status = 'interrupted', ended_at = :a WHERE connection = :c AND status = 'running'",
+        f"UPDATE run SET status = 'interrupted', ended_at = :a, last_change = {_LAST_CHANGE}"
+        " WHERE connection = :c AND status = 'running'",
         c=connection,
         a=at,
     )
     tx.run(
-        "INSERT INTO run (id, connection, started_at, status) VALUES (:i, :c, :a, 'running')",
+        "INSERT INTO run (id, connection, started_at, status, first_change)"
+        f" VALUES (:i, :c, :a, 'running', {_LAST_CHANGE})",
         i=run_id,
         c=connection,
         a=at,
@@ -118,7 +123,8 @@ def start_run(tx: Tx, run_id: str, connection: str, at: float) -> None:
 
 def end_run(tx: Tx, run_id: str, at: float, status: str, counts: Mapping[str, int], error: str | None) -> None:
     tx.run(
-        "UPDATE run SET ended_at = :a, status = :s, counts = :c, error = :e WHERE id = :i",
+        f"UPDATE run SET ended_at = :a, status = :s, counts = :c, error = :e, last_change = {_LAST_CHANGE},"
+        " progress = NULL WHERE id = :i",
         i=run_id,
         a=at,
         s=status,

@@ -16,6 +16,7 @@ from hub.store import lists, work
 from hub.store.audit import note
 from hub.store.db import Store, Tx
 from hub.store.lists import HoldRow, ParkedFilter
+from hub.store.runs import ask_to_stop, one_run
 from hub.sync.run import approve_open
 
 READ_AGAIN = ("read", "value")  # stages whose original is only a part: the source has to be read again
@@ -93,6 +94,21 @@ def start(store: Store, name: str, person: str, now: float) -> None:
     with store.write() as tx:
         work.mark_connection(tx, name, paused=None)
         note(tx, person, "started", f"connection {name}", at=now)
+
+
+def stop_run(store: Store, run_id: str, person: str, now: float) -> None:
+    """A run under way ends after its page; the next one goes on from there.
+
+    NotThere, Overtaken: there is none, or it is not under way any more.
+    """
+    with store.write() as tx:
+        run = one_run(tx, run_id)
+        if run is None:
+            raise NotThere(f"There is no run {run_id}, so nothing was stopped. See `hub runs`.")
+        if run.status != "running":
+            raise Overtaken(f"Run {run_id} is {run.status} already, so nothing was stopped.")
+        if ask_to_stop(tx, run_id, person):
+            note(tx, person, "run asked to stop", f"connection {run.connection}", {"run": run_id}, at=now)
 
 
 # --- parked records ---------------------------------------------------------------------------------

@@ -109,6 +109,7 @@ class Run:
     shown  what was there by then has had its chances to be listed: two complete listings have ended since, or one
            pull of a connection that never lists all. None: this run tells nothing
     homes  golden records that it has saved a record of; None: more than are kept
+    phase  reading, matching, saving (of a first load) or pushing; done, total: of it, in records; total None: not known
     """
 
     id: str
@@ -123,10 +124,25 @@ class Run:
     progress: Callable[[Run], None] | None = None
     shown: float | None = None
     homes: set[str] | None = field(default_factory=set)
+    phase: str = "reading"
+    done: int = 0
+    total: int | None = None
 
     @property
     def name(self) -> str:
         return self.route.name
+
+    def enter(self, phase: str, total: int | None = None) -> None:
+        """Another phase begins."""
+        self.phase, self.done, self.total = phase, 0, total or None
+        self.tell()
+
+    def tell(self, done: int | None = None) -> None:
+        """It has come that far: whoever follows the run hears of it."""
+        if done is not None:
+            self.done = done
+        if self.progress is not None:
+            self.progress(self)
 
     def count(self, outcome: str, n: int = 1) -> None:
         if n:

@@ -161,8 +161,7 @@ def _read(load: _Load, run: Run) -> list[Held]:
             load.bulk.add(number, None, seen[external_id], keys[external_id], (run.name, external_id))
         cursor = page.cursor
         _renew(load)
-        if run.progress:
-            run.progress(run)
+        run.tell(run.counts.get("pulled", 0))
         if load.stops():
             return []
     load.cursors[run.name] = cursor
@@ -198,6 +197,7 @@ def _body(fresh: Fresh, record: Features, keys: Sequence[int]) -> bytes:
 
 
 def _save(load: _Load) -> list[Held]:
+    _enter(load, "matching", None)
     if load.stage.settle():
         load.bulk = Bulk(load.hub.model, cap=index.KEY_CAP)  # what was gathered is let go before it is gathered again
         _gather(load)
@@ -209,18 +209,25 @@ def _save(load: _Load) -> list[Held]:
         _only_when_empty(tx)  # still: another connection may have brought some while these were read
         index.heat(tx, hot)
         load.last = tx.counter(db.RECORD)
+    _enter(load, "saving", len(decision.numbers))
+    saved = 0
     for groups in _pages(decision, load.page):
         rows = load.stage.some([number for group in groups for number in group])
         with load.hub.store.write() as tx:
             _hold_on(load, tx)
             _save_page(load, tx, [[rows[number] for number in group] for group in groups], hot, questions)
         load.renewed = load.hub.clock()
+        saved += len(rows)
         for run in load.runs.values():
-            if run.progress:
-                run.progress(run)
+            run.tell(saved)
         if load.stops():
             break
     return []
+
+
+def _enter(load: _Load, phase: str, total: int | None) -> None:
+    for run in load.runs.values():
+        run.enter(phase, total)
 
 
 def _match_others(load: _Load, tx: Tx, keys: Iterable[int]) -> None:

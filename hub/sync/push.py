@@ -82,6 +82,7 @@ def push(hub: Hub, run: Run, stop: Callable[[], bool] = lambda: False) -> None:
         counts = work.queue_counts(tx, run.name)
     if not counts:
         return
+    run.enter("pushing", sum(n for op, n in counts.items() if op != "create"))
     waiting = _gate(hub, run, counts)
     held_ops = ["delete"] if "deletes" in waiting else []
     passes: dict[str, int] = {}
@@ -101,6 +102,8 @@ def push(hub: Hub, run: Run, stop: Callable[[], bool] = lambda: False) -> None:
             if stop():
                 return
             _send(hub, run, batch, window)
+            run.tell()
+        run.tell(min(run.done + len(rows), run.total or 0))
 
 
 def _gate(hub: Hub, run: Run, counts: Mapping[str, int]) -> frozenset[str]:

@@ -248,6 +248,8 @@ def _pull(hub: Hub, run: Run, state: work.ConnectionRow, orders: Orders) -> None
     resumes = state.full_at is None and since is not None  # a first listing that was cut short
     if orders.full or (can.complete and due and not resumes):
         since = None
+    if since is None:
+        run.total = run.population or None
     began = hub.clock()
     try:
         complete = _read_all(hub, run, run.connector.pull(since), state.cursor, orders)
@@ -289,8 +291,7 @@ def _read_all(hub: Hub, run: Run, pages: Iterable[Page], saved: str | None, orde
         saved = _save(hub, run, page, reading, saved)
         seen.add(reading.seen)
         seen.nameless += reading.nameless
-        if run.progress:
-            run.progress(run)
+        run.tell(run.counts.get("pulled", 0))
         if orders.stop():
             return None
     return seen

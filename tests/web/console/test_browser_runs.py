@@ -1,0 +1,86 @@
+"""Runs, plans and what was set aside, in a real browser and by keyboard."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from hub.store import work
+from hub.store.runs import Progress, save_progress
+from tests.cli.desk import Desk
+from tests.web.console.browser import CHROMIUM, chromium, served, window
+from tests.web.console.rig import Look, looked_at, small_company
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium: apt-get install chromium")
+
+
+@dataclass
+class Stage:
+    look: Look
+    browser: Browser
+    address: str
+    desk: Desk
+
+    def window(self, **options: object):
+        return window(self.browser, self.address, **options)
+
+    @property
+    def store(self):
+        return self.look.console.world.store
+
+
+@pytest.fixture
+def stage(desk) -> Iterator[Stage]:
+    small_company(desk)
+    with looked_at(Path("config").absolute()) as look, served(look) as address, chromium() as browser:
+        yield Stage(look, browser, address, desk)
+
+
+def test_a_run_is_shown_while_it_runs_and_what_it_did_when_it_has_ended(stage):
+    with stage.store.write() as tx:
+        work.start_run(tx, "r-live", "crm", stage.look.console.world.clock())
+    with stage.window() as page:
+        page.goto("/runs/r-live")
+        expect(page.get_by_text("under way")).to_be_visible()
+        with stage.store.write() as tx:
+            save_progress(tx, "r-live", Progress("reading", 300, 1200, 5.0, 8.0, {"pulled": 300}))
+        expect(page.get_by_text("300 of 1 200")).to_be_visible(timeout=10_000)
+        expect(page.get_by_text("100 a second")).to_be_visible()
+        with stage.store.write() as tx:
+            work.log_changes(
+                tx, [work.Change(golden(tx), 9.0, "updated", "crm", '{"company":[null,"Acme"]}')], "r-live"
+            )
+            work.end_run(tx, "r-live", stage.look.console.world.clock(), "done", {"pulled": 1200}, None)
+
+        expect(page.get_by_role("cell", name="company Acme")).to_be_visible(timeout=10_000)
+        expect(page.get_by_text("under way")).to_have_count(0)
+
+
+def golden(tx) -> str:
+    return tx.one("SELECT id FROM golden WHERE state = 'live' LIMIT 1")[0]
+
+
+def test_a_run_under_way_is_asked_to_stop(stage):
+    with stage.store.write() as tx:
+        work.start_run(tx, "r-live", "crm", stage.look.console.world.clock())
+    with stage.window() as page:
+        page.goto("/runs/r-live")
+        page.get_by_role("button", name="Stop after this page").click()
+
+        expect(page.get_by_text("ann has asked it to stop")).to_be_visible()
+
+
+def test_what_a_run_did_is_filtered(stage):
+    with stage.window() as page:
+        page.goto("/runs?connection=crm")
+        page.get_by_role("link", name="20").last.click()
+        page.get_by_label("What").select_option("created")
+        page.get_by_label("Name, value, id or reason").fill("tavares")
+        page.get_by_role("button", name="Show", exact=True).click()
+
+        expect(page.get_by_role("link", name="Rui Tavares")).to_be_visible()
+        expect(page.get_by_role("link", name="Ewa Nowak")).to_have_count(0)
