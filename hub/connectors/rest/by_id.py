@@ -9,6 +9,7 @@ from typing import Any
 from hub.connectors.rest.calls import Find, Read
 from hub.connectors.rest.exchange import Answer, Exchange, Said
 from hub.connectors.rest.paging import items_of
+from hub.connectors.rest.together import ask_together
 from hub.connectors.rest.words import fill
 from hub.errors import TransientError
 
@@ -41,7 +42,7 @@ def _bundled(exchange: Exchange, read: Read, ids: Sequence[str]) -> Iterator[Any
     size = exchange.bundle_size
     for start in range(0, len(ids), size):
         some = ids[start : start + size]
-        for answer in exchange.ask_together(read, [{"id": each} for each in some], idempotent=True):
+        for answer in ask_together(exchange, read, [{"id": each} for each in some], idempotent=True):
             if isinstance(answer, Answer):
                 yield from held(read, answer.body)
             elif not isinstance(answer, Said):

@@ -13,7 +13,7 @@ from hub.connectors.settings import known_zone, seconds
 
 KNOWN = frozenset(
     """id ids key fields version items since until token last page offset range cursor size job access_token
-    client_id client_secret refresh_token assertion record names wanted other hook""".split()
+    client_id client_secret refresh_token assertion record names wanted other hook call""".split()
 )
 """Names that the engine fills, beside the settings of the service."""
 
@@ -24,7 +24,7 @@ def _known(tree: Any, info: ValidationInfo) -> None:
     settings: frozenset[str] = (info.context or {}).get("settings", frozenset())
     for name in names_in(tree):
         within = name.partition(".")[0]
-        if name not in settings and (name if within not in {"fields", "record"} else within) not in KNOWN:
+        if name not in settings and (name if within not in {"fields", "record", "call"} else within) not in KNOWN:
             allowed = ", ".join(sorted(KNOWN | settings))
             raise ValueError(f"{{{name}}} is neither a setting of this service nor known here; allowed: {allowed}")
 
@@ -121,12 +121,14 @@ class Poll(Part):
 
     job      place of the job's name in the first answer; it fills {job}
     done     says that it ended well; `failed` that it did not
+    stop     the call that ends it, where it takes longer than `at_most`: it changes nothing behind our back
     """
 
     call: GapText
     job: Place
     done: ShortTest
     failed: ShortTest | None = None
+    stop: Request | None = None
     every: Span = 2
     at_most: Span = 300
 
@@ -170,6 +172,9 @@ class Request(Part):
     def path(self) -> Text:
         first, *rest = self.call.parts
         return Text(self.call.source, (first.partition(" ")[2], *rest))
+
+
+Poll.model_rebuild()
 
 
 class Paging(Part):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -17,11 +18,13 @@ from hub.connectors.contract import Context
 from hub.connectors.http import JSON, TRANSIENT_STATUSES, Api, HttpStatusError, RateLimit, Response
 from hub.connectors.limits import retry_after
 from hub.connectors.rest.auth import auth_of, headers_of
-from hub.connectors.rest.bundle import PartAnswer, PartRequest, read_bundle, write_bundle
 from hub.connectors.rest.calls import Poll, Request
+from hub.connectors.rest.depot import Depot
 from hub.connectors.rest.spec import ErrorRule, Rate, ServiceSpec
 from hub.connectors.rest.words import Values, Where, fill
 from hub.errors import AccountError, RecordError, TransientError
+
+log = logging.getLogger(__name__)
 
 _ADDRESS = re.compile(r"\S+@\S+|\+?\d[\d ().-]{6,}\d")
 NO_REASON = "it gave no reason"
@@ -37,6 +40,17 @@ class Answer:
     headers: Mapping[str, str]
     at: datetime | None
     job: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """A call that goes with others. `path` stands below the address of the service, percent-encoded."""
+
+    method: str
+    path: str
+    query: Mapping[str, Any]
+    headers: Mapping[str, str]
+    body: bytes | None
 
 
 class Said(Exception):
@@ -64,7 +78,7 @@ class Exchange:
     def __init__(
         self, spec: ServiceSpec, values: Values, context: Context, *, share: float = 1.0, **files: Path | None
     ) -> None:
-        self._spec, self._values, self._context = spec, dict(values), context
+        self._spec, self._values, self._context, self.name = spec, dict(values), context, context.name
         self._plain = frozenset(values)
         self._ahead = timedelta()
         self._secrets = [str(values[name]) for name, each in spec.settings.items() if each.secret and values[name]]
@@ -83,6 +97,8 @@ class Exchange:
             deadline_seconds=spec.timeout * 4,
             ca_file=files.get("ca_file"),
         )
+        hosts = fill(spec.files_at, values) or ()
+        self._depot = Depot([hosts] if isinstance(hosts, str) else hosts, self._base, context, spec.timeout)
 
     @property
     def settings(self) -> Values:
@@ -92,6 +108,11 @@ class Exchange:
     def bundle_size(self) -> int:
         """Calls that one request of the kind `bundle` holds."""
         return 1 if self._spec.bundle is None else self._spec.bundle.most(self._values)
+
+    @property
+    def in_sets(self) -> bool:
+        """Does each change of such a request stand in a set of its own?"""
+        return self._spec.bundle is not None and self._spec.bundle.sets
 
     def now(self) -> datetime:
         """By the service's clock, as far as its answers told it. They tell whole seconds."""
@@ -118,70 +139,47 @@ class Exchange:
         repeatable = request.method in {"GET", "PUT", "DELETE"} if idempotent is None else idempotent
         answer = self._sent(request, values, repeatable, address, content)
         if request.poll is not None:
-            return self._awaited(request.poll, answer, values)
+            return self.awaited(request.poll, _job(request.poll, answer), values)
         return answer
 
-    def ask_together(
-        self, request: Request, each: Sequence[Values], *, idempotent: bool | None = None
-    ) -> list[Answer | Verdict]:
-        """What the service answers to each of several calls of one kind, sent in one request of the kind `bundle`.
+    def ask_bundle(self, content: tuple[str, bytes], *, repeatable: bool) -> Answer:
+        """The answer to several calls in one request of the kind `bundle`. Errors speak for all of them."""
+        assert self._spec.bundle is not None, "checked with the file"
+        return self._sent(self._spec.bundle, {}, repeatable, None, content)
 
-        TransientError, AccountError and Said speak for all of them.
-        """
-        bundle = self._spec.bundle
-        assert bundle is not None, "checked with the file"
-        if len(each) == 1:
-            return [self._alone(request, each[0], idempotent)]
-        parts = [self._part(request, values) for values in each]
-        sent = [part for part in parts if isinstance(part, PartRequest)]
-        if not sent:
-            return [part for part in parts if isinstance(part, RecordError)]
-        repeatable = request.method in {"GET", "PUT", "DELETE"} if idempotent is None else idempotent
-        answer = self._sent(bundle, {}, repeatable, None, write_bundle(sent, sets=bundle.sets))
-        answers = self._parts_of(answer, request, len(sent), repeatable)
-        return [next(answers) if isinstance(part, PartRequest) else part for part in parts]
-
-    def _alone(self, request: Request, values: Values, idempotent: bool | None) -> Answer | Verdict:
-        try:
-            return self.ask(request, values, idempotent=idempotent)
-        except (Said, RecordError) as error:
-            return error
-
-    def _part(self, request: Request, values: Values) -> PartRequest | RecordError:
+    def spoken(self, request: Request, values: Values) -> Spoken:
+        """One call as it would be sent. RecordError when a value cannot be written."""
         known = {**self._values, **values}
-        url = httpx.URL(str(self._base).rstrip("/") + request.path.path(known, self._plain))
-        if query := self._query(request, known):
-            url = url.copy_merge_params(query)
         headers = {"Accept": JSON, **self._headers({**self._spec.headers, **request.headers}, values)}
         body = fill(request.body, known)
         try:
             content = None if body is None else orjson.dumps(body)
-        except TypeError:
-            return RecordError("a value cannot be written as JSON (invalid Unicode, or a number too large)")
-        return PartRequest(request.method, url.raw_path.decode("ascii"), headers, content)
+        except TypeError as error:
+            raise RecordError("a value cannot be written as JSON (invalid Unicode, or a number too large)") from error
+        path = request.path.path(known, self._plain)
+        return Spoken(request.method, path, self._query(request, known), headers, content)
 
-    def _parts_of(self, answer: Answer, request: Request, count: int, repeatable: bool) -> Iterator[Answer | Verdict]:
-        """As many as were asked; one that has no answer may have been carried out or not."""
-        name = self._context.name
-        try:
-            parts = read_bundle(answer.headers.get("content-type", ""), answer.body or b"")
-            read = [self._of_part(request, part, answer.at) for part in parts[:count]]
-        except (ValueError, TypeError) as error:
-            raise TransientError(
-                f"{name}: the answer to several calls cannot be read.", maybe_done=not repeatable
-            ) from error
-        yield from read
-        for _ in range(count - len(read)):
-            yield TransientError(f"{name}: one of several calls has no answer.", maybe_done=True)
+    def target(self, call: Spoken) -> str:
+        """Path and query from the root of the host, percent-encoded."""
+        url = httpx.URL(str(self._base).rstrip("/") + call.path)
+        return (url.copy_merge_params(call.query) if call.query else url).raw_path.decode("ascii")
 
-    def _of_part(self, request: Request, part: PartAnswer, at: datetime | None) -> Answer | Verdict:
-        body = orjson.loads(part.body) if part.body else None
-        if part.status >= 400:
-            words = f"{self._context.name}: {self._base.host} answered {part.status} to {request.method}."
-            return self._judged(HttpStatusError(words, part.status, part.headers, body), request)
-        response = Response(part.status, part.headers, body)
+    def judged(
+        self, request: Request, status: int, headers: Mapping[str, str], body: Any, at: datetime | None
+    ) -> Answer | Verdict:
+        """What one of several calls was answered, as if it had been alone."""
+        if status >= 400:
+            words = f"{self._context.name}: {self._base.host} answered {status} to {request.method}."
+            return self._judged(HttpStatusError(words, status, headers, body), request)
+        response = Response(status, headers, body)
         spoken = next((rule for rule in self._inside if _speaks_of(rule, response)), None)
-        return Answer(body, part.headers, at) if spoken is None else self._by(spoken, body, part.headers)
+        return Answer(body, headers, at) if spoken is None else self._by(spoken, body, headers)
+
+    def file(self, request: Request, values: Values, address: str) -> Answer:
+        """What the service put at an address that it gave: on its own host, or on one that the file names."""
+        if not self._depot.holds(address):
+            return self.ask(request, values, idempotent=True, address=address)
+        return Answer(self._depot.get(address), {}, None)
 
     # --- sending ----------------------------------------------------------------------------------
 
@@ -233,12 +231,11 @@ class Exchange:
         filled = {name: fill(text, {**self._values, **values}) for name, text in headers.items()}
         return {name: str(value) for name, value in filled.items() if value is not None}
 
-    def begin(self, request: Request, values: Values) -> Answer:
+    def begin(self, request: Request, values: Values, *, idempotent: bool = True) -> Answer:
         """The answer to a call that starts some work, which is not waited for. `job` is the name of the work."""
         assert request.poll is not None, "checked with the file"
-        answer = self._sent(request, values, True, None)
-        job = request.poll.job.of(answer.body)
-        return replace(answer, job=None if job is None else str(job))
+        answer = self._sent(request, values, idempotent, None)
+        return replace(answer, job=_job(request.poll, answer))
 
     def ended(self, poll: Poll, job: str | None, values: Values) -> Answer | None:
         """The last answer, when the work is over; None as long as it is not. Said when it failed."""
@@ -247,21 +244,34 @@ class Exchange:
             raise Said("failed", "The service says that this work failed.", found.body)
         return replace(found, job=job) if poll.done.holds(found.body) else None
 
-    def _awaited(self, poll: Poll, answer: Answer, values: Values) -> Answer:
-        """Asks until the work is over. TransientError, with `maybe_done`, when it takes too long."""
-        name = poll.job.of(answer.body)
-        job = None if name is None else str(name)
+    def awaited(self, poll: Poll, job: str | None, values: Values) -> Answer:
+        """Asks until the work is over. TransientError, with `maybe_done`, when it takes too long or cannot be asked."""
         left = poll.at_most
-        while (found := self.ended(poll, job, values)) is None:
-            if left <= 0:
-                raise TransientError(
-                    f"{self._context.name}: the service has not ended this work after {poll.at_most:g} seconds; it is "
-                    "not known whether it was carried out.",
-                    maybe_done=True,
-                )
-            self._context.sleep(poll.every)
-            left -= poll.every
+        try:
+            while (found := self.ended(poll, job, values)) is None:
+                if left <= 0:
+                    raise TransientError(f"the service has not ended this work after {poll.at_most:g} seconds")
+                self._context.sleep(poll.every)
+                left -= poll.every
+        except (TransientError, AccountError) as error:
+            stopped = self._stopped(poll, job, values)
+            raise TransientError(
+                f"{self._context.name}: work was begun, and its end was not seen: {error}; it is not known what was "
+                f"carried out{', and nothing more will be' if stopped else ''}.",
+                maybe_done=True,
+            ) from error
         return found
+
+    def _stopped(self, poll: Poll, job: str | None, values: Values) -> bool:
+        """Was work ended that nobody waits for any more? Else it might change something behind our back."""
+        if poll.stop is None:
+            return False
+        try:
+            self._sent(poll.stop, {**values, "job": job}, True, None)
+        except (Said, TransientError, AccountError) as error:
+            log.warning("%s: work that takes too long could not be stopped there: %s", self._context.name, error)
+            return False
+        return True
 
     def _heed(self, headers: Mapping[str, str]) -> None:
         """Waits before the next call when the service says that none is left."""
@@ -318,6 +328,11 @@ class Exchange:
             return TransientError(f"{error} Try again later.", retry_after=wait, maybe_done=done)
         means = {404: "missing", 410: "missing", 409: "exists", 412: "stale", 416: "empty"}.get(status, "refused")
         return Said(means, self._clean(_own_words(error.body) or f"it answered {status}"), error.body)
+
+
+def _job(poll: Poll, answer: Answer) -> str | None:
+    name = poll.job.of(answer.body)
+    return None if name is None else str(name)
 
 
 def _limit(rate: Rate, values: Values, share: float) -> RateLimit:

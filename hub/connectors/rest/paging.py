@@ -106,7 +106,7 @@ def _file(
         return answer, None if following is None else {**kept, **following}
     if not files:
         return Answer(None, {}, None), None
-    answer = exchange.ask(export, values, idempotent=True, address=files[0])
+    answer = exchange.file(export, values, files[0])
     return answer, {**kept, "files": files[1:]} if files[1:] else None
 
 

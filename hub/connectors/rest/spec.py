@@ -32,7 +32,7 @@ from hub.connectors.rest.calls import (
 from hub.connectors.rest.events import Events
 from hub.connectors.rest.hooks import Webhooks
 from hub.connectors.rest.linked import Linked
-from hub.connectors.rest.write_calls import Bundle, Writing
+from hub.connectors.rest.write_calls import Bundle, Deferred, Writing
 
 
 class Setting(Part):
@@ -235,6 +235,8 @@ class ServiceSpec(Part):
     archive: Writing | None = None
     delete: Writing | None = None
     bundle: Bundle | None = None
+    deferred: Deferred | None = None
+    files_at: Tree = None
     sample: int = Field(default=20, ge=1)
     at_once: int | None = Field(default=None, ge=1, le=2000)
     read_back: Literal["read", "changes"] = "read"
@@ -269,6 +271,8 @@ class ServiceSpec(Part):
         bundled = any(write.bundled for write in writes) or (self.read is not None and self.read.bundled)
         if self.bundle is None and bundled:
             raise ValueError("a call that is `bundled` needs `bundle`: the request that holds several")
+        if self.deferred is None and any(write.deferred for write in writes):
+            raise ValueError("a call that is `deferred` needs `deferred`: the call that takes many of them")
         if self.read_back == "changes" and (self.changes is None or self.changes.since is None):
             raise ValueError("`read_back: changes` needs `changes` by a time")
         if self.stale and self.record.version is None:

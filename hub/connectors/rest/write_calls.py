@@ -84,6 +84,7 @@ class Writing(Request):
     """One kind of write. With `item` it carries up to `size` at once, in {items}.
 
     bundled     calls for one each, several of them in one request of the kind `bundle`
+    deferred    calls for one each; very many of them go as `deferred` says
     job         very many as a table that the service works through later
     partial     the answer shows some fields of the record only, as they are stored, those that were sent among them
     record      place of the record in the answer; missing: it is read afterwards
@@ -100,6 +101,7 @@ class Writing(Request):
 
     item: Tree = None
     bundled: bool = False
+    deferred: bool = False
     job: Job | None = None
     partial: bool = False
     size: int = Field(default=1, ge=1, le=2000)
@@ -121,8 +123,10 @@ class Writing(Request):
             raise ValueError("`size` needs `item`: what stands for each write in {items}")
         if self.job is not None and self.item is None:
             raise ValueError("a write with `job` is a call for several: `item` is missing")
-        if self.bundled and (self.item is not None or self.whole or self.poll is not None):
-            raise ValueError("a write that is `bundled` is a call for one, without `item`, `whole` and `poll`")
+        alone = self.item is not None or self.whole or self.poll is not None
+        for name in ("bundled", "deferred"):
+            if getattr(self, name) and alone:
+                raise ValueError(f"a write that is `{name}` is a call for one, without `item`, `whole` and `poll`")
         return self
 
 
@@ -138,3 +142,33 @@ class Bundle(Request):
 
     def most(self, settings: Values) -> int:
         return max(1, int(fill(self.size, settings)))
+
+
+class Deferred(Part):
+    """Calls for one each that the service works through in its own time. What each was answered stands in a file.
+
+    at_least    how many are worth it (a number, or a setting); fewer go one by one. Up to `size` at once
+    item        what stands for each in {items}: {call.method}, {call.path}, {call.query}, {call.body}, {call.number}
+    start       takes them; its `poll` waits for the end, and its `stop` ends what takes too long
+    answers     place, in the last answer of `poll`, of the address of the file: JSON, or a tar of JSON, packed or not
+    by          place of the number in an entry of the file
+    status      place of what the call was answered; `body` of the body, which is JSON where it is a text
+    """
+
+    at_least: Count
+    size: int = Field(default=500, ge=1, le=2000)
+    item: Tree
+    start: Request
+    answers: Place
+    by: Place
+    status: Place
+    body: Place
+
+    @model_validator(mode="after")
+    def _ends(self) -> Deferred:
+        if self.start.poll is None or self.start.poll.stop is None:
+            raise ValueError("`deferred` needs `poll` in `start`, with `stop`: nothing may be carried out unseen")
+        return self
+
+    def worth(self, count: int, settings: Values) -> bool:
+        return count > 1 and count >= int(fill(self.at_least, settings))

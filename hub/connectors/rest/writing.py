@@ -3,57 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from hub.connectors.rest.calls import Request
 from hub.connectors.rest.exchange import Answer, Exchange, Said, Verdict
 from hub.connectors.rest.jobs import carry_out, is_flat
 from hub.connectors.rest.reading import Reading
-from hub.connectors.rest.records import RecordReader, outward
+from hub.connectors.rest.records import RecordReader
 from hub.connectors.rest.results import (
     SENT_TWICE,
     Found,
     Named,
     Told,
-    consent_call,
-    holds_nul,
     in_doubt,
     in_turn,
     matched,
     not_there,
 )
 from hub.connectors.rest.sampling import Samples
+from hub.connectors.rest.sending import Ready, Sending
 from hub.connectors.rest.spec import ServiceSpec
+from hub.connectors.rest.together import ask_later, ask_together
 from hub.connectors.rest.words import fill
 from hub.connectors.rest.write_calls import Job, Result, Writing
 from hub.errors import AccountError, RecordError, TransientError
 from hub.model import Done, Missing, NotSent, Op, Outcome, Record, Refused, Stale, Unknown, Write
 
 LOOK_EVERY = 2.0  # seconds between looks for a record that the service makes later
-
-
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """A write as it leaves: what fills its gaps, and the calls for consents that follow a create."""
-
-    values: Mapping[str, Any]
-    consents: Sequence[Request]
+IN_A_HURRY = timedelta(hours=1)  # calls go one by one after the service did not get through many of them in time
 
 
 class Writer:
     def __init__(self, spec: ServiceSpec, exchange: Exchange, reading: Reading) -> None:
         self._spec, self._exchange, self._reading = spec, exchange, reading
         self._reader = RecordReader(spec.record)
-        self._consents = {str(fill(each.field, exchange.settings)): each for each in spec.consents}
-        self._writable = frozenset(fill(spec.writable, exchange.settings) or ())
+        self._sending = Sending(spec, exchange, reading)
         self._samples = Samples(spec.sample)
+        self._hurried_until = datetime.min.replace(tzinfo=UTC)
 
     def write(self, writes: Sequence[Write]) -> list[Outcome]:
         """One outcome each, in order. An error of the account is raised only while nothing was sent."""
         since = self._exchange.now()
-        return self._read_back(writes, in_turn(self._groups(writes), self._sampled), since)
+        parts = [part for group in self._groups(writes) for part in self._parts(group)]
+        return self._read_back(writes, in_turn(parts, self._sampled), since)
 
     @property
     def batch(self) -> int:
@@ -74,6 +68,14 @@ class Writer:
                 groups.append([write])
         return groups
 
+    def _parts(self, group: list[Write]) -> list[list[Write]]:
+        """One by one where they are too few to wait for, or where the service was waited for in vain."""
+        deferred = self._spec.deferred
+        if deferred is None or not self._kind(group[0]).deferred:
+            return [group]
+        worth = deferred.worth(len(group), self._exchange.settings) and self._exchange.now() >= self._hurried_until
+        return [group] if worth else [[each] for each in group]
+
     def _kind(self, write: Write) -> Writing:
         spec = self._spec
         kinds = {Op.CREATE: spec.create, Op.UPDATE: spec.update, Op.ARCHIVE: spec.archive, Op.DELETE: spec.delete}
@@ -84,6 +86,9 @@ class Writer:
     def _size(self, kind: Writing) -> int:
         if kind.bundled:
             return self._exchange.bundle_size
+        if kind.deferred and self._spec.deferred is not None:
+            most = self._spec.deferred.size
+            return most if self._spec.deferred.worth(most, self._exchange.settings) else 1
         job = kind.job
         worth = job is not None and job.worth(job.size, self._exchange.settings)
         return max(kind.size, job.size) if job is not None and worth else kind.size
@@ -101,8 +106,8 @@ class Writer:
     def _carried_out(self, writes: Sequence[Write]) -> list[Found]:
         kind = self._kind(writes[0])
         try:
-            if kind.bundled:
-                return self._bundled(kind, writes)
+            if kind.bundled or (len(writes) > 1 and kind.deferred):
+                return self._several(kind, writes)
             if kind.item is not None:
                 return self._together(writes)
             [write] = writes  # a call for one
@@ -114,7 +119,7 @@ class Writer:
         try:
             if kind.look and (ended := self._looked([write])):
                 return ended[write.id]
-            ready = self._ready(kind, write)
+            ready = self._sending.ready(kind, write)
             if not isinstance(ready, Ready):
                 return ready
             answer = self._exchange.ask(kind, ready.values, idempotent=kind.idempotent or None)
@@ -123,17 +128,6 @@ class Writer:
             return self._refused(write, error)
         except RecordError as error:
             return Refused(str(error))
-
-    def _ready(self, kind: Writing, write: Write) -> Ready | Found:
-        """Its consents are set first; Said when the service takes them or it not."""
-        fields, consents = self._split(write)
-        if write.op is Op.UPDATE:
-            self._consent(write.id, consents, fields)
-            if not fields and consents:
-                assert write.id is not None
-                return Named(write.id)
-        values = self._values(kind, write, fields)
-        return Missing() if values is None else Ready(values, consents)
 
     def _after(self, kind: Writing, write: Write, answer: Any, consents: Sequence[Request]) -> Found:
         if write.op is Op.DELETE:
@@ -144,7 +138,7 @@ class Writer:
             name = str(found)
         if name is None:
             return self._by_key(write)
-        if write.op is Op.CREATE and (lost := self._unconsented(name, consents, write)) is not None:
+        if write.op is Op.CREATE and (lost := self._sending.unconsented(name, consents, write)) is not None:
             return lost
         if record is None or consents:
             return Named(name)
@@ -158,7 +152,7 @@ class Writer:
         if not kind.partial:
             return None if self._spec.related else self._reader.record(raw)
         part = self._reader.part(raw)
-        sent = write.fields.keys() - set(self._spec.read_only) - self._consents.keys()
+        sent = write.fields.keys() - set(self._spec.read_only) - self._sending.consents
         return part if part is not None and sent <= part.fields.keys() else None
 
     def _by_key(self, write: Write) -> Outcome:
@@ -216,9 +210,9 @@ class Writer:
 
     # --- several in one request, each of them whole ------------------------------------------------
 
-    def _bundled(self, kind: Writing, writes: Sequence[Write]) -> list[Found]:
+    def _several(self, kind: Writing, writes: Sequence[Write]) -> list[Found]:
         ended = self._looked(writes) if kind.look else {}
-        seen = self._versions(kind, [write for write in writes if write.id not in ended])
+        seen = self._sending.versions(kind, [write for write in writes if write.id not in ended])
         ready: list[Ready | Found] = []
         for write in writes:
             if write.id in ended:
@@ -226,21 +220,41 @@ class Writer:
             else:
                 ready.append(self._tried(kind, replace(write, version=seen.get(write.id, write.version))))
         values = [each.values for each in ready if isinstance(each, Ready)]
-        answers = iter(self._exchange.ask_together(kind, values, idempotent=kind.idempotent or None))
+        try:
+            rest = iter(self._answers(kind, values))
+        except AccountError as error:
+            if not any(map(_told_already, writes, ready)):
+                raise
+            rest = iter([error] * len(values))
         return [
-            self._answered(kind, write, each, answers) if isinstance(each, Ready) else each
+            self._answered(kind, write, each, rest) if isinstance(each, Ready) else each
             for write, each in zip(writes, ready, strict=True)
         ]
 
-    def _versions(self, kind: Writing, writes: Sequence[Write]) -> dict[str | None, str | None]:
-        """Those of the records whose version is not known and has to be named."""
-        unknown = [write.id for write in writes if kind.versioned and write.version is None and write.id is not None]
-        there = self._reading.read(unknown) if unknown else {}
-        return {name: record.version for name, record in there.items()}
+    def _answers(self, kind: Writing, values: Sequence[Mapping[str, Any]]) -> Sequence[Answer | Verdict]:
+        """What each of the calls was answered. Refused as a whole, they go one by one."""
+        idempotent = kind.idempotent or None
+        try:
+            if kind.bundled:
+                return ask_together(self._exchange, kind, values, idempotent=idempotent)
+            assert self._spec.deferred is not None, "checked with the file"
+            return ask_later(self._exchange, self._spec.deferred, kind, values)
+        except Said:
+            return [self._answer(kind, each) for each in values]
+        except TransientError as error:
+            if kind.deferred and error.maybe_done:
+                self._hurried_until = self._exchange.now() + IN_A_HURRY
+            return [error] * len(values)
+
+    def _answer(self, kind: Writing, values: Mapping[str, Any]) -> Answer | Verdict:
+        try:
+            return self._exchange.ask(kind, values, idempotent=kind.idempotent or None)
+        except (Said, TransientError, AccountError, RecordError) as error:
+            return error
 
     def _tried(self, kind: Writing, write: Write) -> Ready | Found:
         try:
-            return self._ready(kind, write)
+            return self._sending.ready(kind, write)
         except Said as error:
             return self._refused(write, error)
         except TransientError as error:
@@ -273,7 +287,7 @@ class Writer:
             return []
         kind = self._kind(writes[0])
         try:
-            split = [self._split(write) for write in writes]
+            split = [self._sending.split(write) for write in writes]
         except Said:
             return self._one_by_one(writes)
         if kind.whole or any(consents for _, consents in split):
@@ -283,7 +297,9 @@ class Writer:
         if len(writes) > kind.size:
             parts = [writes[start : start + kind.size] for start in range(0, len(writes), kind.size)]
             return in_turn(parts, self._carried_out)
-        values = [self._values(kind, write, fields) or {} for write, (fields, _) in zip(writes, split, strict=True)]
+        values = [
+            self._sending.values(kind, write, fields) or {} for write, (fields, _) in zip(writes, split, strict=True)
+        ]
         items = [fill(kind.item, {**each, **self._exchange.settings}) for each in values]
         try:
             together = {"items": items, "size": len(items), "ids": [write.id for write in writes]}
@@ -301,7 +317,7 @@ class Writer:
         """None where they go by the call itself: too few, no table can hold them, or the service takes no job."""
         if not job.worth(len(writes), self._exchange.settings):
             return None
-        values = [self._values(kind, write, each) or {} for write, each in zip(writes, fields, strict=True)]
+        values = [self._sending.values(kind, write, each) or {} for write, each in zip(writes, fields, strict=True)]
         rows = [fill(job.item, {**each, **self._exchange.settings}) for each in values]
         if not all(map(is_flat, rows)):
             return None
@@ -322,9 +338,9 @@ class Writer:
         """One of a call for several that needs a call of its own beside it."""
         kind = self._kind(write)
         try:
-            fields, consents = self._split(write)
+            fields, consents = self._sending.split(write)
             if write.op is Op.UPDATE:
-                self._consent(write.id, consents, fields)
+                self._sending.consent(write.id, consents, fields)
                 if not fields:
                     assert write.id is not None
                     return Named(write.id)
@@ -332,7 +348,7 @@ class Writer:
             name = _name_of(done)
             if write.op is not Op.CREATE or not consents or name is None:
                 return done
-            lost = self._unconsented(name, consents, write)
+            lost = self._sending.unconsented(name, consents, write)
             return Named(name) if lost is None else lost
         except Said as error:
             return self._refused(write, error)
@@ -342,7 +358,7 @@ class Writer:
             return in_doubt(error)
 
     def _alone(self, kind: Writing, write: Write, fields: Mapping[str, Any]) -> Found:
-        values = self._values(kind, write, fields)
+        values = self._sending.values(kind, write, fields)
         if values is None:
             return Missing()
         items = [fill(kind.item, {**values, **self._exchange.settings})]
@@ -365,62 +381,6 @@ class Writer:
             return Named(write.id)
         name = result.id.of(body) if result.id is not None else None
         return self._by_key(write) if name in (None, "") else Named(str(name))
-
-    # --- what is sent -----------------------------------------------------------------------------
-
-    def _split(self, write: Write) -> tuple[dict[str, Any], list[Request]]:
-        """Fields for the write itself, and the calls for consents beside it."""
-        spec = self._spec
-        if holds_nul(write.fields):
-            raise Said("refused", "a text holds a NUL character, which no service keeps")
-        fields = {name: value for name, value in write.fields.items() if name not in spec.read_only}
-        known = {*self._writable, *self._consents}
-        if self._writable and (unknown := sorted(set(fields) - known)):
-            raise Said("refused", f"it has no field {unknown[0]!r} that can be written")
-        calls = [consent_call(name, each, fields.pop(name)) for name, each in self._consents.items() if name in fields]
-        return outward(spec.record, fields, spec.empty), [call for call in calls if call is not None]
-
-    def _values(self, kind: Writing, write: Write, fields: Mapping[str, Any]) -> dict[str, Any] | None:
-        """What fills the gaps; None when a record that is to be sent back whole is not there."""
-        values = {"id": write.id, "key": write.key, "fields": fields, "version": write.version}
-        if kind.versioned and write.version is None:
-            seen = self._reading.read([str(write.id)]).get(str(write.id))
-            return None if seen is None else {**values, "version": seen.version}
-        if not kind.whole:
-            return values
-        assert write.id is not None
-        raw = self._reading.raw(write.id)
-        if raw is None:
-            return None
-        before = self._spec.record.fields.of(raw)
-        kept = {name: value for name, value in before.items() if name not in self._spec.read_only}
-        return {**values, "fields": {**kept, **fields}, "record": raw}
-
-    def _consent(self, name: str | None, calls: Sequence[Request], fields: Mapping[str, Any]) -> None:
-        for call in calls:
-            values: dict[str, Any] = {"id": name, "fields": fields}
-            if "record" in call.names:
-                assert name is not None
-                values["record"] = self._reading.raw(name)
-                if values["record"] is None:
-                    raise Said("missing", "it is not there any more")
-            try:
-                self._exchange.ask(call, values, idempotent=True)
-            except Said as error:
-                if error.means != "ignore":
-                    raise
-
-    def _unconsented(self, name: str, consents: Sequence[Request], write: Write) -> Outcome | None:
-        """Of a record that was made just now: the outcome when its consents do not go through.
-
-        It is there, so this is never an answer that says that nothing was made. Found again, it lacks its consents
-        and is told them anew.
-        """
-        try:
-            self._consent(name, consents, write.fields)
-        except (Said, TransientError, AccountError) as error:
-            return Unknown(f"It was made, and its consents could not be set. {error}")
-        return None
 
     # --- what was said ----------------------------------------------------------------------------
 
@@ -449,6 +409,11 @@ class Writer:
 
 
 # --- pure -------------------------------------------------------------------------------------------
+
+
+def _told_already(write: Write, ready: Ready | Found) -> bool:
+    """Did a call for a consent leave before the write itself?"""
+    return isinstance(ready, Named) or (isinstance(ready, Ready) and write.op is Op.UPDATE and bool(ready.consents))
 
 
 def _taken(told: Told, again: bool) -> Found:

@@ -71,8 +71,8 @@ def test_what_is_no_whole_bundle_is_refused(kind: str, raw: bytes) -> None:
 class Bundled:
     """A service that takes bundles: `judge` says the status of what is asked of a contact."""
 
-    def __init__(self, judge: Any) -> None:
-        self.judge = judge
+    def __init__(self, judge: Any, refuses: bool = False) -> None:
+        self.judge, self.refuses = judge, refuses
         self.sizes: list[int] = []
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
@@ -80,6 +80,8 @@ class Bundled:
             return self.answer(request.url.path, request.content)
         inner = [each for [each] in read_batch(request.headers["content-type"], request.content)]
         self.sizes.append(len(inner))
+        if self.refuses:
+            return httpx.Response(400, json={"message": "too many"})
         found = [self.answer(each.path, each.content) for each in inner]
         raw, headers = write_batch([[Answer(each.status_code, each.json())] for each in found])
         return httpx.Response(200, content=raw, headers=headers)
@@ -113,6 +115,16 @@ def test_each_call_of_a_bundle_is_judged_as_if_it_were_alone() -> None:
     outcomes = written(Bundled(statuses.__getitem__), "abcdef")
 
     assert [type(each) for each in outcomes] == [Done, Refused, Unknown, NotSent, NotSent, Done]
+
+
+def test_a_bundle_that_is_refused_as_a_whole_goes_one_by_one() -> None:
+    statuses = {"a": 200, "b": 400, "c": 500, "d": 403}
+
+    outcomes = written(Bundled(statuses.__getitem__, refuses=True), "abc")
+    rest = written(Bundled(statuses.__getitem__, refuses=True), "ad")
+
+    assert [type(each) for each in outcomes] == [Done, Refused, Unknown]
+    assert [type(each) for each in rest] == [Done, NotSent]
 
 
 def test_a_value_that_is_no_json_costs_only_its_own_write() -> None:

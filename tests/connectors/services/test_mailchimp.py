@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, ClassVar
 
 import pytest
 
-from hub.model import Done, Op, Refused, Write
+from hub.model import Done, Missing, Op, Refused, Unknown, Write
 from hub.testing import ConnectorContract
+from hub.testing.faults import Faults, changed
 from hub.testing.words import done, records
 from tests.connectors.services.systems import ServiceSystem, address
 from tests.fakes.services.mailchimp import Mailchimp
 from tests.fakes.services.mailchimp_rules import key_of
 
+LIST = "a1b2c3d4e5"
+ANSWERS = re.compile(rb'"response_body_url":"[^"]*"')
 KEY = "0123456789abcdef0123456789abcdef-us21"
 
 
@@ -160,6 +164,121 @@ def test_an_address_that_was_erased_is_refused_for_good(system: MailchimpSystem)
 
     assert isinstance(outcome, Refused)
     assert "erased" in outcome.reason
+
+
+# --- many at once -----------------------------------------------------------------------------------
+
+
+def language(ids: list[str], value: str = "pl") -> list[Write]:
+    return [Write(Op.UPDATE, f"hub:{each}", each, {"language": value}) for each in ids]
+
+
+def writes(system: MailchimpSystem) -> list[tuple[str, str]]:
+    there = [(each.method, each.url.path) for each in system.requests() if each.method != "GET"]
+    return [(method, path.removeprefix("/3.0")) for method, path in there]
+
+
+def test_many_changes_go_as_one_batch_operation_and_its_answers_are_fetched_without_a_key(
+    system: MailchimpSystem,
+) -> None:
+    ids = system.seed(450)
+
+    outcomes = system.connect(batch_from=50).write(language(ids))
+
+    assert {type(each) for each in outcomes} == {Done}
+    assert writes(system) == [("POST", "/batches")]
+    [fetched] = system.fake.fetches
+    assert fetched.url.host == "storage.googleapis.com"
+    assert {each.rest["language"] for each in system.fake.members.values()} == {"pl"}
+
+
+def test_who_leaves_while_a_batch_waits_stays_out(system: MailchimpSystem) -> None:
+    ids = system.seed(60)
+    system.fake.meanwhile = lambda: system.fake.leave(system.key(ids[7]))
+
+    outcomes = system.connect(batch_from=50).write(language(ids))
+
+    assert status_of(system, ids[7]) == "unsubscribed"
+    assert [each.record.fields["status"] for each in outcomes if isinstance(each, Done) and each.record].count(
+        "unsubscribed"
+    ) == 1
+
+
+def test_an_opt_out_among_many_is_told_at_once_and_not_in_the_batch(system: MailchimpSystem) -> None:
+    ids = system.seed(60)
+    mixed = [*language(ids[:59]), Write(Op.UPDATE, "hub:out", ids[59], {"status": "unsubscribed", "language": "pl"})]
+    states: list[str] = []
+    system.fake.meanwhile = lambda: states.append(status_of(system, ids[59]))
+
+    outcomes = system.connect(batch_from=50).write(mixed)
+
+    assert {type(each) for each in outcomes} == {Done}
+    assert writes(system) == [("PATCH", f"/lists/{LIST}/members/{ids[59]}"), ("POST", "/batches")]
+    assert states[0] == "unsubscribed"
+
+
+def test_each_call_of_a_batch_has_an_outcome_of_its_own(system: MailchimpSystem) -> None:
+    ids = system.seed(60)
+    changes = language(ids)
+    changes[3] = Write(Op.UPDATE, "hub:3", ids[3], {"email_address": "no address at all"})
+    changes[4] = Write(Op.UPDATE, "hub:4", system.nobody, {"language": "pl"})
+    system.fake.loses = {"5"}
+
+    outcomes = system.connect(batch_from=50).write(changes)
+
+    found = [type(each) for each in outcomes]
+    assert (found[3], found[4], found[5]) == (Refused, Missing, Unknown)
+    assert set(found[6:]) == {Done}
+
+
+def test_new_members_of_a_batch_are_not_subscribed_and_who_left_is_not_brought_back(system: MailchimpSystem) -> None:
+    system.fake.leave(system.fake.seed("left@example.org"))
+    new = [Write(Op.CREATE, f"hub:{n}", None, {"email_address": f"new{n}@example.org"}) for n in range(60)]
+    new.append(Write(Op.CREATE, "hub:left", None, {"email_address": "left@example.org"}))
+
+    outcomes = system.connect(batch_from=50).write(new)
+
+    assert {type(each) for each in outcomes} == {Done}
+    assert {each.status for each in system.fake.members.values()} == {"transactional", "unsubscribed"}
+    assert len(system.fake.members) == 61
+
+
+def test_a_batch_that_takes_too_long_is_stopped_and_later_changes_go_one_by_one(system: MailchimpSystem) -> None:
+    ids = system.seed(60)
+    system.fake.rounds, system.fake.done_each = 1000, 1
+    connector = system.connect(batch_from=50)
+
+    outcomes = connector.write(language(ids))
+    again = connector.write(language(ids, "pt"))
+
+    assert {type(each) for each in outcomes} == {Unknown}
+    assert "nothing more will be" in outcomes[0].reason  # type: ignore[union-attr]
+    assert system.fake.stopped == ["batch000001"]
+    assert {type(each) for each in again} == {Done}
+    assert [path for _, path in writes(system)].count("/batches") == 1
+
+
+@pytest.mark.parametrize("address", ["https://elsewhere.example.org/x.tar.gz", "ftp://storage.googleapis.com/x", ""])
+def test_answers_on_a_host_that_is_not_named_are_not_fetched(system: MailchimpSystem, address: str) -> None:
+    ids = system.seed(60)
+    faults = Faults(system.network)
+    faults.inject(changed(lambda body: ANSWERS.sub(f'"response_body_url":"{address}"'.encode(), body)), times=None)
+    connector = system.within(system.context(faults))
+
+    outcomes = connector.write(language(ids))
+
+    assert {type(each) for each in outcomes} == {Unknown}
+    assert {each.host for each in faults.sent} == {"us21.api.mailchimp.com"}
+    assert system.fake.fetches == []
+
+
+@pytest.mark.parametrize("count", [2, 49])
+def test_few_changes_go_one_by_one(system: MailchimpSystem, count: int) -> None:
+    ids = system.seed(count)
+
+    system.connect(batch_from=50).write(language(ids))
+
+    assert {path for _, path in writes(system)} == {f"/lists/{LIST}/members/{each}" for each in ids}
 
 
 def test_a_changed_address_keeps_the_record(system: MailchimpSystem) -> None:

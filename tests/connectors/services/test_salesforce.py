@@ -310,6 +310,18 @@ def test_a_job_that_was_closed_and_not_heard_of_leaves_its_writes_unknown(system
     assert [type(each) for each in outcomes] == [Unknown, Unknown]
 
 
+def test_a_job_that_takes_too_long_is_ended_there(system: SalesforceSystem) -> None:
+    ids = system.seed(2)
+    system.fake.ingest_rounds = 1000
+
+    outcomes = system.connect(bulk_from=2).write(
+        [Write(Op.UPDATE, f"hub:{each}", each, {"Title": "X"}) for each in ids]
+    )
+
+    assert [type(each) for each in outcomes] == [Unknown, Unknown]
+    assert [each.state for each in system.fake.ingests.values()] == ["Aborted"]
+
+
 def test_a_job_that_was_never_closed_was_not_sent(system: SalesforceSystem) -> None:
     ids = system.seed(2)
     assert system.network is not None

@@ -127,7 +127,11 @@ class IngestJobs(Service):
 
     @route("PATCH", "/jobs/ingest/{name}")
     def close_ingest(self, call: Call, name: str) -> Answer:
-        if call.body(required=("state",))["state"] != "UploadComplete":
+        state = call.body(required=("state",))["state"]
+        if state == "Aborted":
+            self._ingest(name, "UploadComplete").state = state
+            return Answer(200, {"id": name, "state": state})
+        if state != "UploadComplete":
             raise wrong("INVALIDJOBSTATE", "the state is not supported")
         job = self._ingest(name, "Open")
         if not job.table:
