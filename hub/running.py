@@ -209,6 +209,11 @@ class Workshop:
                 return result
         raise AssertionError("the last try returns")
 
+    def current(self) -> Hub:
+        """The engine with the version of the model that is in use now."""
+        self._follow_model()
+        return self.hub
+
     def _once(self, name: str, run_id: str, orders: Orders) -> Result:
         self._follow_model()
         hub = replace(self.hub, new_id=lambda prefix: run_id if prefix == "r" else self.hub.new_id(prefix))

@@ -19,7 +19,7 @@ from hub.config import HubConfig
 from hub.connectors.forms import FormSettings
 from hub.connectors.messages import MessageSettings
 from hub.connectors.rest import RestConnector
-from hub.errors import HubError
+from hub.errors import ConfigError, HubError
 from hub.events.net import Outside, Poster
 from hub.events.opening import EventGauges, targets
 from hub.events.sender import Sender, Telling
@@ -35,8 +35,6 @@ from hub.store.access import forget_ended
 from hub.store.db import Store
 from hub.store.gauges import StoreGauges
 from hub.store.inbox import StoreInbox, prune, waiting
-from hub.store.leases import release_dead
-from hub.sync.follow import Follower
 from hub.sync.run import Orders, Result
 from hub.web.access.identity import identify
 from hub.web.access.opened import open_entry
@@ -46,6 +44,7 @@ from hub.web.console.glance import Glance
 from hub.web.console.shell import Console
 from hub.web.monitoring import Health
 from hub.web.server import Serving, serve
+from hub.worker import LogForm, Setting, Worker
 
 log = logging.getLogger(__name__)
 
@@ -61,14 +60,14 @@ LEVELS = {"failed": logging.ERROR, "held": logging.WARNING, "paused": logging.WA
 class Service:
     """Start it, wait, stop it."""
 
-    def __init__(self, config: HubConfig, store: Store) -> None:
+    def __init__(self, config: HubConfig, store: Store, log_form: LogForm) -> None:
         """ConfigError when a form's secret is missing or a schedule never comes."""
         self._config, self._store = config, store
         self._names = enabled(config)
         self._stopping = threading.Event()
         registry = CollectorRegistry()
-        hub = build_hub(config, store, meter=Metrics(registry))
-        self.shop = Workshop(config, hub, StoreInbox(store), sleep=self._pause)
+        self.shop = Workshop(config, build_hub(config, store), StoreInbox(store), sleep=self._pause)
+        meter = Metrics(registry)
         self._gauges = StoreGauges(store, self._names)
         registry.register(StateCollector(self._gauges))
         self.forms = {name: FormSettings.model_validate(given) for name, given in self._of_type("form")}
@@ -80,7 +79,12 @@ class Service:
             for name in self.events
         }
         self._index = open_index(config, store)
-        self._follower = Follower(store, self._index, self._stopping)
+        if self._index.path is None:
+            raise ConfigError(
+                "`hub run` was not started: its store is in memory, which its processes cannot share and the next "
+                "start would not find. Name a file or a PostgreSQL database under store: in hub.yaml."
+            )
+        self._worker = Worker(Setting(config, self._index.path, log_form), meter)
         sender = Sender(store, targets(config), Poster(Outside()), time.time, self._stopping.is_set)
         self._telling = Telling(sender, self._stopping) if config.events else None
         server = mail_server(config)
@@ -117,14 +121,13 @@ class Service:
             trigger = make_trigger(connection.schedule, connection.zone, now)
             if trigger is not None:
                 self._scheduler.add(name, trigger)
-        release_dead(self._store, self.shop.hub.clock())
+        self._worker.start()
         self.web = serve(self._app, self._config.web.host, self._config.web.port)
         with self._store.read() as tx:
             for name in waiting(tx, [*self.forms, *self.hooks, *self.events]):
                 self._ring(name)
         for each in (self._attendant, *self._listeners.values()):
             each.start()
-        self._follower.start()
         if self._telling is not None:
             self._telling.start()
         if self._posting is not None:
@@ -144,6 +147,7 @@ class Service:
         """False when something had not ended in time; what it had saved stays, the rest is made again."""
         until = monotonic() + timeout
         self._stopping.set()
+        self._worker.end()
         ended = self._scheduler.stop(max(0.0, timeout - WEB_SECONDS))
         for each in (self._attendant, *self._listeners.values()):
             ended &= each.wait(max(0.0, until - WEB_SECONDS - monotonic()))
@@ -156,16 +160,15 @@ class Service:
             ended &= self._telling.wait(max(0.5, until - monotonic()))
         if self._posting is not None:
             ended &= self._posting.wait(max(0.5, until - monotonic()))
-        if self._follower.wait(max(0.5, until - monotonic())):
-            self._index.close()
-            return ended
-        return False
+        ended &= self._worker.wait(max(0.5, until - monotonic()))
+        self._index.close()
+        return ended
 
     def _world(self) -> World:
         return World(
             config=self._config,
             store=self._store,
-            hub=lambda: self.shop.hub,
+            hub=self.shop.current,
             index=self._index,
             run=self.run_now,
             next_run=self.next_run,
@@ -180,14 +183,14 @@ class Service:
 
     def run_now(self, name: str, full: bool, person: str) -> bool:
         """Begin a run that a person asks for; False: it is being run at this moment, or cannot be."""
-        if name not in self._names or self.shop.is_running(name):
+        if name not in self._names or self._worker.is_running(name):
             return False
         orders = Orders(full=full, manual=True, person=person)
         self._scheduler.at_once(name, lambda name, stopping: self._by_hand(name, replace(orders, stop=stopping.is_set)))
         return True
 
     def _by_hand(self, name: str, orders: Orders) -> None:
-        self._told(name, self.shop.cycle(name, orders))
+        self._told(name, self._worker.cycle(name, orders))
 
     def _run_form(self, name: str) -> bool:
         """False: it is being run by somebody at this moment."""
@@ -229,7 +232,7 @@ class Service:
             return work.connection(tx, name).started_at is None and "first" in work.open_gates(tx, name)
 
     def _cycle(self, name: str, stop: Callable[[], bool], *, events: bool = False) -> Result:
-        return self._told(name, self.shop.cycle(name, Orders(stop=stop, events=events)))
+        return self._told(name, self._worker.cycle(name, Orders(stop=stop, events=events)))
 
     def _told(self, name: str, result: Result) -> Result:
         text = f"{result.status}: {result.message}" if result.message else result.status

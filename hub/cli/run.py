@@ -33,11 +33,13 @@ def run(
     SIGTERM and Ctrl-C end runs after the page they are at, within 30 seconds; the next start goes on there.
     """
     from hub.logs import configure
-    from hub.running import open_store
+    from hub.running import calm_collector, open_store
     from hub.service import Service
+    from hub.worker import LogForm
 
     config = ctx.find_object(Chosen).loaded  # type: ignore[union-attr] # set by the command hub
-    configure(as_json=log == "json" or (log == "auto" and not sys.stderr.isatty()), level=level)
+    form = LogForm(log == "json" or (log == "auto" and not sys.stderr.isatty()), level)
+    configure(as_json=form.as_json, level=form.level)
     stopping = threading.Event()
 
     def stop(_: int, __: FrameType | None) -> None:
@@ -46,7 +48,8 @@ def run(
     before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
     store = open_store(config)
     try:
-        service = Service(config, store)
+        service = Service(config, store, form)
+        calm_collector()
         service.start()
         _say_started(service)
         while not stopping.wait(3600.0):

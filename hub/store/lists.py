@@ -413,6 +413,9 @@ def parked_by_reason(tx: Tx, chosen: ParkedFilter) -> list[tuple[str, str, int]]
 
 # --- what is open with one golden record ------------------------------------------------------------
 
+# Not by the index of states: a handful of rows is about one record, tens of thousands may be open.
+_STILL_OPEN = "state || '' = 'open'"
+
 
 def asked_open(
     tx: Tx, golden_id: str, record_ids: Sequence[int], refs: Iterable[tuple[str, str]]
@@ -422,11 +425,11 @@ def asked_open(
     for connection, external_id in refs:
         by_connection.setdefault(connection, []).append(external_id)
     conflicts = tx.later(
-        "SELECT id FROM conflict WHERE golden_id = :g AND state = 'open' ORDER BY id LIMIT 20", g=golden_id
+        f"SELECT id FROM conflict WHERE golden_id = :g AND {_STILL_OPEN} ORDER BY id LIMIT 20", g=golden_id
     )
     asks = tx.later(
-        "SELECT id FROM ask WHERE record_a IN :*ids AND state = 'open'"
-        " UNION SELECT id FROM ask WHERE record_b IN :*ids AND state = 'open' ORDER BY 1 LIMIT 20",
+        f"SELECT id FROM ask WHERE record_a IN :*ids AND {_STILL_OPEN}"
+        f" UNION SELECT id FROM ask WHERE record_b IN :*ids AND {_STILL_OPEN} ORDER BY 1 LIMIT 20",
         ids=list(record_ids),
     )
     parked = [

@@ -6,6 +6,7 @@ import pytest
 
 from hub.store import contacts, exports, lists, work
 from hub.store.lists import ParkedFilter, Part
+from hub.store.upgrade import connected, upgrade
 from hub.sync import find, people
 from hub.sync.pairs import explain_pair
 from hub.sync.story import explain_field, tell
@@ -201,3 +202,27 @@ def test_golden_records_are_exported_with_their_records(two):
         (n, i) for n, s in two.systems.items() for i in s.rows
     )
     assert custom == ["custom.shoe"]
+
+
+class Planned:
+    """In the place of a transaction: keeps how the database would go about each statement."""
+
+    def __init__(self, tx):
+        self.tx, self.steps = tx, []
+
+    def later(self, text, **params):
+        self.steps += [row[3] for row in self.tx.all(f"EXPLAIN QUERY PLAN {text}", **params)]
+        return list
+
+
+def test_what_is_open_with_one_contact_is_not_looked_for_among_all_that_is_open(tmp_path):
+    store = connected(f"sqlite:///{tmp_path / 'hub.db'}")
+    upgrade(store)
+    with store.read() as tx:
+        planned = Planned(tx)
+        lists.asked_open(planned, "g1", [1, 2], [("erp", "7")])
+    store.close()
+
+    reading = [step for step in planned.steps if step.startswith(("SEARCH", "SCAN")) and "json_each" not in step]
+    assert len(reading) == 4
+    assert [step for step in reading if step.startswith("SCAN") or "_open" in step] == []
