@@ -1,4 +1,4 @@
-"""Pages and caller lookups of a running hub, first at rest, then while it synchronises: `python -m bench.live STORE.db`.
+"""Pages and caller lookups of a running hub, at rest and while it synchronises: `python -m bench.live STORE.db`.
 
 STORE.db is a store as `python -m bench.filled`, `bench.dedupe.latency --keep` or a sync leaves it. It is copied, the
 copy filled with open conflicts and questions, and `hub run` started on it as a process of its own. Then a file with

@@ -74,9 +74,7 @@ def test_a_form_is_taken_in_at_once(company, hub):
         answer = httpx.post(f"{url}/forms/website", data={"family_name": "Quental", "emails": "q@example.org"})
 
         assert answer.status_code == 200
-        assert eventually(
-            lambda: company.store("select count(*) from record where connection = 'website'")[0][0] == 1, 5
-        )
+        assert eventually(lambda: company.store("select count(*) from record where connection = 'website'")[0][0] == 1)
 
 
 def test_metrics_and_health_tell_of_runs_but_of_nobody(company, hub):
