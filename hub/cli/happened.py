@@ -50,14 +50,14 @@ def log(
 ) -> None:
     """Note what happened with a contact: a call, a visit, a complaint."""
     from hub.model import Interaction
-    from hub.sync import history
+    from hub.sync import notes
 
     who = show.person(by)
     with show.opened_hub(ctx) as hub:
         at = datetime.fromtimestamp(hub.clock(), UTC)
         item = Interaction(hub.new_id("i"), at, channel, kind, direction, summary=summary.strip(), details={"by": who})
-        home = history.log(hub, golden_id, item, who)
-    show.say(show.out(), f"Noted with {home}.")
+        noted = notes.log(hub, golden_id, notes.Note(item), who)
+    show.say(show.out(), f"Noted with {noted.contact}.")
 
 
 def events(listed: Listed[Event]) -> Table:

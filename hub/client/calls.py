@@ -101,7 +101,7 @@ class Client:
     def log(self, contact_id: str, kind: str, *, key: str | None = None, **more: Any) -> Logged:
         """Note what happened with a contact: call.answered, note, complaint, task.done …
 
-        more  channel, direction, at (ISO 8601), summary, reference, outcome
+        more  channel, direction, at (ISO 8601), summary, text, reference, outcome, follow_up (YYYY-MM-DD), withdraws
         """
         body = {"contact": contact_id, "kind": kind, **more}
         return cast("Logged", self._create("/interactions", body, key))

@@ -39,6 +39,7 @@ class OpenMatters(TypedDict):
     conflicts: list[int]
     reviews: list[int]
     parked: list[int]
+    follow_ups: list[dict[str, Any]]
 
 
 class Match(TypedDict):
@@ -49,6 +50,7 @@ class Match(TypedDict):
     kind: str | None
     company: str | None
     stage: str | None
+    allowed: list[dict[str, Any]]
     consent: list[dict[str, Any]]
     open: OpenMatters
     records: list[Ref]
@@ -61,8 +63,12 @@ class Changed(TypedDict):
 
 
 class Logged(TypedDict):
-    contact: str
+    """contact: None where nobody has the number yet; denied: (channel, number or address) that was taken back"""
+
+    contact: str | None
     id: str
+    follow_up: int | None
+    denied: list[list[str]]
 
 
 class Merged(TypedDict):

@@ -71,6 +71,11 @@ class ContactMapping:
         self._scope = frozenset(base for field in self._writable for base in field.bases)
         self.outward = bool(self._writable)
 
+    @property
+    def consents(self) -> frozenset[tuple[str, str]]:
+        """(channel, purpose) of every consent that it reads or writes."""
+        return frozenset((field.channel, field.purpose) for field in self._fields if isinstance(field, ConsentField))
+
     # --- inward ---------------------------------------------------------------------------------------
 
     def inward(self, record: Record) -> Mapped:

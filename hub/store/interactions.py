@@ -247,6 +247,20 @@ def of_golden(tx: Tx, golden_id: str, points: Collection[str], part: Part = FIRS
     return Listed(tuple(_read(r[:12]) for r in rows), max(0, total - part.skip - len(rows)))
 
 
+def found_by(golden_id: str, points: Collection[str]) -> tuple[str, dict[str, Any]]:
+    """A query for (id, at) of the interactions of a golden record that holds these points, and its parameters."""
+    return _FOUND, {"golden": golden_id, "points": sorted(points)}
+
+
+def one_of(tx: Tx, connection: str, external_id: str) -> InteractionRow | None:
+    return _known(tx, connection, [external_id]).get(external_id)
+
+
+def rows_by_number(tx: Tx, numbers: Sequence[int]) -> list[InteractionRow]:
+    rows = tx.all(f"SELECT {_SHOWN} FROM interaction i WHERE i.id IN :*ids ORDER BY i.id", ids=list(numbers))
+    return [_read(row) for row in rows]
+
+
 def count(tx: Tx) -> int:
     row = tx.one("SELECT count(*) FROM interaction")
     return int(row[0]) if row else 0

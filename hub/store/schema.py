@@ -370,6 +370,24 @@ interaction_kept = Table(  # of a record that had the point once
     sqlite_with_rowid=False,
 )
 
+follow_up = Table(  # what somebody promised to come back to: see hub.store.follow_ups
+    "follow_up",
+    metadata,
+    Column("interaction_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("due", Text, nullable=False),  # YYYY-MM-DD
+    Column("made_by", Text, nullable=False),
+    Column("made_at", Float, nullable=False),
+    Column("closed_at", Float),
+    Column("closed_by", Text),
+)
+Index(
+    "follow_up_open",
+    follow_up.c.due,
+    follow_up.c.interaction_id,
+    sqlite_where=follow_up.c.closed_at.is_(None),
+    postgresql_where=follow_up.c.closed_at.is_(None),
+)
+
 statement = Table(  # what interactions said about consent, by contact point
     "statement",
     metadata,

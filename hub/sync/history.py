@@ -22,14 +22,13 @@ import orjson
 from hub.dedupe import consent
 from hub.dedupe.features import features
 from hub.dedupe.keys import blocking_keys
-from hub.errors import ConfigError, NotThere
 from hub.mapping.consent import ADDRESS_FIELD
 from hub.mapping.elements import email_key
 from hub.mapping.text import Unmappable
 from hub.model import CHANNELS, DIRECTIONS, ROOTS, Interaction, Source, Statement, element
-from hub.store import audit, links
 from hub.store import interactions as db
 from hub.store import keys as index
+from hub.store import links
 from hub.store.db import Tx
 from hub.store.interactions import InteractionRow, StatementRow, points_of, sources_of
 from hub.store.links import resolve_golden
@@ -132,13 +131,13 @@ class Noted:
 
 def note(hub: Hub, tx: Tx, run: Run, items: Sequence[Interaction]) -> Noted:
     """Take interactions in, each id once, and pass on what they state."""
-    rows = [_row(run.name, item) for item in items]
+    rows = [row_of(run.name, item) for item in items]
     new = db.save(tx, rows, run.id)
     said = [row for item in items if item.says for row in _statements(run.name, item)]
-    return Noted(new, _state(hub, tx, run, said) if said else 0)
+    return Noted(new, state(hub, tx, run.id, run.name, said) if said else 0)
 
 
-def _row(connection: str, item: Interaction) -> InteractionRow:
+def row_of(connection: str, item: Interaction) -> InteractionRow:
     return InteractionRow(
         number=0,
         connection=connection,
@@ -167,8 +166,11 @@ def _statements(connection: str, item: Interaction) -> Iterable[StatementRow]:
                 yield StatementRow(point, said.channel, said.purpose, connection, value)
 
 
-def _state(hub: Hub, tx: Tx, run: Run, said: Sequence[StatementRow]) -> int:
-    """Save what was said of contact points and compute anew who holds them."""
+def state(hub: Hub, tx: Tx, run_id: str, name: str, said: Sequence[StatementRow]) -> int:
+    """Save what was said of contact points and compute anew who holds them; golden records whose consent changed.
+
+    name  of the connection that tells it
+    """
     points = {row.point for row in said}
     before = {row[:4]: row.value for rows in db.read_statements(tx, points).values() for row in rows}
     after = dict(before)
@@ -178,11 +180,11 @@ def _state(hub: Hub, tx: Tx, run: Run, said: Sequence[StatementRow]) -> int:
     if not changed:
         return 0
     db.save_statements(tx, changed, sum(row[:4] not in before for row in changed))
-    clusters = Clusters(hub, tx, run.id, hub.clock())
+    clusters = Clusters(hub, tx, run_id, hub.clock())
     clusters.load({g for found in holders(tx, {row.point for row in changed}).values() for g in found})
     for cluster in clusters:
         cluster.touched = True  # nobody is known to hold it: the record of the one who told us says nothing of it
-        cluster.kind = f"consent stated in {run.name}"
+        cluster.kind = f"consent stated in {name}"
     return clusters.settle().consents
 
 
@@ -199,27 +201,6 @@ def give_up(tx: Tx, lost: Sequence[tuple[int, str]]) -> None:
     db.keep(tx, [pair for pair in lost if pair[1] in used])
     still = holders(tx, used)
     db.let_go(tx, sorted(point for point in used if not still[point]))
-
-
-def log(hub: Hub, golden_id: str, item: Interaction, person: str) -> str:
-    """Note what happened with a golden record, by a person at the hub; the id that answers for it.
-
-    It belongs to every record that the golden record has now, so after a split it is in both timelines.
-    ConfigError when there is no such golden record, or the interaction makes no sense; then nothing was noted.
-    """
-    reason = fault(item)
-    if reason is not None:
-        raise ConfigError(f"This cannot be noted: {reason}. Nothing was changed.")
-    with hub.store.write() as tx:
-        home = resolve_golden(tx, golden_id)
-        if home is None:
-            raise NotThere(f"There is no golden record {golden_id}. Nothing was noted. See `hub contacts find`.")
-        if db.save(tx, [_row(AT_THE_HUB, item)], hub.new_id("p")):
-            db.tie(tx, AT_THE_HUB, item.id, [member.id for member in links.members(tx, [home])[home]])
-            said = {"interaction": item.id, "kind": item.kind}
-            audit.note(tx, person, "interaction logged", f"contact {home}", said, at=hub.clock())
-    hub.meter.interactions(AT_THE_HUB, item.channel, 1)
-    return home
 
 
 # --- who holds a point -------------------------------------------------------------------------------

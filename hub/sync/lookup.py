@@ -16,9 +16,11 @@ from hub.mapping.elements import email_key
 from hub.mapping.phones import phone_key
 from hub.mapping.text import Unmappable
 from hub.store import contacts as db
-from hub.store import links, lists
+from hub.store import follow_ups, links, lists
 from hub.store.contacts import GoldenHead
 from hub.store.db import Store, Tx
+from hub.store.follow_ups import FollowUp
+from hub.store.interactions import points_of
 from hub.store.lists import Part
 from hub.store.search import SearchIndex
 from hub.sync import history
@@ -33,11 +35,12 @@ LOOKED_AT = 200  # candidates whose values are compared
 
 @dataclass(frozen=True, slots=True)
 class Matters:
-    """What is open with somebody: numbers of conflicts, of questions and of parked records."""
+    """What is open with somebody: numbers of conflicts, of questions and of parked records; what was promised."""
 
     conflicts: tuple[int, ...]
     reviews: tuple[int, ...]
     parked: tuple[int, ...]
+    follow_ups: tuple[FollowUp, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,21 @@ def by_customer_number(store: Store, index: SearchIndex, text: str) -> Callers:
     return _callers(store, [*sure, *named], lambda f: plainly(str(f.get("customer_number", ""))) == word != "", sure)
 
 
+def by_contact(store: Store, golden_id: str) -> Callers:
+    """One golden record, by any id it ever had."""
+    with store.read() as tx:
+        home = links.resolve_golden(tx, golden_id)
+    return _callers(store, [home] if home else [], lambda _: True)
+
+
+def by_anything(store: Store, index: SearchIndex, text: str, region: str | None) -> Callers:
+    """What somebody types without saying what it is: an address, else a number, else a customer number."""
+    if "@" in text:
+        return by_mail(store, index, text)
+    found = by_phone(store, index, text, region)
+    return found if found.found else by_customer_number(store, index, text)
+
+
 def _by_key(store: Store, index: SearchIndex, key: str, words: Sequence[str]) -> Callers:
     with store.read() as tx:
         ids = db.by_match_key(tx, blocking_keys(features({key: {}})), LOOKED_AT)
@@ -121,4 +139,6 @@ def _caller(tx: Tx, head: GoldenHead, members: Sequence[Link]) -> Caller:
     fixed = {pin.field: pin.value for pin in db.pin_rows(tx, head.id)}
     held = tuple(member for member in members if member.state in HOLDING)
     last = history.of_members(tx, head.id, members, fixed, LAST)
-    return Caller(head, held, Matters(*map(tuple, matters())), last.rows)
+    promised = follow_ups.open_of(tx, head.id, points_of(members, fixed))
+    conflicts, reviews, parked = map(tuple, matters())
+    return Caller(head, held, Matters(conflicts, reviews, parked, tuple(promised)), last.rows)

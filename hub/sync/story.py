@@ -10,9 +10,11 @@ from typing import Any
 from hub.dedupe.survive import Rules, survive
 from hub.model import Golden, Source, base_field
 from hub.store import contacts as db
-from hub.store import lists
+from hub.store import follow_ups, lists
 from hub.store.contacts import ChangeRow, GoldenHead, PinRow, WaitingRow
 from hub.store.db import Tx
+from hub.store.follow_ups import FollowUp
+from hub.store.interactions import points_of
 from hub.store.links import members, resolve_golden
 from hub.store.lists import FIRST, ConflictRow, Listed, Part
 from hub.sync import history
@@ -76,6 +78,7 @@ class Story:
     unanswered: tuple[tuple[str, str, float], ...]
     history: Listed[ChangeRow]
     timeline: Listed[Event]
+    follow_ups: tuple[FollowUp, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +136,7 @@ def tell(tx: Tx, golden_id: str, rules: Rules, part: Part = FIRST) -> Story | No
         unanswered=tuple(db.unanswered(tx, head.id)),
         history=db.history(tx, [head.id, *former], part),
         timeline=history.of_members(tx, head.id, links, fixed, LAST),
+        follow_ups=tuple(follow_ups.open_of(tx, head.id, points_of(links, fixed))),
     )
 
 

@@ -11,7 +11,8 @@ from hub.dedupe.survive import Rules
 from hub.model import Statement
 from hub.store.interactions import everything
 from hub.store.upkeep import check
-from hub.sync import history
+from hub.sync import history, notes
+from hub.sync.notes import Note
 from hub.sync.people import merge, split
 from tests.fakes.rig import ADA, RUI, Rig, person
 from tests.sync.test_history import NUMBER, contact, happened, prepare, status, stop, tell, timeline
@@ -71,6 +72,6 @@ def test_a_stop_is_heard_by_all_who_have_the_number_or_the_address(rig):
 
 def test_what_a_person_notes_is_exported_with_the_contact(rig):
     ada = contact(rig, "1", **ADA)
-    history.log(rig.hub, ada, happened(1, phones=(), kind="note"), "Olga")
+    notes.log(rig.hub, ada, Note(happened(1, phones=(), kind="note")), "Olga")
 
     assert whose(rig) == {"call-1": [ada]}

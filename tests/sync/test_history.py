@@ -19,7 +19,8 @@ from hub.store.interactions import everything
 from hub.store.lists import Part
 from hub.store.upgrade import opened
 from hub.store.upkeep import check
-from hub.sync import history
+from hub.sync import history, notes
+from hub.sync.notes import Note
 from hub.sync.people import merge, pin, split
 from tests.fakes.rig import ADA, EVA, RUI, START, Rig, can, person
 
@@ -326,7 +327,7 @@ def test_a_stop_is_told_also_to_the_system_that_told_of_it(rig):
 
 def test_what_a_person_notes_follows_the_contact(rig):
     ada, rui = contact(rig, "1", **ADA), contact(rig, "2", **RUI)
-    history.log(rig.hub, ada, happened(7, phones=(), kind="note"), "Olga")
+    notes.log(rig.hub, ada, Note(happened(7, phones=(), kind="note")), "Olga")
 
     kept = merge(rig.hub, [ada, rui], "eve")
     assert timeline(rig, kept) == ["call-7"]

@@ -11,6 +11,7 @@ from hub.access.rights import Actor, Right
 from hub.model import element
 from hub.readable import name_of
 from hub.sync import lookup
+from hub.sync.allowed import allowed
 from hub.sync.lookup import Callers
 from hub.web.api.answers import ApiRoute, Asked, Moment, Plain, Refused, Row, documented, moment
 from hub.web.api.values import Event, Ref
@@ -32,6 +33,14 @@ class By(Asked):
         return self
 
 
+class May(Row):
+    """What the consents of a channel come to: yes, no, partly, asked or unsaid. denied: purposes, * being all"""
+
+    channel: str
+    verdict: str
+    denied: list[str]
+
+
 class ConsentSaid(Row):
     """address, purpose: null means the whole person, and everything"""
 
@@ -41,12 +50,23 @@ class ConsentSaid(Row):
     status: str
 
 
+class FollowUp(Row):
+    """What somebody promised to come back to. summary: of the interaction it was promised in"""
+
+    number: int
+    due: str
+    by: str
+    kind: str
+    summary: str
+
+
 class OpenMatters(Row):
-    """Numbers of conflicts, possible duplicates and parked records that are about this contact."""
+    """Numbers of conflicts, possible duplicates and parked records that are about this contact, and follow-ups."""
 
     conflicts: list[int]
     reviews: list[int]
     parked: list[int]
+    follow_ups: list[FollowUp]
 
 
 class Match(Row):
@@ -59,6 +79,7 @@ class Match(Row):
     kind: str | None
     company: str | None
     stage: str | None
+    allowed: list[May]
     consent: list[ConsentSaid]
     open: OpenMatters
     records: list[Ref]
@@ -78,6 +99,14 @@ def router(world: World) -> APIRouter:
     @routes.get("/lookup")
     def look_up(asked: Annotated[By, Query()], _: Actor = needs(Right.LOOKUP)) -> Matches:
         """Name, stage, consent, open matters and last interactions of whoever has it."""
+        return _answer(asked)
+
+    @routes.post("/lookup")
+    def look_up_unseen(asked: By, _: Actor = needs(Right.LOOKUP)) -> Matches:
+        """The same with the number in the body: no proxy on the way writes it into its log."""
+        return _answer(asked)
+
+    def _answer(asked: By) -> Matches:
         found = _found(world, asked)
         if not found.found:
             raise Refused(
@@ -113,6 +142,7 @@ def _match(caller: lookup.Caller) -> Match:
         kind=fields.get("kind"),
         company=fields.get("company"),
         stage=fields.get("lifecycle_stage"),
+        allowed=[May.model_validate(each) for each in allowed(fields)],
         consent=[
             _consent(key, value) for key, value in sorted(fields.items()) if key.startswith("consents/") and value
         ],

@@ -38,6 +38,7 @@ def router(world: World) -> APIRouter:
     routes = APIRouter(prefix=PREFIX, route_class=ApiRoute)
     for resource in RESOURCES:
         routes.include_router(resource.router(world))
+    routes.include_router(interactions.follow_up_router(world))
     described: list[dict[str, Any]] = []
 
     @routes.get("/openapi.json", include_in_schema=False)

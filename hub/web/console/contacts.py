@@ -15,6 +15,7 @@ from hub.sync import desk, history, people
 from hub.sync.search import search
 from hub.sync.story import Story, explain_field, tell
 from hub.web.console.asked import Skip, part_of
+from hub.web.console.desk import form_texts
 from hub.web.console.done import done
 from hub.web.console.refusals import PageRoute
 from hub.web.console.shell import Console, gettext_of, missing, page
@@ -46,11 +47,18 @@ def _looking(routes: APIRouter, console: Console) -> None:
         return page(console, request, actor, "contacts_found.html", q=q, found=hits.rows, more=hits.after is not None)
 
     @routes.get("/{golden_id}")
-    def contact(request: Request, golden_id: str, skip: Skip = 0, actor: Actor = needs(Right.CONTACTS)) -> Response:
+    def contact(
+        request: Request,
+        golden_id: str,
+        skip: Skip = 0,
+        noted: Annotated[str, Query(max_length=64, pattern=r"^[0-9A-Za-z_-]*$")] = "",
+        actor: Actor = needs(Right.CONTACTS),
+    ) -> Response:
         part = part_of(skip)
         with console.world.store.read() as tx:
             story = _story(console, tx, request, golden_id, part)
-        return page(console, request, actor, "contact.html", story=story, part=part)
+        note_texts = form_texts(console)
+        return page(console, request, actor, "contact.html", story=story, part=part, noted=noted, note_texts=note_texts)
 
     @routes.get("/{golden_id}/explain")
     def explain(request: Request, golden_id: str, field: Field, actor: Actor = needs(Right.CONTACTS)) -> Response:

@@ -76,6 +76,7 @@ SECTIONS = (
     Group(
         marked("Data"),
         (
+            Entry(marked("Desk"), "/desk", Right.LOOKUP),
             Entry(marked("Contacts"), "/contacts", Right.CONTACTS),
             Entry(marked("Connections"), "/connections", Right.HEALTH),
             Entry(marked("Runs"), "/runs", Right.HEALTH),

@@ -50,6 +50,8 @@ GET    /api/v1/contacts/{golden_id}/timeline        contacts
 GET    /api/v1/events                               health
 POST   /api/v1/events/{name}/start                  configure
 GET    /api/v1/exports/{what}.csv                   export
+GET    /api/v1/follow-ups                           lookup
+POST   /api/v1/follow-ups/{number}/close            log
 GET    /api/v1/holds                                health
 GET    /api/v1/holds/{number}                       health
 POST   /api/v1/holds/{number}/approve               approve
@@ -57,6 +59,7 @@ GET    /api/v1/holds/{number}/plan                  contacts
 POST   /api/v1/holds/{number}/refuse                approve
 POST   /api/v1/interactions                         log
 GET    /api/v1/lookup                               lookup
+POST   /api/v1/lookup                               lookup
 GET    /api/v1/openapi.json                         health
 GET    /api/v1/parked                               contacts
 POST   /api/v1/parked/drop                          decide
@@ -85,10 +88,15 @@ GET    /contacts/found                              contacts
 GET    /contacts/{golden_id}                        contacts
 GET    /contacts/{golden_id}/explain                contacts
 POST   /contacts/{golden_id}/merge                  edit
+POST   /contacts/{golden_id}/notes                  log
 POST   /contacts/{golden_id}/pin                    edit
 POST   /contacts/{golden_id}/split                  edit
 GET    /contacts/{golden_id}/timeline               contacts
 POST   /contacts/{golden_id}/unpin                  edit
+GET    /desk                                        lookup
+POST   /desk                                        lookup
+POST   /desk/follow-ups/{number}/close              log
+POST   /desk/notes                                  log
 POST   /forms/{connection}                          public
 GET    /forms/{connection}                          public
 GET    /forms/{connection}/thanks                   public

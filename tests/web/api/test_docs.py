@@ -84,4 +84,4 @@ def test_every_kind_of_problem_and_every_resource_is_on_the_page():
 
     assert sorted(kind for kind in named if f"`{kind}`" not in PAGE) == []
     assert KIND in PAGE
-    assert sorted({path.split("/")[3] for path in paths} - set(re.findall(r"/([a-z]+)", PAGE))) == []
+    assert sorted({path.split("/")[3] for path in paths} - set(re.findall(r"/([a-z-]+)", PAGE))) == []

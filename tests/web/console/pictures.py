@@ -38,6 +38,7 @@ def main(folder: Path) -> None:
                 "reviews": "/reviews",
                 "conflicts": "/conflicts",
                 "parked": "/parked",
+                "desk": "/desk?phone=912000001",
                 "contacts": "/contacts?q=ann",
                 "contact": contact,
                 "why": f"{contact}/explain?field=job_title",
