@@ -130,6 +130,10 @@ class ContactMapping:
         known = self._ignored | {path.head for field in self._fields for path in field.paths}
         return [name for name in record.fields if name not in known]
 
+    def fills(self) -> frozenset[str]:
+        """Canonical fields that it reads something into."""
+        return frozenset(self._by_base)
+
     def absent(self, record: Record) -> list[str]:
         """Source paths that the mapping names and the record does not have, addresses first."""
         named = [path for field in self._fields if field.base not in self._by_name for path in field.paths]

@@ -83,6 +83,13 @@ POST   /conflicts/{number}/overturn                 decide
 GET    /connections                                 health
 GET    /connections/{name}                          health
 POST   /connections/{name}                          run
+GET    /connections/{name}/mapping                  health
+POST   /connections/{name}/mapping                  configure
+POST   /connections/{name}/mapping/count            configure contacts
+POST   /connections/{name}/mapping/preview          configure contacts
+POST   /connections/{name}/mapping/review           configure
+POST   /connections/{name}/mapping/sample           configure contacts
+POST   /connections/{name}/mapping/table            configure
 GET    /contacts                                    contacts
 GET    /contacts/found                              contacts
 GET    /contacts/{golden_id}                        contacts
