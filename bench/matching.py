@@ -23,10 +23,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from zlib import crc32
 
-from hub.dedupe.cluster import Member, resolve
-from hub.dedupe.features import features
+from hub.dedupe.cluster import Member, promising, resolve
+from hub.dedupe.features import Features, features
 from hub.dedupe.frequency import NameCounts
 from hub.dedupe.keys import blocking_keys
+from hub.dedupe.sharing import MOST, People, counted, is_somebody, of_values
 from hub.dedupe.weigh import DEFAULT, Model
 from hub.model import Fields
 
@@ -65,7 +66,7 @@ class Hub:
     model: Model
     cap: int
     moving: bool = True
-    fields: dict[Ref, Fields] = field(default_factory=dict)
+    looks: dict[Ref, Features] = field(default_factory=dict)
     golden: dict[Ref, str] = field(default_factory=dict)
     asked: set[tuple[Ref, Ref]] = field(default_factory=set)
     members: dict[str, list[Ref]] = field(default_factory=dict)
@@ -76,27 +77,31 @@ class Hub:
 
     def load(self, page: list[tuple[Ref, Fields]]) -> None:
         start = time.process_time()
-        keys = [(ref, blocking_keys(features(fields))) for ref, fields in page]
-        self.names.add(features(fields) for _, fields in page)
+        looks = {ref: features(fields) for ref, fields in page}
+        keys = [(ref, blocking_keys(record)) for ref, record in looks.items()]
+        self.names.add(looks.values())
+        self.looks |= looks
         if self.names.outgrown(self.model):
             self.model = self.names.into(self.model)
         start = self._took("keys", start)
-        pairs = self._candidates(keys)
-        newcomers = [Member(ref, None, features(fields)) for ref, fields in page]
-        met = sorted({self.golden[other] for _, other in pairs if other in self.golden})
-        known = [Member(ref, g, features(self.fields[ref])) for g in met for ref in self.members[g]]
+        met = self._candidates(keys)
+        pairs = {(a, b) for a, b in met if promising(self.looks[a], self.looks[b], self.model)}
+        newcomers = [Member(ref, None, record) for ref, record in looks.items()]
+        people = self._people(keys, pairs)
+        homes = sorted({self.golden[other] for _, other in pairs if other in self.golden})
+        known = [Member(ref, g, self.looks[ref]) for g in homes for ref in self.members[g]]
         start = self._took("candidates", start)
-        ages = {g: int(g[1:]) for g in met}
-        found = resolve(newcomers, known, pairs, {}, self.model, ages, moving=self.moving)
+        ages = {g: int(g[1:]) for g in homes}
+        found = resolve(newcomers, known, pairs, {}, self.model, ages, moving=self.moving, people=people)
         start = self._took("resolve", start)
         self.counts.update(
-            pairs=len(pairs),
+            pairs=len(met),
             merges=len(found.merges),
             moves=len(found.moves),
             keys=sum(len(k) for _, k in keys),
         )
         self.asked.update((ask.ref_a, ask.ref_b) for ask in found.asks)
-        self._save(page, found.joins, [(merge.kept, merge.lost) for merge in found.merges], found.moves)
+        self._save(found.joins, [(merge.kept, merge.lost) for merge in found.merges], found.moves)
         self._took("save", start)
 
     def _took(self, step: str, start: float) -> float:
@@ -114,9 +119,23 @@ class Hub:
                 block.append(ref)
         return pairs
 
+    def _people(self, keys: list[tuple[Ref, tuple[int, ...]]], pairs: set[tuple[Ref, Ref]]) -> People:
+        """How many people hold the values of the page: golden records, and what came with it."""
+        values = {key for ref, found in keys for key in of_values(self.looks[ref], found)}
+        named = {
+            key: {self._name(ref) for ref in self.index[key] if is_somebody(self.looks[ref])}
+            for key in values
+            if 1 < len(self.index[key]) <= self.cap
+        }
+        ties = [(a, b) for a, b in pairs if is_somebody(self.looks[a]) and is_somebody(self.looks[b])]
+        hot = {key for key in values if len(self.index[key]) > self.cap}
+        return counted(named, [(self._name(a), self._name(b)) for a, b in ties]) | dict.fromkeys(hot, MOST)
+
+    def _name(self, ref: Ref) -> str | Ref:
+        return self.golden.get(ref, ref)
+
     def _save(
         self,
-        page: list[tuple[Ref, Fields]],
         joins: dict[Ref, str | int],
         merges: list[tuple[str, str]],
         moves: dict[Ref, str | int],
@@ -128,7 +147,6 @@ class Hub:
             for ref in self.members.pop(lost):
                 self.golden[ref] = kept
                 self.members[kept].append(ref)
-        self.fields.update(page)
         for ref, to in {**joins, **moves}.items():
             golden_id = to if isinstance(to, str) else f"g{first + to}"
             self.golden[ref] = golden_id

@@ -28,6 +28,7 @@ from hub.dedupe.cluster import Member, Ref, Verdict, promising, resolve
 from hub.dedupe.features import features, pack, unpack
 from hub.dedupe.frequency import KEPT, NameCounts
 from hub.dedupe.keys import blocking_keys
+from hub.dedupe.sharing import MOST, is_somebody, of_values
 from hub.dedupe.weigh import DEFAULT, Model
 
 ROOT = Path(__file__).parents[2]
@@ -74,12 +75,17 @@ def number_of(ref: Ref) -> int:
     return int.from_bytes(blake2b("|".join(ref).encode(), digest_size=8).digest()) >> 1
 
 
-def seen(rows: Iterable[Mapping[str, str]]) -> Iterator[tuple[int, str, str, str, list[int], list[str]]]:
-    """(number, connection, external id, features, keys, words of the name) of each contact."""
+def seen(
+    rows: Iterable[Mapping[str, str]],
+) -> Iterator[tuple[int, str, str, str, list[int], list[int], bool, list[str]]]:
+    """(number, connection, external id, features, keys, those of values, whether it names somebody, words of the name)
+    of each contact."""
     for row in rows:
         record = features(canonical(dict(row)))
         ref = (row["system"], row["source_id"])
-        yield number_of(ref), *ref, pack(record), list(blocking_keys(record)), sorted(set(record.name))
+        keys = blocking_keys(record)
+        values, named = list(of_values(record, keys)), is_somebody(record)
+        yield number_of(ref), *ref, pack(record), list(keys), values, named, sorted(set(record.name))
 
 
 def within_blocks(blocks: Iterable[tuple[list[int]]]) -> Iterator[tuple[int, int, bool]]:
@@ -90,29 +96,30 @@ def within_blocks(blocks: Iterable[tuple[list[int]]]) -> Iterator[tuple[int, int
             yield first, second, telling
 
 
-def worth_it(model: Model) -> Callable[[Iterable[tuple[int, int, str, str]]], Iterator[tuple[int, int]]]:
-    """The pairs that may bring their clusters together."""
+def worth_it(model: Model) -> Callable[[Iterable[tuple[int, int, str, str]]], Iterator[tuple[int, int, bool]]]:
+    """The pairs that may bring their clusters together, and whether both name somebody."""
 
-    def of(pairs: Iterable[tuple[int, int, str, str]]) -> Iterator[tuple[int, int]]:
-        for first, second, one, other in pairs:
-            if promising(_unpacked(one), _unpacked(other), model):
-                yield first, second
+    def of(pairs: Iterable[tuple[int, int, str, str]]) -> Iterator[tuple[int, int, bool]]:
+        for first, second, *packed in pairs:
+            one, other = map(_unpacked, packed)
+            if promising(one, other, model):
+                yield first, second, is_somebody(one) and is_somebody(other)
 
     return of
 
 
 def decided(
     model: Model, verdicts: Verdicts
-) -> Callable[[Iterable[tuple[int, tuple[Iterable[Any], Iterable[Any]]]]], Iterator[Cluster]]:
-    """The clusters of each connected component: (label, (its records, its pairs))."""
+) -> Callable[[Iterable[tuple[int, tuple[Iterable[Any], ...]]]], Iterator[Cluster]]:
+    """The clusters of each connected component: (label, (its records, its pairs, its values that several hold))."""
 
-    def of(components: Iterable[tuple[int, tuple[Iterable[Any], Iterable[Any]]]]) -> Iterator[Cluster]:
-        for _, (records, pairs) in components:
+    def of(components: Iterable[tuple[int, tuple[Iterable[Any], ...]]]) -> Iterator[Cluster]:
+        for _, (records, pairs, shared) in components:
             refs = {number: (connection, external_id) for number, connection, external_id, _ in records}
             members = [Member(refs[number], None, _unpacked(packed)) for number, _, _, packed in records]
             met = sorted(_ordered(refs[first], refs[second]) for first, second in pairs)
             mine = {pair: said for pair, said in verdicts.items() if pair <= set(refs.values())}
-            joins = resolve(members, [], met, mine, model).joins
+            joins = resolve(members, [], met, mine, model, people=dict(shared)).joins
             firsts: dict[str | int, Ref] = {}
             for ref in sorted(joins):
                 first = firsts.setdefault(joins[ref], ref)
@@ -140,20 +147,36 @@ def clusters(spark: Any, contacts: Any, model: Model = DEFAULT, verdicts: Verdic
     said = dict(verdicts or {})
     records = spark.createDataFrame(
         contacts.mapPartitions(seen),
-        "number long, connection string, external_id string, packed string, keys array<long>, words array<string>",
+        "number long, connection string, external_id string, packed string, keys array<long>,"
+        " values array<long>, named boolean, words array<string>",
     ).persist()
     model = counted(records, model)
     looks = records.select("number", "packed")
     pairs = met(spark, records)
     both = pairs.join(looks.toDF("first", "one"), "first").join(looks.toDF("second", "other"), "second")
     scored = both.select("first", "second", "one", "other").rdd.mapPartitions(worth_it(model))
-    edges = spark.createDataFrame(scored, "first long, second long")
-    sure = [tuple(sorted(map(number_of, pair))) for pair, answer in said.items() if answer == Verdict.SAME]
+    found = spark.createDataFrame(scored, "first long, second long, named boolean")
+    sure = [(*sorted(map(number_of, pair)), True) for pair, answer in said.items() if answer == Verdict.SAME]
     if sure:
-        edges = edges.union(spark.createDataFrame(sure, "first long, second long")).distinct()
-    edges = edges.persist()
+        found = found.union(spark.createDataFrame(sure, "first long, second long, named boolean")).distinct()
+    found = found.persist()
+    edges = found.select("first", "second").distinct().persist()
     labels = connected(edges)
-    return _decide(records, edges, labels, model, said)
+    groups = connected(found.where("named").select("first", "second"))
+    return _decide(records, edges, labels, held(records, groups), model, said)
+
+
+def held(records: Any, groups: Any) -> Any:
+    """(number, key, people) of every record with a value that several people hold.
+
+    groups  number and label of the records that may be one person
+    """
+    sql = import_module("pyspark.sql.functions")
+    values = records.select("number", "named", sql.explode("values").alias("key")).persist()
+    named = values.where("named").join(groups, "number", "left")
+    people = named.groupBy("key").agg(sql.countDistinct(sql.coalesce("label", "number")).alias("people"))
+    several = people.where("people > 1").select("key", sql.least("people", sql.lit(MOST)).alias("people"))
+    return values.join(several, "key").select("number", "key", "people")
 
 
 def counted(records: Any, model: Model) -> Model:
@@ -214,16 +237,18 @@ def connected(edges: Any) -> Any:
     raise RuntimeError(f"the components were not found in {ROUNDS} rounds")
 
 
-def _decide(records: Any, edges: Any, labels: Any, model: Model, verdicts: Verdicts) -> Any:
+def _decide(records: Any, edges: Any, labels: Any, shared: Any, model: Model, verdicts: Verdicts) -> Any:
     """Each component whole in one worker; a record without an edge is its own cluster."""
     looks = records.select("number", "connection", "external_id", "packed")
     members = looks.join(labels, "number").rdd.map(
         lambda r: (r.label, (r.number, r.connection, r.external_id, r.packed))
     )
     pairs = edges.join(labels.toDF("first", "label"), "first").rdd.map(lambda r: (r.label, (r.first, r.second)))
+    values = shared.join(labels, "number").select("label", "key", "people").distinct()
+    people = values.rdd.map(lambda r: (r.label, (r.key, r.people)))
     alone = looks.join(labels, "number", "left_anti").rdd
     return (
-        members.cogroup(pairs)
+        members.groupWith(pairs, people)
         .mapPartitions(decided(model, verdicts))
         .union(alone.map(lambda r: Cluster(r.connection, r.external_id, f"{r.connection}|{r.external_id}")))
     )

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 
 from hub.dedupe.compare import LEVELS, are_strangers, compare
 from hub.dedupe.features import ORGANISATION, Features
-from hub.dedupe.parts import HOPELESS, Member, Part, Ref, Table, Verdict, pair_bits
+from hub.dedupe.parts import HOPELESS, Member, Part, Ref, Table, Verdict, pair_bits, shared_bits
+from hub.dedupe.sharing import NOBODY, PLACES, SHARED, People, holders_of
 from hub.dedupe.untangle import untangle
 from hub.dedupe.weigh import DEFAULT, FIELDS, Bits, Model, bits, household
 
@@ -84,6 +85,7 @@ def resolve(
     moving: bool = False,
     anew: bool = False,
     weighed: Iterable[tuple[tuple[Ref, Ref], Bits]] = (),
+    people: People = NOBODY,
 ) -> Resolution:
     """Where the newcomers of a page belong, which golden records are one, and what to ask.
 
@@ -94,9 +96,10 @@ def resolve(
     moving      whether golden records are taken apart where what has come to light speaks against them
     anew        whether all of them are, and put together again: the model is another than the one that decided
     weighed     pairs of which it is known what speaks for them, so that they need not be compared again
+    people      how many people hold a value that is not one's alone
     """
     met, age = list(pairs), golden_age or {}
-    table = Table(_not_alone(newcomers, met, verdicts), known, verdicts, model)
+    table = Table(_not_alone(newcomers, met, verdicts), known, verdicts, model, people)
     table.learn(weighed)
     table.join_same()
     table.join_alike(met)
@@ -114,17 +117,24 @@ def _not_alone(
     return [member for member in newcomers if member.golden_id is not None or member.ref in touched]
 
 
-def explain(a: Features, b: Features, model: Model = DEFAULT) -> list[Evidence]:
-    """What speaks for and against two records being one: a line for each field known, then the prior."""
+def explain(a: Features, b: Features, model: Model = DEFAULT, people: People = NOBODY) -> list[Evidence]:
+    """What speaks for and against two records being one: a line for each field known, then the prior.
+
+    people  how many people hold a value that is not one's alone
+    """
     lines = [*_evidence(a, b, model)]
-    if discount := household(pair_bits(a, b, model)):
+    whole, found = pair_bits(a, b, model), shared_bits(a, b, model, people)
+    for name, place, held in zip(SHARED, PLACES, holders_of(a, b, people), strict=True):
+        if taken := found[place] - whole[place]:
+            lines.append(Evidence(f"shared {name}", f"by {held} people", round(taken, 2)))
+    if discount := household(found):
         lines.append(Evidence("household", "explains what is shared", round(discount, 2)))
     return [*lines, Evidence("prior", "they met by a key", model.prior)]
 
 
-def weight(a: Features, b: Features, model: Model = DEFAULT) -> float:
+def weight(a: Features, b: Features, model: Model = DEFAULT, people: People = NOBODY) -> float:
     """Evidence in bits that two records are one, prior included: the sum of what `explain` lists."""
-    found = pair_bits(a, b, model)
+    found = shared_bits(a, b, model, people)
     return sum(found) + household(found) + model.prior
 
 

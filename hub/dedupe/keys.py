@@ -33,6 +33,11 @@ def blocking_keys(record: Features) -> tuple[int, ...]:
     return tuple([number >> 1 for number in _NUMBERS[len(found)](hashed)])
 
 
+def number_of(text: str) -> int:
+    """The key of a text, as `blocking_keys` has it."""
+    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest()) >> 1
+
+
 def shared(a: Features, b: Features) -> tuple[str, ...]:
     """What two records meet by, for people to read: `phone:912345678`."""
     theirs = set(texts(b))

@@ -19,6 +19,7 @@ from typing import Final, TypeAlias
 
 from hub.dedupe.compare import compare
 from hub.dedupe.features import ORGANISATION, Features
+from hub.dedupe.sharing import People, holders_of, less
 from hub.dedupe.weigh import CONTACT, FIELDS, REACHED, Bits, Model, bits, household, strain
 
 Ref: TypeAlias = tuple[str, str]
@@ -54,6 +55,14 @@ def pair_bits(a: Features, b: Features, model: Model) -> Bits:
     return bits(compare(a, b), model, organisations=ORGANISATION in (a.kind, b.kind))
 
 
+def shared_bits(a: Features, b: Features, model: Model, people: People) -> Bits:
+    """As `pair_bits`, less what others hold too."""
+    found = pair_bits(a, b, model)
+    if not people:
+        return found
+    return less(found, holders_of(a, b, people), model, organisations=ORGANISATION in (a.kind, b.kind))
+
+
 @dataclass(slots=True, eq=False)
 class Part:
     """A cluster in the making: places of its members in the table, and its golden ids with their sizes."""
@@ -75,9 +84,11 @@ class Table:
         known: Sequence[Member],
         verdicts: Mapping[frozenset[Ref], Verdict],
         model: Model,
+        people: People,
     ) -> None:
         by_ref = {member.ref: member for member in (*known, *newcomers)}
         self.model = model
+        self.people = people
         self.refs = sorted(by_ref)
         self.place = {ref: at for at, ref in enumerate(self.refs)}
         self.features = [by_ref[ref].features for ref in self.refs]
@@ -246,7 +257,8 @@ class Table:
         pair = (at, to) if at < to else (to, at)
         found = self.bits.get(pair)
         if found is None:
-            found = self.bits[pair] = pair_bits(self.features[pair[0]], self.features[pair[1]], self.model)
+            one, other = self.features[pair[0]], self.features[pair[1]]
+            found = self.bits[pair] = shared_bits(one, other, self.model, self.people)
         return found
 
     def alone(self, at: int, to: int) -> float:

@@ -369,6 +369,12 @@ def looks_of(tx: Tx, golden_ids: Iterable[str]) -> list[Look]:
     return [Look(*row) for row in tx.all(_LOOKS_OF, ids=list(golden_ids), no=False)]
 
 
+def homes_of(tx: Tx, ids: Iterable[int]) -> dict[int, str]:
+    """The golden id of each of these records."""
+    wanted = list(ids)
+    return dict(tx.all("SELECT id, golden_id FROM record WHERE id IN :*ids", ids=wanted)) if wanted else {}
+
+
 def judged(tx: Tx, golden_ids: Iterable[str]) -> tuple[list[Look], dict[tuple[int, int], str]]:
     """All records of these golden records, and what people said of them."""
     rows = tx.all(_JUDGED, ids=list(golden_ids), no=False)

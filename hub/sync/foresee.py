@@ -13,13 +13,15 @@ from random import Random
 
 from hub.dedupe.cluster import Evidence, Member, Ref, Verdict, explain, resolve, weight
 from hub.dedupe.keys import blocking_keys
+from hub.dedupe.sharing import People, of_values
 from hub.dedupe.weigh import Model
 from hub.store import keys as index
 from hub.store import links
 from hub.store.db import Store, Tx
 from hub.sync.engine import CountedModel, chunks
+from hub.sync.holders import people
 from hub.sync.learn import draw_ids
-from hub.sync.place import Seen, seen_of
+from hub.sync.seen import Seen, seen_of
 
 LOOKED_AT = 1_000  # records drawn; their contacts are decided anew
 PART = 50  # of them decided together
@@ -71,11 +73,13 @@ class _Scene:
     others: Sequence[Seen]
     pairs: Sequence[tuple[Ref, Ref]]
     verdicts: Mapping[frozenset[Ref], Verdict]
+    people: People
 
     def decided(self, model: Model) -> Labels:
         """Record, met ones included → where it belongs: a golden id, or the number of a contact made anew."""
         newcomers = [Member(seen.ref, None, seen.features, there=seen.there) for seen in self.own]
-        found = resolve(newcomers, [seen.member() for seen in self.others], self.pairs, self.verdicts, model)
+        known = [seen.member() for seen in self.others]
+        found = resolve(newcomers, known, self.pairs, self.verdicts, model, people=self.people)
         now = {merge.lost: merge.kept for merge in found.merges}
         homes: dict[Ref, str | int] = {seen.ref: seen.golden_id for seen in self.others}
         homes |= found.joins
@@ -105,7 +109,7 @@ def _scene(tx: Tx, ids: Sequence[int], known: set[str]) -> _Scene:
     known |= homes
     own = seen_of(tx, links.looks_of(tx, sorted(homes)))
     keys = {seen.id: blocking_keys(seen.features) for seen in own}
-    holders, _ = index.candidates(tx, sorted({key for found in keys.values() for key in found}))
+    holders, hot = index.candidates(tx, sorted({key for found in keys.values() for key in found}))
     mine = {seen.id: seen for seen in own}
     near = {number for group in holders.values() for number in group} - mine.keys()
     others = seen_of(tx, links.looks_of(tx, sorted({look.golden_id for look in links.looks(tx, sorted(near))} - homes)))
@@ -120,7 +124,10 @@ def _scene(tx: Tx, ids: Sequence[int], known: set[str]) -> _Scene:
     verdicts = {
         frozenset((refs[a], refs[b])): Verdict(answer) for (a, b), answer in said.items() if a in refs and b in refs
     }
-    return _Scene(own, others, sorted((refs[a], refs[b]) for a, b in met), verdicts)
+    values = {key for seen in own for key in of_values(seen.features, keys[seen.id])}
+    shared = {key: holders[key] for key in values & holders.keys()}
+    held = people(tx, shared, values & hot, {seen.id: seen for seen in (*own, *others)}, ())
+    return _Scene(own, others, sorted((refs[a], refs[b]) for a, b in met), verdicts, held)
 
 
 class _Tally:

@@ -20,7 +20,7 @@ from hub.store import keys as index
 from hub.store import links
 from hub.store.db import Store, Tx
 from hub.sync.engine import CountedModel, chunks
-from hub.sync.place import seen_of
+from hub.sync.seen import seen_of
 
 RECORDS = 20_000  # drawn at most
 PAIRS = 30_000  # compared at most, of those that share a key

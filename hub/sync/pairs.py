@@ -11,12 +11,15 @@ from typing import Any
 from hub.dedupe.cluster import Evidence, Member, Verdict, explain, promising, resolve, weight
 from hub.dedupe.features import Features, features
 from hub.dedupe.keys import blocking_keys, texts
+from hub.dedupe.sharing import People
 from hub.dedupe.weigh import Model
 from hub.errors import ConfigError
 from hub.store import contacts, links
 from hub.store import keys as index
 from hub.store.db import Tx
+from hub.sync.holders import people_around
 from hub.sync.link import HOLDING, Link
+from hub.sync.seen import Seen
 
 Ref = tuple[str, str]
 
@@ -104,14 +107,15 @@ def explain_pair(tx: Tx, a: str, b: str, model: Model) -> PairStory:
     said = verdicts.get(frozenset((one.ref, other.ref)))
     both = features(one.opinion().fields), features(other.opinion().fields)
     keys = _keys(tx, *both)
-    cluster_weight, decision, reason = _decide(tx, homes, one, other, verdicts, model)
+    held = _people(tx, [*homes[one.golden_id], *homes[other.golden_id]], (one, other), model)
+    cluster_weight, decision, reason = _decide(tx, homes, one, other, verdicts, model, held)
     is_one = one.golden_id == other.golden_id
     return PairStory(
         a=_side(one, homes),
         b=_side(other, homes),
         keys=keys,
-        evidence=tuple(explain(*both, model)),
-        weight=round(weight(*both, model), 2),
+        evidence=tuple(explain(*both, model, held)),
+        weight=round(weight(*both, model, held), 2),
         cluster_weight=cluster_weight,
         join=model.join,
         ask=model.ask,
@@ -141,6 +145,12 @@ def _closest(left: Sequence[Link], right: Sequence[Link], model: Model) -> tuple
     pairs = [(a, b) for a in left for b in right if a.ref != b.ref] or [(left[0], right[0])]
     looks = {link.ref: features(link.opinion().fields) for link in (*left, *right)}
     return max(pairs, key=lambda p: (weight(looks[p[0].ref], looks[p[1].ref], model), -p[0].id))
+
+
+def _people(tx: Tx, everyone: Sequence[Link], both: Iterable[Link], model: Model) -> People:
+    """How many people hold the values of the two."""
+    seen = {x.id: Seen(x.id, x.ref, x.golden_id, 0.0, features(x.opinion().fields)) for x in everyone}
+    return people_around(tx, seen, [link.id for link in both], model)
 
 
 def _side(link: Link, homes: Mapping[str, Sequence[Link]]) -> Side:
@@ -210,6 +220,7 @@ def _decide(
     other: Link,
     verdicts: Mapping[frozenset[Ref], Verdict],
     model: Model,
+    held: People,
 ) -> tuple[float | None, str, str]:
     """(bits for the golden records as wholes, decision, why)"""
     if one.golden_id == other.golden_id:
@@ -221,7 +232,7 @@ def _decide(
     looks = {member.ref: member.features for member in members}
     met = _met(tx, [x.ref for x in left], [x.ref for x in right], looks)
     across = {verdicts.get(frozenset((a.ref, b.ref))) for a in left for b in right}
-    bits = _whole(members, met, model) if met else None
+    bits = _whole(members, met, model, held) if met else None
     if Verdict.DIFFERENT in across:
         return bits, "different", "a person said that they are different; that outranks the model"
     if Verdict.SAME in across:
@@ -230,7 +241,7 @@ def _decide(
         return bits, "apart", f"{', '.join(sorted(both))} holds them as two, and never holds one contact twice"
     if not met:
         return None, "never met", "no two of their records share a key that tells people apart: they are never compared"
-    found = resolve(members, [], met, verdicts, model)
+    found = resolve(members, [], met, verdicts, model, people=held)
     if found.merges:
         return found.merges[0].weight_bits, "one", "the evidence is enough: they become one when either changes"
     if found.asks:
@@ -251,9 +262,9 @@ def _met(tx: Tx, left: Sequence[Ref], right: Sequence[Ref], looks: Mapping[Ref, 
     return [(a, b) for a, b in product(left, right) if (keys[a] & keys[b]) - hot]
 
 
-def _whole(members: Sequence[Member], met: Sequence[tuple[Ref, Ref]], model: Model) -> float | None:
+def _whole(members: Sequence[Member], met: Sequence[tuple[Ref, Ref]], model: Model, held: People) -> float | None:
     """Bits for the two golden records as wholes, whatever the model would decide."""
-    found = resolve(members, [], met, {}, replace(model, ask=NEVER))
+    found = resolve(members, [], met, {}, replace(model, ask=NEVER), people=held)
     if found.merges:
         return found.merges[0].weight_bits
     return found.asks[0].weight_bits if found.asks else None

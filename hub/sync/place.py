@@ -7,21 +7,24 @@ joined or merged are loaded whole.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
-from typing import Any, NamedTuple
+from typing import Any
 
-from hub.dedupe.cluster import Ask, Member, Resolution, Verdict, promising, resolve
-from hub.dedupe.features import Features, features, unpack
+from hub.dedupe.cluster import Ask, Resolution, Verdict, promising, resolve
+from hub.dedupe.features import Features, features
 from hub.dedupe.keys import blocking_keys
+from hub.dedupe.sharing import People, of_values
 from hub.model import Fields
 from hub.store import keys as index
 from hub.store import links as db
 from hub.store import work
 from hub.store.db import Tx, dumps
 from hub.sync.clusters import Cluster, Clusters
+from hub.sync.holders import Holders, people
 from hub.sync.link import HOLDING, Link
+from hub.sync.seen import Seen, seen_of
 
 Ref = tuple[str, str]
 Pair = tuple[int, int]
@@ -38,25 +41,12 @@ class Newcomer:
     fields: Fields
     features: Features = field(init=False)
     keys: tuple[int, ...] = field(init=False)
+    values: Sequence[int] = field(init=False)
 
     def __post_init__(self) -> None:
         self.features = features(self.fields)
         self.keys = blocking_keys(self.features)
-
-
-class Seen(NamedTuple):
-    """A record as it takes part in the decision. golden_id is empty for a newcomer without a golden record."""
-
-    id: int
-    ref: Ref
-    golden_id: str
-    golden_at: float
-    features: Features
-    tied: bool = False
-    there: bool = True
-
-    def member(self) -> Member:
-        return Member(self.ref, self.golden_id or None, self.features, self.tied, self.there)
+        self.values = of_values(self.features, self.keys)
 
 
 @dataclass(slots=True)
@@ -121,7 +111,7 @@ def _decide(
     moved = [n.link.id for n in newcomers if n.link.golden_id]
     said = db.verdicts(tx, moved) if moved else {}
     same = [pair for pair, answer in said.items() if answer == Verdict.SAME]
-    met = _met(tx, newcomers, ahead)
+    met, holders, hot = _met(tx, newcomers, ahead)
     concerned = {i for pair in (*met, *same) for i in pair}
     seen = {n.link.id: _fresh(work_set, n) for n in newcomers if n.link.id in concerned}
     if others := concerned - seen.keys():
@@ -150,8 +140,26 @@ def _decide(
         {s.golden_id: (s.golden_at, s.golden_id) for s in everyone if s.golden_id},
         moving=True,
         anew=anew,
+        people=_people(work_set, newcomers, holders, hot, seen, pairs),
     )
     return resolution, {s.ref: s for s in everyone}
+
+
+def _people(
+    work_set: Clusters,
+    newcomers: Iterable[Newcomer],
+    holders: Holders,
+    hot: Collection[int],
+    seen: Mapping[int, Seen],
+    pairs: Collection[Pair],
+) -> People:
+    """How many people hold the values of the newcomers that may be somebody known. pairs: who may be one"""
+    concerned = {number for pair in pairs for number in pair}
+    values = {key for n in newcomers if n.link.id in concerned for key in n.values}
+    shared = {key: holders[key] for key in values & holders.keys()}
+    having = {number for some in shared.values() for number in some}
+    arriving = {n.link.id: _fresh(work_set, n) for n in newcomers if n.link.id in having and n.link.id not in seen}
+    return people(work_set.tx, shared, values.intersection(hot), {**seen, **arriving}, pairs)
 
 
 def _fresh(work_set: Clusters, newcomer: Newcomer) -> Seen:
@@ -160,26 +168,6 @@ def _fresh(work_set: Clusters, newcomer: Newcomer) -> Seen:
     since = work_set[link.golden_id].golden.created_at if link.golden_id else 0.0
     there = link.state in HOLDING
     return Seen(link.id, link.ref, link.golden_id, since, newcomer.features, bool(link.echo), there)
-
-
-def seen_of(tx: Tx, looks: Iterable[db.Look]) -> list[Seen]:
-    """Records with their features unpacked; taken from their fields where another edition had packed them."""
-    found, stale = [], []
-    for look in looks:
-        unpacked = unpack(look.features) if look.features else None
-        if unpacked is None:
-            stale.append(look)
-        else:
-            found.append(_seen(look, unpacked))
-    links = db.links_by_id(tx, [look.id for look in stale]) if stale else {}
-    for look in stale:
-        found.append(_seen(look, features(links[look.id].opinion().fields)))
-    return found
-
-
-def _seen(look: db.Look, found: Features) -> Seen:
-    there = look.state in HOLDING
-    return Seen(look.id, look.ref, look.golden_id, look.golden_at, found, bool(look.tied), there)
 
 
 def _settle_alone(work_set: Clusters, placement: Placement, newcomer: Newcomer) -> None:
@@ -245,8 +233,11 @@ def _move(
             placement.clusters[link.id] = new
 
 
-def _met(tx: Tx, newcomers: Sequence[Newcomer], ahead: index.Ahead | None) -> set[Pair]:
-    """Pairs (record id, newcomer's id) that share enough keys to be compared. Too common keys are given up."""
+def _met(
+    tx: Tx, newcomers: Sequence[Newcomer], ahead: index.Ahead | None
+) -> tuple[set[Pair], dict[int, set[int]], set[int]]:
+    """Pairs (record id, newcomer's id) that share enough keys to be compared; key → all records that have it; and
+    keys that too many have, which are given up."""
     by_key: dict[int, list[Newcomer]] = {}
     for newcomer in newcomers:
         for key in newcomer.keys:
@@ -263,7 +254,8 @@ def _met(tx: Tx, newcomers: Sequence[Newcomer], ahead: index.Ahead | None) -> se
         for newcomer in newcomers:
             newcomer.keys = tuple([k for k in newcomer.keys if k not in useless])
     strong, weak = _meetings(by_key, found, useless)
-    return strong | {pair for pair, n in weak.items() if n > 1}
+    holders = {k: {*found.get(k, ()), *[n.link.id for n in group]} for k, group in by_key.items() if k not in useless}
+    return strong | {pair for pair, n in weak.items() if n > 1}, holders, useless
 
 
 def _holders(group: Sequence[Newcomer], known: Sequence[int]) -> int:

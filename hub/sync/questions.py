@@ -15,7 +15,8 @@ from hub.dedupe.weigh import Model
 from hub.store import links as db
 from hub.store.db import Tx, dumps
 from hub.sync.engine import Hub, Run
-from hub.sync.place import Seen, seen_of
+from hub.sync.holders import people_around
+from hub.sync.seen import Seen, seen_of
 
 AT_ONCE: Final = 500  # questions weighed in one transaction
 GROWTH: Final = 8  # a run that brings an eighth of what the connection holds changes what names are worth
@@ -114,6 +115,7 @@ def _weigh(tx: Tx, model: Model, questions: Sequence[Question]) -> None:
         sorted((refs[q.a], refs[q.b]) for q in there),
         {frozenset((refs[a], refs[b])): Verdict(said) for (a, b), said in told.items() if a in refs and b in refs},
         model,
+        people=people_around(tx, seen, {number for q in there for number in (q.a, q.b)}, model),
     )
     _settle(tx, model, there, seen, found)
 

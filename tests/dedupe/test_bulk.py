@@ -14,11 +14,13 @@ from hub.dedupe.bulk import Bulk, Records
 from hub.dedupe.bulk.columns import COLUMNS, assembled
 from hub.dedupe.bulk.join import households
 from hub.dedupe.bulk.shards import Refs
-from hub.dedupe.cluster import Member, Verdict, resolve
+from hub.dedupe.cluster import Member, Verdict, promising, resolve
 from hub.dedupe.compare import SAME_DIGITS, compare
 from hub.dedupe.features import features
 from hub.dedupe.frequency import NameCounts
 from hub.dedupe.keys import blocking_keys
+from hub.dedupe.sharing import counted as held_by
+from hub.dedupe.sharing import is_somebody, of_values
 from hub.dedupe.weigh import DEFAULT, FIELDS, PERSONS, Model, household
 from tests.dedupe.people import fields, member, records
 
@@ -61,7 +63,23 @@ def partition(joins):
 
 def one_page(members, verdicts, model=DEFAULT, **limits):
     new, known = [m for m in members if m.golden_id is None], [m for m in members if m.golden_id]
-    return resolve(new, known, met(members, **limits), verdicts, counted(members, model))
+    pairs, model = met(members, **limits), counted(members, model)
+    return resolve(new, known, pairs, verdicts, model, people=people(members, pairs, verdicts, model))
+
+
+def people(members, pairs, verdicts, model):
+    """How many people hold each value: groups of records that name somebody and may be one."""
+    look = {m.ref: m.features for m in members}
+    named = [m.ref for m in members if is_somebody(m.features)]
+    ties = [(a, b) for a, b in pairs if {a, b} <= set(named) and promising(look[a], look[b], model)]
+    ties += [tuple(refs) for refs, said in verdicts.items() if said == Verdict.SAME and len(refs & set(look)) == 2]
+    owned = [(m.ref, m.golden_id) for m in members if m.golden_id]
+    holders = {
+        key: [m.ref for m in members if m.ref in named and key in of_values(m.features, blocking_keys(m.features))]
+        for m in members
+        for key in of_values(m.features, blocking_keys(m.features))
+    }
+    return held_by(holders, [*ties, *owned])
 
 
 def counted(members, model=DEFAULT):
@@ -76,7 +94,7 @@ def by_component(members, verdicts):
     for number, component in enumerate(loaded(members).components(verdicts)):
         new = [m for m in component.members if m.golden_id is None]
         known = [m for m in component.members if m.golden_id]
-        found = resolve(new, known, component.pairs, verdicts, counted(members))
+        found = resolve(new, known, component.pairs, verdicts, counted(members), people=component.people)
         joins |= {ref: to if isinstance(to, str) else (number, to) for ref, to in found.joins.items()}
         merges += found.merges
         asks += found.asks

@@ -135,7 +135,10 @@ class _Rest:
         self._promising = linked.promising
         first, second = self._unmet(plain)
         self._others = PairIndex(whole.records, first, second)
-        self._table = linked.table.followed_by(whole.table(whole.outcomes(first, second)))
+        outcomes = whole.outcomes(first, second)
+        places, shared = whole.shared(first, second, outcomes)
+        outcomes[places] = shared
+        self._table = linked.table.followed_by(whole.table(outcomes))
         self._count = len(linked.met.first)
 
     def _unmet(self, plain: Gathered) -> tuple[Codes, Codes]:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 from hub.dedupe.bulk.columns import assembled
 from hub.dedupe.cluster import Member, Ref, Resolution, Verdict, resolve
+from hub.dedupe.sharing import People
 from hub.dedupe.weigh import Bits, Model
 
 Verdicts = Mapping[frozenset[Ref], Verdict]
@@ -28,18 +29,21 @@ def in_turn(work: Callable[[T], R], tasks: Iterable[T], /) -> Iterable[R]:
 class Component(NamedTuple):
     """Records that may be one: all that links lead to, and the golden records they have whole.
 
-    pairs  those that met and are promising
+    pairs   those that met and are promising
+    people  how many people hold a value that is not one's alone
     """
 
     numbers: list[int]
     members: list[Member]
     pairs: list[tuple[Ref, Ref]]
+    people: People
 
 
 class Packed(NamedTuple):
     """A component whose records are as they are kept: packed values by column.
 
     weighed  what speaks for some of the pairs, by field
+    people   how many people hold a value that is not one's alone
     """
 
     numbers: list[int]
@@ -48,10 +52,12 @@ class Packed(NamedTuple):
     values: list[list[tuple[int, bytes]]]
     pairs: list[tuple[Ref, Ref]]
     weighed: list[tuple[tuple[Ref, Ref], Bits]]
+    people: People
 
     def unpacked(self) -> Component:
         records = zip(self.refs, self.goldens, self.values, strict=True)
-        return Component(self.numbers, [Member(ref, golden, assembled(v)) for ref, golden, v in records], self.pairs)
+        members = [Member(ref, golden, assembled(v)) for ref, golden, v in records]
+        return Component(self.numbers, members, self.pairs, self.people)
 
 
 class Bundle(NamedTuple):
@@ -82,5 +88,6 @@ def resolve_each(task: Bundle) -> list[Resolution]:
         members = packed.unpacked().members
         new = [member for member in members if member.golden_id is None]
         known = [member for member in members if member.golden_id is not None]
-        found.append(resolve(new, known, packed.pairs, task.verdicts, task.model, task.ages, weighed=packed.weighed))
+        said = task.verdicts, task.model, task.ages
+        found.append(resolve(new, known, packed.pairs, *said, weighed=packed.weighed, people=packed.people))
     return found

@@ -28,6 +28,7 @@ from hub.dedupe.bulk.columns import (
 from hub.dedupe.bulk.each import Spread
 from hub.dedupe.bulk.join import households
 from hub.dedupe.compare import COMPARED, LEVELS, SAME_DIGITS, Comparison, compare_generations, compare_names
+from hub.dedupe.sharing import DOUBLINGS, EQUAL, MOST, PLACES
 from hub.dedupe.weigh import FIELDS, Bits, Model, bits, family_rarity, given_rarity
 
 Outcomes: TypeAlias = NDArray[np.uint64]
@@ -36,13 +37,16 @@ _WIDTHS: Final = [max(1, (len(levels) - 1).bit_length()) for levels in LEVELS.va
 _SHIFTS: Final = dict(zip(FIELDS, np.cumsum([0, *_WIDTHS]).tolist(), strict=False))
 _ORGANISATION: Final = sum(_WIDTHS)
 _GIVEN_WORD: Final = _ORGANISATION + 1
-_WORD_BITS: Final = (63 - _GIVEN_WORD) // 2
+_WORD_BITS: Final = 8  # rarities go by quarters of a bit: some thirty
 _FAMILY_WORD: Final = _GIVEN_WORD + _WORD_BITS
+_HOLDERS: Final = _FAMILY_WORD + _WORD_BITS
+_HOLDER_BITS: Final = MOST.bit_length()
 _WORD_MASK: Final = (1 << _WORD_BITS) - 1
 _WITHOUT_WORDS: Final = (1 << _GIVEN_WORD) - 1
 _GIVEN, _FAMILY = FIELDS.index("given"), FIELDS.index("family")
 _NOT_COMPARED: Final = (0, 0, 0)
 _NO_WORDS: Final = np.zeros(0, np.int32)
+_DOUBLINGS: Final = np.array(DOUBLINGS)
 _EQUAL: Final = 1  # the level of each field at which two values are equal
 TASK: Final = 20_000  # pairs of values compared in one go
 
@@ -187,6 +191,14 @@ class _Plan(NamedTuple):
     other: Codes
 
 
+def with_holders(outcomes: Outcomes, holders: NDArray[np.uint8]) -> Outcomes:
+    """Outcomes with how many people hold what is agreed on, by `SHARED`."""
+    found = outcomes.copy()
+    for number, people in enumerate(holders.T):
+        found |= people.astype(np.uint64) << np.uint64(_HOLDERS + number * _HOLDER_BITS)
+    return found
+
+
 class Weights:
     """What outcomes are worth to a model. Words count by how rare they are alone, so few of them are kept."""
 
@@ -226,7 +238,19 @@ class Weights:
         family = (outcomes >> np.uint64(_FAMILY_WORD)).astype(np.int64) & _WORD_MASK
         found[_GIVEN] += np.where(equal, self._given.rarities()[given], 0.0)
         found[_FAMILY] += self._family.rarities()[family]
+        self._take_off_shared(found, outcomes)
         return found
+
+    def _take_off_shared(self, found: Floats, outcomes: Outcomes) -> None:
+        """`hub.dedupe.sharing.discount` of many rows at once."""
+        organisations = (outcomes >> np.uint64(_ORGANISATION)).astype(np.int64) & 1
+        for number, place in enumerate(PLACES):
+            shift = np.uint64(_HOLDERS + number * _HOLDER_BITS)
+            people = (outcomes >> shift).astype(np.int64) & (1 << _HOLDER_BITS) - 1
+            most = np.array([rows[place][EQUAL] for rows in self.model.rows])[organisations]
+            worth = found[place]
+            reckoned = np.maximum(most - worth, 0.0)
+            found[place] -= np.maximum(np.minimum(_DOUBLINGS[people] - reckoned, worth), 0.0)
 
     def _by_levels(self, outcome: int) -> Bits:
         found = self._known.get(outcome)
@@ -268,10 +292,17 @@ class Table(NamedTuple):
     bits: Floats
     weights: Floats
 
-    def followed_by(self, other: Table) -> Table:
-        """With more pairs after its own."""
+    def followed_by(self, other: Table, places: Ints | None = None) -> Table:
+        """With more pairs after its own; places: in the place of some of its own."""
+        row = other.row + np.int32(len(self.bits))
+        if places is None:
+            row = np.concatenate([self.row, row])
+        else:
+            own = self.row.copy()
+            own[places] = row
+            row = own
         return Table(
-            np.concatenate([self.row, other.row + np.int32(len(self.bits))]),
+            row,
             np.concatenate([self.bits, other.bits]),
             np.concatenate([self.weights, other.weights]),
         )

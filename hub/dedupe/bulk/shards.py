@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import chain
 from operator import attrgetter
 from typing import Final, NamedTuple
@@ -26,6 +27,7 @@ class Shard(NamedTuple):
     ids, id_ends   external ids in UTF-8, one after the other
     goldens        golden ids of the records that have one, by place
     keys, owners   blocking keys, and the place of the record that has each
+    kinds          what each key stands for: 1, 2, 3, a value of that place in `SHARED`; 0, something else
     names          how many records bear each word of a name
     """
 
@@ -37,6 +39,7 @@ class Shard(NamedTuple):
     goldens: dict[int, str]
     keys: Ints
     owners: Codes
+    kinds: NDArray[np.uint8]
     columns: tuple[Values, ...]
     names: NameCounts
 
@@ -53,6 +56,7 @@ class Records:
         self._goldens: dict[int, str] = {}
         self._keys = array("q")
         self._counts = array("i")
+        self._kinds = bytearray()
         self._features: list[Features] = []
 
     def __len__(self) -> int:
@@ -68,6 +72,7 @@ class Records:
         self._id_ends.append(len(self._ids))
         self._keys.extend(keys)
         self._counts.append(len(keys))
+        self._kinds += _kinds(len(record.tax), len(record.emails), len(record.phones), len(keys))
         self._features.append(record)
 
     def shard(self) -> Shard:
@@ -82,6 +87,7 @@ class Records:
             self._goldens,
             np.frombuffer(self._keys, np.int64).copy(),
             np.repeat(np.arange(len(counts), dtype=np.int32), counts),
+            np.frombuffer(bytes(self._kinds), np.uint8),
             tuple(column_of(self._features, column) for column in COLUMNS),
             self._names(),
         )
@@ -90,6 +96,12 @@ class Records:
         found = NameCounts(len(self))
         found.words.update(chain.from_iterable(map(set, map(attrgetter("name"), self._features))))
         return found
+
+
+@lru_cache(maxsize=1_024)
+def _kinds(tax: int, emails: int, phones: int, keys: int) -> bytes:
+    """What each key of a record stands for: values come first."""
+    return (b"\1" * tax + b"\2" * emails + b"\3" * phones)[:keys].ljust(keys, b"\0")
 
 
 class Refs:

@@ -8,15 +8,16 @@ from typing import Final
 
 import numpy as np
 
-from hub.dedupe.bulk.columns import COLUMNS, KIND, Coded, Codes, Ints, assembled
+from hub.dedupe.bulk.columns import COLUMNS, KIND, NAMES, Coded, Codes, Ints, assembled
 from hub.dedupe.bulk.each import Packed, Spread, Verdicts
 from hub.dedupe.bulk.join import Flags
-from hub.dedupe.bulk.levels import Outcomes, Scores, Table
+from hub.dedupe.bulk.levels import Outcomes, Scores, Table, with_holders
 from hub.dedupe.bulk.meet import Met, meet
 from hub.dedupe.bulk.parts import components, gather
 from hub.dedupe.bulk.shards import Refs, Shard
+from hub.dedupe.bulk.sharing import Held
 from hub.dedupe.features import ORGANISATION
-from hub.dedupe.parts import HOPELESS, Ref
+from hub.dedupe.parts import HOPELESS, Ref, Verdict
 from hub.dedupe.weigh import Bits, Model
 
 AT_ONCE: Final = 300  # components that are unpacked together
@@ -37,10 +38,13 @@ class Whole:
         self.goldens = {at + s: g for shard, s in zip(shards, starts, strict=False) for at, g in shard.goldens.items()}
         self._keys = np.concatenate([shard.keys for shard in shards])
         self._owners = np.concatenate([s.owners + np.int32(at) for s, at in zip(shards, starts, strict=False)])
+        self.held = Held(self._keys, self._owners, np.concatenate([shard.kinds for shard in shards]))
         columns = [list(shard.columns) for shard in shards]
         shards.clear()
         self.columns = [Coded([of.pop(0) for of in columns], sizes) for _ in COLUMNS]
-        self._scores = Scores(self.columns, self._organisations(), model, spread)
+        organisations = self._organisations()
+        self.is_somebody: Flags = (self.columns[NAMES].codes > 0) | organisations
+        self._scores = Scores(self.columns, organisations, model, spread)
 
     def _organisations(self) -> Flags:
         kinds = self.columns[KIND]
@@ -62,6 +66,11 @@ class Whole:
         """What outcomes are worth."""
         return self._scores.weights.table(outcomes)
 
+    def shared(self, first: Codes, second: Codes, outcomes: Outcomes) -> tuple[Ints, Outcomes]:
+        """Which pairs agree on what several people hold, and their outcomes with how many do."""
+        places, holders = self.held.of_pairs(first, second)
+        return places, with_holders(outcomes[places], holders)
+
     def packed(self, places: Codes) -> list[list[tuple[int, bytes]]]:
         """The values of records as they are kept, with the number of their column."""
         found: list[list[tuple[int, bytes]]] = [[] for _ in range(len(places))]
@@ -79,18 +88,37 @@ class Linked:
     def __init__(self, whole: Whole, met: Met, judged: Verdicts) -> None:
         self.whole = whole
         self.met = met
-        self.table = whole.table(whole.outcomes(met.first, met.second))
-        self.promising: Flags = (self.table.weights >= whole.model.ask - HOPELESS)[self.table.row]
+        outcomes = whole.outcomes(met.first, met.second)
+        self.table = whole.table(outcomes)
+        held = self._held_together(judged)
+        self.label = self._hang_together(self._promising(), held)
+        self._count_people(self._held_together({pair: v for pair, v in judged.items() if v == Verdict.SAME}))
+        places, outcomes = whole.shared(met.first, met.second, outcomes)
+        self.table = self.table.followed_by(whole.table(outcomes), places)
+        self.promising = self._promising()
         self.first, self.second = met.first[self.promising], met.second[self.promising]
         self._rows = self.table.row[self.promising]
-        held = self._held_together(judged)
-        first, second = np.concatenate([self.first, held[:, 0]]), np.concatenate([self.second, held[:, 1]])
-        self.label = components(whole.records, first, second)
         self.gathered = gather(self.label, whole.refs)
         # records whose component has more to it than what met: golden records, a person's answers
         self.special = np.zeros(whole.records, bool)
         self.special[self.label[held.ravel()]] = True
         self.special[self.label[list(whole.goldens)]] = True
+
+    def _promising(self) -> Flags:
+        found: Flags = (self.table.weights >= self.whole.model.ask - HOPELESS)[self.table.row]
+        return found
+
+    def _hang_together(self, pairs: Flags, held: Codes) -> Codes:
+        """A label for each record, the same for all that these pairs hold together."""
+        ends = (self.met.first, held[:, 0]), (self.met.second, held[:, 1])
+        first, second = (np.concatenate([met[pairs], others]) for met, others in ends)
+        return components(self.whole.records, first, second)
+
+    def _count_people(self, held: Codes) -> None:
+        """Records that name nobody hold no two groups of the others together."""
+        named = self.whole.is_somebody
+        pairs = self._promising() & named[self.met.first] & named[self.met.second]
+        self.whole.held.count(self._hang_together(pairs, held), named)
 
     def _held_together(self, judged: Verdicts) -> Codes:
         """Records of one golden record, and those that a person has judged together."""
@@ -132,6 +160,7 @@ class Linked:
             self.whole.packed(members),
             met,
             self._weighed(pairs, met),
+            self.whole.held.of_records(members),
         )
 
     def _met(self, pairs: Ints) -> Iterator[tuple[int, int]]:
