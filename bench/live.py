@@ -103,7 +103,7 @@ def taken(client: httpx.Client, path: str, params: dict[str, str] | None = None)
     begin = time.perf_counter()
     answer = client.get(path, params=params)
     spent = 1000 * (time.perf_counter() - begin)
-    assert answer.status_code == 200, (path, answer.status_code, answer.text[:300])
+    assert answer.status_code == 200, (path, answer.status_code, answer.text[-1500:])
     return spent
 
 

@@ -116,7 +116,7 @@ def matching_model(config: HubConfig, store: Store) -> Model:
     if not config.matching.enabled:
         return NO_MATCHING
     apart = frozenset(name for name in enabled(config) if config.connections[name].deduplicated)
-    with store.read() as tx:
+    with store.glance() as tx:  # versions never change, so these are no transaction: a page may be in the middle of one
         return model_of(tx, models.in_use(tx), replace(DEFAULT, apart=apart) if apart else DEFAULT)
 
 
@@ -223,7 +223,7 @@ class Workshop:
 
     def _follow_model(self) -> None:
         """A version of the model that was chosen while this process runs is used from the next cycle on."""
-        with self.store.read() as tx:
+        with self.store.glance() as tx:
             version = models.in_use(tx)
         with self._guard:
             if version != self._version:

@@ -252,3 +252,11 @@ def test_the_search_index_stands_beside_the_store_or_is_gone_with_the_hub(config
 
     assert path.name.endswith(".search.db")
     assert not elsewhere.path.parent.exists()
+
+
+def test_the_engine_of_now_is_to_be_had_in_the_middle_of_a_transaction(company):
+    with open_workshop(load_config(company.home / "config")) as shop, shop.store.read() as tx:
+        before = shop.current()
+        tx.one("SELECT count(*) FROM golden")
+
+        assert shop.current().model is before.model
