@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import time
 from typing import Annotated, TypeAlias
 
 import orjson
@@ -16,7 +18,7 @@ from hub.store.lists import ParkedFilter, Part
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Records that could not be taken, writes that did not go out: retry or drop them.",
+    help="Records that could not be taken, writes that did not go out: correct, retry or drop them.",
 )
 Numbers: TypeAlias = Annotated[list[int] | None, typer.Argument(metavar="[NUMBER]...")]
 Reason: TypeAlias = Annotated[
@@ -32,7 +34,7 @@ STAGES = {
 NEXT = {
     "read": "Put it right in the source, then retry: the source is listed again as a whole.",
     "map": "Put it right in the mapping or in the source, then retry.",
-    "value": "Add the value to the mapping, or put it right in the source, then retry.",
+    "value": "Correct it (`hub parked edit`), add it to the mapping, or put it right in the source, then retry.",
     "write": "See the reason; put right there what stands in the way, then retry.",
     "unknown": "Look in the system: drop this if the contact is there, retry if it is not.",
 }
@@ -88,11 +90,16 @@ def show_one(
     if as_json:
         show.put_json(row)
         return
+    from hub.sync.corrections import read_correction
+
     out = show.out()
     out.print(cell(f"Parked {row.number}: {row.connection}:{row.external_id}", "bold"))
     show.say(out, f"{STAGES.get(row.stage, row.stage)}, {row.state}, since {show.moment(row.at)}")
     show.say(out, f"reason: {row.reason}", "original:")
     show.say(out, *(f"  {line}" for line in _original(row.original)))
+    if correction := read_correction(row.edit):
+        show.say(out, f"corrected by {correction.person}:")
+        show.say(out, *(f"  {key}: {old} → {new}" for key, (old, new) in correction.values.items()))
     show.say(out, NEXT.get(row.stage, ""))
 
 
@@ -141,6 +148,36 @@ def drop(
     with show.opened(ctx) as store:
         done = desk.drop(store, chosen, show.person(by))
     show.say(show.out(), f"{show.counted(done, 'record')} dropped.")
+
+
+@app.command()
+def edit(
+    ctx: typer.Context,
+    field: Annotated[str, typer.Option("--field", metavar="NAME", help="As `hub parked show` names it.")],
+    numbers: Numbers = None,
+    connection: ConnectionOption = None,
+    reason: Reason = None,
+    by: By = None,
+) -> None:
+    """Correct a field of parked records and send them back. The value that is meant is asked for, or read from a pipe.
+
+    The original stays beside it, and the system keeps what it has; a newer original with another value is taken as it
+    comes. An empty value leaves the field out.
+    """
+    from hub.sync import desk
+
+    chosen = _chosen(numbers, connection, reason)
+    value = _typed(field)
+    with show.opened(ctx) as store:
+        rows = desk.correct(store, chosen, {field: value}, show.person(by), time.time())
+    show.say(show.out(), f"{show.counted(len(rows), 'record')} corrected and sent back. Now: hub sync")
+
+
+def _typed(field: str) -> str:
+    """Never an argument: those are for all users of the machine to see."""
+    if sys.stdin.isatty():
+        return str(typer.prompt(f"{field}, as it is meant", default="", show_default=False))
+    return sys.stdin.read().removesuffix("\n").removesuffix("\r")
 
 
 def _chosen(numbers: list[int] | None, connection: str | None, reason: str | None) -> ParkedFilter:

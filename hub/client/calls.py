@@ -88,6 +88,14 @@ class Client:
     def plan(self, hold: int, page: int = PAGE) -> Iterator[dict[str, Any]]:
         return self._pages(f"/holds/{hold}/plan", {}, page)
 
+    def outcomes(self, run: str, page: int = PAGE, **asked: str) -> Iterator[dict[str, Any]]:
+        """What a run did, record by record: what="aside", text="silva"."""
+        return self._pages(f"/runs/{run}/outcomes", asked, page)
+
+    def stop(self, run: str) -> dict[str, Any]:
+        """A run under way ends after its page."""
+        return self._post(f"/runs/{run}/stop")
+
     def export(self, what: Export) -> Iterator[bytes]:
         """CSV, as it comes."""
         with self._http.stream("GET", f"/exports/{what}.csv") as answer:
@@ -144,6 +152,10 @@ class Client:
 
     def drop(self, **chosen: Any) -> int:
         return int(self._post("/parked/drop", chosen)["records"])
+
+    def correct(self, values: Mapping[str, str], **chosen: Any) -> int:
+        """Fields of parked records as they are meant, of those that are chosen as for `retry`. How many."""
+        return int(self._post("/parked/correct", {"values": dict(values), **chosen})["records"])
 
     def run(self, connection: str, *, full: bool = False, key: str | None = None) -> dict[str, Any]:
         return self._create(f"/connections/{connection}/runs", {"full": full}, key)

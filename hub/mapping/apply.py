@@ -145,6 +145,10 @@ class ContactMapping:
         paths = [path for field in self._writable if field.base in self._by_name for path in field.paths]
         return sorted({path.head for path in paths})
 
+    def columns_of(self, base: str) -> frozenset[str]:
+        """Source fields from which this canonical field is read."""
+        return frozenset(path.head for field in self._by_base.get(base, ()) for path in field.paths)
+
     # --- outward --------------------------------------------------------------------------------------
 
     def scope(self) -> frozenset[str]:

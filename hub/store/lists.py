@@ -344,7 +344,7 @@ def plan_rows(tx: Tx, hold: int, part: Part = FIRST, *, after: int | None = None
 
 @dataclass(frozen=True, slots=True)
 class ParkedRow:
-    """A record set aside, or a write that did not go out."""
+    """A record set aside, or a write that did not go out. edit: what a person corrected, see hub.sync.corrections"""
 
     number: int
     connection: str
@@ -354,6 +354,7 @@ class ParkedRow:
     original: str
     at: float
     state: str
+    edit: str | None = None
 
 
 WAITING = ("open", "retry")  # states of a parked record that somebody has to deal with
@@ -361,7 +362,11 @@ WAITING = ("open", "retry")  # states of a parked record that somebody has to de
 
 @dataclass(frozen=True, slots=True)
 class ParkedFilter:
-    """Which parked records. reason: any part of it, in any letter case; states empty: all; above: greater numbers."""
+    """Which parked records.
+
+    reason  any part of it, in any letter case; because: the whole of it
+    states  empty: all; above: greater numbers
+    """
 
     connection: str | None = None
     stage: str | None = None
@@ -369,6 +374,7 @@ class ParkedFilter:
     numbers: tuple[int, ...] | None = None
     states: tuple[str, ...] = WAITING
     above: int | None = None
+    because: str | None = None
 
     def where(self) -> tuple[str, dict[str, Any]]:
         pattern = f"%{like(self.reason.lower())}%" if self.reason else None
@@ -377,6 +383,7 @@ class ParkedFilter:
                 "connection = ?": self.connection,
                 "stage = ?": self.stage,
                 "id > ?": self.above,
+                "reason = ?": self.because,
                 r"lower(reason) LIKE ? ESCAPE '\'": pattern,
             }
         )
@@ -388,7 +395,7 @@ class ParkedFilter:
         return where, params
 
 
-_PARKED = "id, connection, external_id, stage, reason, original, at, state"
+_PARKED = "id, connection, external_id, stage, reason, original, at, state, edit"
 
 
 def parked(tx: Tx, chosen: ParkedFilter, part: Part = FIRST) -> Listed[ParkedRow]:
@@ -409,6 +416,29 @@ def parked_by_reason(tx: Tx, chosen: ParkedFilter) -> list[tuple[str, str, int]]
             **params,
         )
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class Reasons:
+    """Parked records of one connection and stage with the same reason: how many, and since when the oldest."""
+
+    connection: str
+    stage: str
+    reason: str
+    records: int
+    since: float
+
+
+def parked_reasons(tx: Tx, chosen: ParkedFilter, limit: int = 50) -> list[Reasons]:
+    """By their whole reason, those with most records first."""
+    where, params = chosen.where()
+    rows = tx.all(
+        f"SELECT connection, stage, reason, count(*), min(at) FROM parked {where} GROUP BY connection, stage, reason"
+        " ORDER BY count(*) DESC, connection, stage, reason LIMIT :limit",
+        limit=limit,
+        **params,
+    )
+    return [Reasons(*row) for row in rows]
 
 
 # --- what is open with one golden record ------------------------------------------------------------

@@ -421,6 +421,23 @@ def unpark(tx: Tx, connection: str, ids: Sequence[str], stages: Sequence[str]) -
     )
 
 
+def edits(tx: Tx, connection: str, ids: Iterable[str], stages: Sequence[str]) -> list[tuple[str, str, str]]:
+    """(external id, stage, correction) of parked records that a person corrected."""
+    rows = tx.all(
+        "SELECT external_id, stage, edit FROM parked WHERE connection = :c AND external_id IN :*ids AND stage IN :*s"
+        " AND edit IS NOT NULL ORDER BY id",
+        c=connection,
+        ids=list(ids),
+        s=list(stages),
+    )
+    return [(r[0], r[1], r[2]) for r in rows]
+
+
+def correct_parked(tx: Tx, rows: Sequence[tuple[int, str]]) -> None:
+    """(number, correction): they are tried again with it."""
+    tx.many("UPDATE parked SET edit = :e, state = 'retry' WHERE id = :i", [{"i": n, "e": text} for n, text in rows])
+
+
 def refused_opt_outs(tx: Tx) -> list[tuple[str, float]]:
     """(connection, since when) of opt-outs that a system has refused to take, the oldest of each: still owed."""
     rows = tx.all(

@@ -17,6 +17,7 @@ from hub.store.audit import note
 from hub.store.db import Store, Tx
 from hub.store.lists import HoldRow, ParkedFilter
 from hub.store.runs import ask_to_stop, one_run
+from hub.sync.corrections import amended, mark_of
 from hub.sync.run import approve_open
 
 READ_AGAIN = ("read", "value")  # stages whose original is only a part: the source has to be read again
@@ -136,9 +137,45 @@ def drop(store: Store, chosen: ParkedFilter, person: str) -> int:
     return len(rows)
 
 
-def _note_parked(tx: Tx, person: str, action: str, rows: Sequence[lists.ParkedRow]) -> None:
+def correct(
+    store: Store,
+    chosen: ParkedFilter,
+    values: Mapping[str, str],
+    person: str,
+    now: float,
+    *,
+    seen: int | None = None,
+    mark: str | None = None,
+) -> tuple[lists.ParkedRow, ...]:
+    """Correct fields of parked records and send them back: those of them that have one of these fields.
+
+    values  field → value that is meant; the original stays beside it
+    seen    how many records the person has looked at
+    mark    of one: `mark_of` the original that the person has looked at
+    ConfigError, Overtaken: none of them has such a field with another value; or there are others by now.
+    """
+    with store.write() as tx:
+        rows = _parked(tx, chosen)
+        if seen is not None and seen != len(rows):
+            raise Overtaken(f"There are {len(rows)} such records by now, so nothing was changed. Look at them again.")
+        if mark is not None and mark != mark_of(rows[0].original):
+            raise Overtaken(f"Record {rows[0].number} came again meanwhile, so nothing was changed. Look at it again.")
+        made = [(row, found) for row in rows if (found := amended(row, values, person, now))]
+        if not made:
+            raise ConfigError(
+                f"No record chosen has another value in {', '.join(sorted(values)) or 'any field'}, so nothing was "
+                "changed. What could not be read at all is put right in its system."
+            )
+        work.correct_parked(tx, [(row.number, found.as_text()) for row, found in made])
+        _read_again(tx, [row for row, _ in made])
+        _note_parked(tx, person, "parked corrected", [row for row, _ in made], fields=sorted(values))
+    return tuple(row for row, _ in made)
+
+
+def _note_parked(tx: Tx, person: str, action: str, rows: Sequence[lists.ParkedRow], **more: Any) -> None:
     numbers = [r.number for r in rows]
     some = {"records": len(numbers), "numbers": numbers[:NAMED], "connections": sorted({r.connection for r in rows})}
+    some |= more
     note(tx, person, action, f"parked {numbers[0]}" if len(numbers) == 1 else "parked", some)
 
 

@@ -137,6 +137,16 @@ def doom(tx: Tx, connection: str, tombstones: Iterable[Tombstone], now: float, r
     work.add_asks(tx, [{**a, "state": "open", "run_id": run_id} for a in asks])
 
 
+def _note_corrections(hub: Hub, tx: Tx, run: Run, reading: Reading, homes: Mapping[str, str]) -> None:
+    """What a person corrected is said in the history of the contact."""
+    said = [(homes[i], fresh.correction) for i, fresh in reading.fresh.items() if fresh.correction and i in homes]
+    changes = [
+        work.Change(home, hub.clock(), f"taken in as corrected by {made.person}", run.name, dumps(dict(made.values)))
+        for home, made in said
+    ]
+    work.log_changes(tx, changes, run.id)
+
+
 # --- changed and new records ------------------------------------------------------------------------
 
 
@@ -181,6 +191,9 @@ def _absorb(hub: Hub, tx: Tx, run: Run, reading: Reading, clusters: Clusters, co
         lacking = {x.golden_id for x in taken.changed if lacks(run.route, clusters[x.golden_id].golden.fields, x)}
         work.enqueue(tx, sorted((run.name, g) for g in lacking), hub.clock(), run.id)
     log_fights(hub, tx, run, clusters, taken.fights)
+    _note_corrections(
+        hub, tx, run, reading, {**homes, **adopted, **{n.link.external_id: n.link.golden_id for n in newcomers}}
+    )
     if parked:  # before, and through now
         work.unpark(tx, run.name, parked, ["read", "map", "value"])
     for outcome, n in (

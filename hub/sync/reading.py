@@ -6,7 +6,7 @@ Compared by fingerprint first, so that an unchanged record costs one look-up. Wh
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Any
 
@@ -18,6 +18,7 @@ from hub.store import links as db
 from hub.store import work
 from hub.store.db import dumps
 from hub.sync import history
+from hub.sync.corrections import STAGES, Correction, corrected, read_correction
 from hub.sync.engine import Hub, Run, golden_of
 from hub.sync.link import Link
 from hub.sync.place import Newcomer
@@ -34,6 +35,7 @@ class Fresh:
     fields: dict[str, Any]
     odd: frozenset[str] = frozenset()
     silent: frozenset[str] = frozenset()
+    correction: Correction | None = None  # that a person made, without which it would have been set aside
 
 
 @dataclass(slots=True)
@@ -99,10 +101,37 @@ def read_page(hub: Hub, run: Run, items: Collection[Item]) -> Reading:
                     reading.touched.append((was[0], state))
                 continue
         _map(run, record, mark, reading)
-        few = len(records) <= FEW
-        if few and was is None and record.id in reading.fresh and golden_of(record.key) is None:
-            reading.newcomers[record.id] = newcomer_of(run, reading.fresh[record.id])
+    if reading.parked:
+        _correct(hub, run, records, reading)
+    if len(records) <= FEW:
+        for record_id, fresh in reading.fresh.items():
+            if record_id not in known and golden_of(fresh.record.key) is None:
+                reading.newcomers[record_id] = newcomer_of(run, fresh)
     return reading
+
+
+def _correct(hub: Hub, run: Run, records: Mapping[str, Record], reading: Reading) -> None:
+    """What a person corrected in records that would be set aside: they are taken as they are meant.
+
+    The fingerprint stays that of the original, so that the same one again is unchanged.
+    """
+    wrong = {p.external_id for p in reading.parked if p.stage in STAGES and p.external_id in records}
+    if not wrong:
+        return
+    with hub.store.glance() as tx:
+        found = work.edits(tx, run.name, wrong, STAGES)
+    for record_id, stage, text in found:
+        record, correction = records[record_id], read_correction(text)
+        meant = corrected(run.route.mapping, record, stage, correction) if correction else None
+        if meant is None:
+            continue
+        again = Reading()
+        _map(run, meant, fingerprint(record, run.route.mapping.digest), again)
+        if record_id not in again.fresh:
+            continue
+        reading.parked = [p for p in reading.parked if p.external_id != record_id or p.stage not in STAGES]
+        reading.parked += again.parked
+        reading.fresh[record_id] = replace(again.fresh[record_id], correction=correction)
 
 
 def newcomer_of(run: Run, fresh: Fresh) -> Newcomer:

@@ -107,3 +107,21 @@ def test_values_of_systems_cannot_speak_to_the_terminal(desk):
         answer = desk("parked", *words)
         assert answer.code == 0
         assert not {"\x1b", "\x9b", "\u202e", "\x07"} & set(answer.out)
+
+
+def test_one_is_corrected_with_what_is_typed_in(desk, hub):
+    answer = hub("parked", "edit", "1", "--field", "emails", "--by", "ann", typed="ana@example.org\n")
+    assert answer.code == 0
+    assert "1 record corrected" in answer.out
+    assert "nonsense → ana@example.org" in desk("parked", "show", "1").out
+    desk.sync("crm")
+
+    assert rows(desk, "-c", "crm") == [("crm", "2")]
+    assert desk.golden("ana@example.org")
+
+
+def test_a_field_that_is_not_there_is_not_corrected(desk, hub):
+    answer = hub("parked", "edit", "1", "--field", "shoe_size", typed="44")
+
+    assert answer.code == 2
+    assert "nothing was changed" in answer.err

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Annotated, Literal, Self
 
 from fastapi import APIRouter, Query
-from pydantic import Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 from hub.access.rights import Actor, Right
 from hub.store import lists
 from hub.store.lists import ParkedFilter
 from hub.sync import desk
+from hub.sync.corrections import fields_of, read_correction
 from hub.web.api.answers import (
     LARGEST_NUMBER,
     ApiRoute,
@@ -24,6 +25,7 @@ from hub.web.api.answers import (
     cursor_of,
     documented,
     missing,
+    moment,
     place_of,
 )
 from hub.web.api.world import World
@@ -34,7 +36,11 @@ Reason = Annotated[Plain | None, Field(max_length=200)]
 
 
 class Parked(Row):
-    """original  as it came, text; state: open, retry, resolved or dropped"""
+    """original  as it came, text; state: open, retry, resolved or dropped
+
+    fields      what of it can be corrected, as it came: field → text
+    correction  what a person corrected: field → [as it came, as it is meant]
+    """
 
     number: int
     connection: str
@@ -44,12 +50,33 @@ class Parked(Row):
     original: str
     at: Moment
     state: str
+    fields: dict[str, str]
+    correction: dict[str, list[str]]
+
+
+class Reasons(Row):
+    """Records of one connection and stage with the same reason. since: when the oldest was set aside"""
+
+    connection: str
+    stage: str
+    reason: str
+    records: int
+    since: Moment
+
+
+class ReasonList(BaseModel):
+    items: list[Reasons]
 
 
 class ParkedList(Paged):
     """reason  any part of it"""
 
     state: Literal["open", "all"] = "open"
+    connection: ConnectionFilter = None
+    reason: Reason = None
+
+
+class ByReason(Asked):
     connection: ConnectionFilter = None
     reason: Reason = None
 
@@ -72,6 +99,14 @@ class Chosen(Asked):
         return ParkedFilter(self.connection, reason=self.reason, numbers=numbers)
 
 
+class Correction(Chosen):
+    """values: field → the value that is meant; it is taken for those of the records that have the field"""
+
+    values: dict[Annotated[Plain, Field(max_length=200)], Annotated[Plain, Field(max_length=2_000)]] = Field(
+        min_length=1, max_length=100
+    )
+
+
 class Count(Row):
     records: int
 
@@ -88,7 +123,14 @@ def router(world: World) -> APIRouter:
         with world.store.read() as tx:
             found = lists.parked(tx, chosen, lists.Part(asked.limit))
         more = cursor_of("parked", found.rows[-1].number) if found.more else None
-        return Page(items=[Parked.model_validate(each) for each in found.rows], next=more)
+        return Page(items=[_parked(each) for each in found.rows], next=more)
+
+    @routes.get("/reasons")
+    def reasons(asked: Annotated[ByReason, Query()], _: Actor = needs(Right.CONTACTS)) -> ReasonList:
+        """How many wait for which reason, most first; at most 200."""
+        with world.store.read() as tx:
+            found = lists.parked_reasons(tx, ParkedFilter(asked.connection, reason=asked.reason), 200)
+        return ReasonList(items=[Reasons.model_validate(each) for each in found])
 
     @routes.get("/{number}", responses=documented(404))
     def one(number: Number, _: Actor = needs(Right.CONTACTS)) -> Parked:
@@ -96,7 +138,7 @@ def router(world: World) -> APIRouter:
             found = lists.parked(tx, ParkedFilter(numbers=(number,), states=()))
         if not found.rows:
             raise missing("parked record of this number")
-        return Parked.model_validate(found.rows[0])
+        return _parked(found.rows[0])
 
     @routes.post("/retry", responses=documented(404, 413))
     def retry(chosen: Chosen, actor: Actor = needs(Right.DECIDE)) -> Count:
@@ -108,4 +150,27 @@ def router(world: World) -> APIRouter:
         """They leave the list until their original changes."""
         return Count(records=desk.drop(world.store, chosen.filter(), actor.name))
 
+    @routes.post("/correct", responses=documented(404, 413))
+    def correct(correction: Correction, actor: Actor = needs(Right.DECIDE)) -> Count:
+        """Fields of their originals are meant otherwise: the next run of their connection takes them in so."""
+        rows = desk.correct(world.store, correction.filter(), correction.values, actor.name, world.clock())
+        return Count(records=len(rows))
+
     return routes
+
+
+def _parked(row: lists.ParkedRow) -> Parked:
+    correction = read_correction(row.edit)
+    values = correction.values if correction is not None else {}
+    return Parked(
+        number=row.number,
+        connection=row.connection,
+        external_id=row.external_id,
+        stage=row.stage,
+        reason=row.reason,
+        original=row.original,
+        at=moment(row.at),
+        state=row.state,
+        fields=fields_of(row),
+        correction={key: list(pair) for key, pair in values.items()},
+    )

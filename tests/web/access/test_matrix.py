@@ -62,7 +62,9 @@ GET    /api/v1/lookup                               lookup
 POST   /api/v1/lookup                               lookup
 GET    /api/v1/openapi.json                         health
 GET    /api/v1/parked                               contacts
+POST   /api/v1/parked/correct                       decide
 POST   /api/v1/parked/drop                          decide
+GET    /api/v1/parked/reasons                       contacts
 POST   /api/v1/parked/retry                         decide
 GET    /api/v1/parked/{number}                      contacts
 GET    /api/v1/reviews                              contacts
@@ -126,6 +128,9 @@ GET    /metrics                                     public
 GET    /overview/live                               health
 GET    /parked                                      contacts
 POST   /parked                                      decide
+POST   /parked/correct                              decide
+GET    /parked/{number}                             contacts
+POST   /parked/{number}                             decide
 POST   /preferences                                 health
 GET    /readyz                                      public
 GET    /reviews                                     contacts
