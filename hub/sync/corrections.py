@@ -7,6 +7,7 @@ The system itself keeps what it has.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from hashlib import blake2b
@@ -21,6 +22,7 @@ from hub.store.db import dumps, loads
 from hub.store.lists import ParkedRow
 
 STAGES = ("map", "value")  # whose originals have fields
+_SEVERAL = re.compile(r"([;,|\n])")  # between values that share one field
 LONGEST = 2_000  # characters of a corrected value
 
 
@@ -102,7 +104,8 @@ def _meant(value: Any, old: str, new: str) -> Any:
         return {key: _meant(part, old, new) for key, part in value.items()}
     if isinstance(value, list):
         return [_meant(part, old, new) for part in value]
-    text = as_text(value)
-    if text.strip() == old.strip():
+    if as_text(value).strip() == old.strip():
         return new
-    return value.replace(old, new) if isinstance(value, str) and old else value
+    if not isinstance(value, str) or not old.strip():
+        return value
+    return "".join(new if part.strip() == old.strip() else part for part in _SEVERAL.split(value))

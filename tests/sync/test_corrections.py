@@ -14,7 +14,7 @@ from hub.store import lists
 from hub.store.db import Store
 from hub.store.lists import ParkedFilter
 from hub.sync import desk
-from hub.sync.corrections import fields_of, mark_of
+from hub.sync.corrections import _meant, fields_of, mark_of
 from tests.cli.conftest import hub
 from tests.cli.desk import Desk
 
@@ -119,7 +119,7 @@ def test_a_newer_original_overrides(bad):
     bad.edit("crm:1", mail="other nonsense")
     bad.sync("crm")
 
-    assert mails(bad, "Silva") == []
+    assert mails(bad, "Silva") == ["emails/raw:other nonsense"]
     assert len(rows(bad)) == 2
 
 
@@ -145,6 +145,21 @@ def test_a_correction_is_refused_where_the_world_moved_or_there_is_nothing_to_co
         correct(bad, {"emails": "x@example.org"}, 999)
 
     assert [row.edit for row in rows(bad)] == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("came", "meant"),
+    [
+        ("nonsense", "x"),
+        ("a@b.org; nonsense", "a@b.org;x"),
+        ("other nonsense", "other nonsense"),
+        (["nonsense", {"mail": "nonsense", "n": 1}], ["x", {"mail": "x", "n": 1}]),
+        (7, 7),
+        (None, None),
+    ],
+)
+def test_a_value_is_replaced_where_it_is_the_whole_of_one(came, meant):
+    assert _meant(came, "nonsense", "x") == meant
 
 
 def test_what_was_no_record_has_no_fields():

@@ -18,7 +18,7 @@ function go(step) {
   current()?.classList.remove("current");
   next.classList.add("current");
   next.scrollIntoView({ block: "nearest" });
-  (next.querySelector("a, button, input") || next).focus({ preventScroll: true });
+  (next.querySelector("a") || next.querySelector("button, input") || next).focus({ preventScroll: true });
 }
 
 const own = {

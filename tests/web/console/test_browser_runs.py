@@ -84,3 +84,39 @@ def test_what_a_run_did_is_filtered(stage):
 
         expect(page.get_by_role("link", name="Rui Tavares")).to_be_visible()
         expect(page.get_by_role("link", name="Ewa Nowak")).to_have_count(0)
+
+
+def test_what_was_set_aside_is_corrected_and_tried_again_by_keyboard(stage):
+    with stage.window() as page:
+        page.goto("/parked")
+        expect(page.get_by_role("heading", name="By reason")).to_be_visible()
+        page.keyboard.press("j")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("heading", name="crm:7")).to_be_visible()
+        page.wait_for_load_state()
+        page.keyboard.press("e")
+        page.keyboard.press("Control+a")
+        page.keyboard.type("bad.mail@example.org")
+        page.keyboard.press("Enter")
+
+        expect(page.get_by_text("Corrected by ann")).to_be_visible()
+        expect(page.get_by_text("as it came: not an address")).to_be_visible()
+        assert stage.look.begun == [("crm", False, "ann")]
+    stage.desk.sync("crm")
+
+    assert stage.desk.golden("bad.mail@example.org")
+
+
+def test_one_correction_is_taken_for_all_of_a_reason(stage):
+    for n in range(3):
+        stage.desk.type_in("crm", "Same", f"Fault{n}", "unknown")
+    stage.desk.sync("crm")
+    with stage.window() as page:
+        page.goto("/parked")
+        page.get_by_role("link", name="not an email address").first.click()
+        page.get_by_text("all 4 records of this list").click()
+        page.get_by_text("One correction for all").click()
+        page.get_by_label("Value that is meant").fill("info@example.org")
+        page.get_by_role("button", name="Correct and try again").click()
+        expect(page.get_by_text("to be tried again").first).to_be_visible()
+        expect(page.get_by_text("to be tried again")).to_have_count(4)
