@@ -39,6 +39,9 @@ PAGES = (
     "/holds",
     "/reviews",
     "/conflicts",
+    "/conflicts/rules",
+    "/conflicts/rules/job_title",
+    "/conflicts/rules/job_title?rule={name}",
     "/parked",
     "/contacts",
     "/connections",
@@ -47,6 +50,10 @@ PAGES = (
 )
 TYPED = ("s", "si", "sil", "silva m", "ana", "maria silv", "91", "+35191", "joao@", "gmail")  # as one types
 ADDRESS = "http://127.0.0.1"
+CLAIMS = (
+    '[{"base":null,"theirs":"Buyer","ours":"Owner"},{"connection":"HERE","record":"1","value":"Buyer","since":2.0},'
+    '{"connection":"other","record":"2","value":"Owner","since":1.0}]'
+)
 
 
 @contextmanager
@@ -68,10 +75,12 @@ def add_conflicts(store: Store, n: int) -> None:
     with store.write() as tx:
         tx.run(
             "INSERT INTO conflict (connection, golden_id, field, at, rule, claims, winner, diff, told, state)"
-            " SELECT connection, golden_id, 'job_title', :at, 'latest', '[]', '\"Buyer\"', '', '[]', 'open'"
+            " SELECT connection, golden_id, 'job_title', :at, 'latest', replace(:claims, 'HERE', connection),"
+            " '\"Buyer\"', '', '[]', CASE id % 3 WHEN 0 THEN 'overturned' ELSE 'open' END"
             " FROM record LIMIT :n",
             at=time(),
             n=n,
+            claims=CLAIMS,
         )
         tx.run(
             "INSERT INTO ask (record_a, record_b, weight, evidence, at, state)"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from hub.cli import show
+from hub.cli import rules, show
 from hub.cli.screen import DONE, SET_ASIDE, Json
 from hub.cli.show import All, By, ConnectionOption, Limit, Skip, cell, clean, plain_text, when
 from hub.errors import ConfigError
@@ -129,3 +129,7 @@ def accept(
         done = desk.accept(store, numbers, who, time.time())
     show.say(show.out(), f"{show.counted(done, 'conflict')} accepted by {who}.")
     raise typer.Exit(DONE if done == len(set(numbers)) else SET_ASIDE)
+
+
+app.command()(rules.fields)
+app.command()(rules.propose)

@@ -104,6 +104,15 @@ class Client:
                 raise _problem(answer)
             yield from answer.iter_bytes()
 
+    def rules(self) -> dict[str, Any]:
+        """The rules by field, how often fields were in conflict, and the `etag` to save a rule with."""
+        return cast("dict[str, Any]", self._json("GET", "/rules"))
+
+    def effect(self, field: str, rule: Sequence[str], days: int = 30) -> dict[str, Any]:
+        """What a rule would have done with past conflicts: ["latest"], or connections, best first."""
+        asked = {"rule": list(rule), "days": str(days)}
+        return cast("dict[str, Any]", self._ask("GET", f"/rules/{field}", params=asked).json())
+
     # --- changing ------------------------------------------------------------------------------------
 
     def log(self, contact_id: str, kind: str, *, key: str | None = None, **more: Any) -> Logged:
@@ -138,6 +147,11 @@ class Client:
 
     def overturn(self, conflict: int) -> dict[str, Any]:
         return self._post(f"/conflicts/{conflict}/overturn")
+
+    def save_rule(self, field: str, rule: Sequence[str], etag: str) -> dict[str, Any]:
+        """Put a rule into the hub's configuration. ChangedMeanwhile when the file is another one by now."""
+        answer = self._ask("PUT", f"/rules/{field}", json={"rule": list(rule)}, headers={"If-Match": f'"{etag}"'})
+        return cast("dict[str, Any]", answer.json())
 
     def approve(self, hold: Mapping[str, Any]) -> dict[str, Any]:
         """A hold as it was shown. Overtaken when it counts something else by now."""

@@ -82,6 +82,14 @@ def survive(sources: Iterable[Source], rules: Rules = DEFAULT, pins: Mapping[str
     return _pinned(golden, pins) if pins else golden
 
 
+def survivor(sources: Iterable[Source], key: str, rules: Rules = DEFAULT) -> Any:
+    """The value that `survive` would take for one key; None: it would take none."""
+    if base_field(key) in (ADDRESSES, CONSENTS):
+        return survive(sources, rules).fields.get(key)
+    claims = [(s, s.fields[key]) for s in sources if key in s.fields and _counts(s, key, s.fields[key], rules)]
+    return _emptied(_choose(key, _live(claims), rules.of(key))[1]) if claims else None
+
+
 def _alone(source: Source, rules: Rules) -> Golden:
     """One source, as most records have: every claim wins."""
     fields: dict[str, Any]

@@ -9,7 +9,7 @@ from typing import Any
 from hub.store import links as db
 from hub.store.db import Tx, loads
 from hub.store.keys import HOLDERS
-from hub.store.lists import FIRST, Listed, Part, page
+from hub.store.lists import FIRST, Listed, Part, like, page
 from hub.sync.link import HOLDING
 
 PART = 2000  # golden records read together when the whole table is
@@ -121,6 +121,20 @@ def history(tx: Tx, golden_ids: Sequence[str], part: Part = FIRST, *, below: int
         where, params = f"{where} AND id < :below", params | {"below": below}
     rows, more = page(tx, columns, f"FROM change WHERE {where}", "id DESC", part, params)
     return Listed(tuple(map(_change, rows)), more)
+
+
+def changes_of(tx: Tx, golden_ids: Sequence[str], field: str, most: int) -> list[ChangeRow]:
+    """Changes of a field, or of any of its elements, in these golden records; the newest first."""
+    rows = tx.all(
+        "SELECT id, at, kind, connection, detail, run_id FROM change WHERE golden_id IN :*ids"
+        r" AND kind NOT LIKE 'told: %' AND (detail LIKE :one ESCAPE '\' OR detail LIKE :many ESCAPE '\')"
+        " ORDER BY id DESC LIMIT :n",
+        ids=list(golden_ids),
+        one=f'%"{like(field)}":[%',
+        many=f'%"{like(field)}/%',
+        n=most,
+    )
+    return [_change(r) for r in rows]
 
 
 def changed_since(tx: Tx, golden_id: str, version: int) -> dict[str, list[Any]]:

@@ -229,15 +229,22 @@ def let_go(tx: Tx, points: Sequence[str]) -> None:
 # --- reading -----------------------------------------------------------------------------------------
 
 
-def of_golden(tx: Tx, golden_id: str, points: Collection[str], part: Part = FIRST) -> Listed[InteractionRow]:
+def of_golden(
+    tx: Tx, golden_id: str, points: Collection[str], part: Part = FIRST, root: str | None = None
+) -> Listed[InteractionRow]:
     """Interactions of a golden record that holds these points, the latest first.
 
     golden_id  that answers today
+    root       only those whose kind is this, or begins with it and a dot
     """
     params = {"golden": golden_id, "points": sorted(points)}
+    found = f"({_FOUND}) u"
+    if root is not None:
+        found = f"({_FOUND}) w JOIN interaction u ON u.id = w.id AND (u.kind = :root OR u.kind LIKE :root || '.%')"
+        params["root"] = root
     rows = tx.all(
-        f"SELECT {_SHOWN}, f.total FROM (SELECT id, at, count(*) OVER () AS total FROM ({_FOUND}) u"
-        " ORDER BY at DESC, id DESC LIMIT :limit OFFSET :skip) f JOIN interaction i ON i.id = f.id"
+        f"SELECT {_SHOWN}, f.total FROM (SELECT u.id, u.at, count(*) OVER () AS total FROM {found}"
+        " ORDER BY u.at DESC, u.id DESC LIMIT :limit OFFSET :skip) f JOIN interaction i ON i.id = f.id"
         " ORDER BY i.at DESC, i.id DESC",
         limit=part.limit,
         skip=part.skip,

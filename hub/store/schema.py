@@ -247,6 +247,7 @@ conflict = Table(
     Index("conflict_by_golden", "golden_id"),
     Index("conflict_open", "state"),
     Index("conflict_by_run", "run_id"),
+    Index("conflict_by_time", "at", "field", "connection", "state"),
 )
 
 parked = Table(

@@ -9,13 +9,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hub.dedupe.survive import Rules
+from hub.dedupe.trial import rule_text
 from hub.model import base_field
 from hub.store import work
 from hub.store.db import Tx, dumps
-from hub.sync.clusters import Clusters
+from hub.sync.clusters import Cluster, Clusters
 from hub.sync.engine import Hub, Run
-from hub.sync.link import Edit
+from hub.sync.link import HOLDING, Edit, Link
+
+PINNED = "pinned"
+"""In place of a rule: a person had fixed the value before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +40,8 @@ def log_fights(hub: Hub, tx: Tx, run: Run, clusters: Clusters, fights: Sequence[
             continue
         key = fight.edit.key
         winner = cluster.golden.fields.get(key, cluster.golden.fields.get(fight.our_key))
-        claims = [
-            {"connection": m.connection, "record": m.external_id, "value": value, "since": since}
-            for m in cluster.members
-            for value, since in m.statements(key, fight.our_key)
-        ]
-        rule = rule_name(hub.rules, key)
+        pinned = not cluster.pins.keys().isdisjoint((key, fight.our_key))
+        rule = PINNED if pinned else rule_text(hub.rules.of(key))
         rows.append(
             {
                 "run_id": run.id,
@@ -51,7 +50,7 @@ def log_fights(hub: Hub, tx: Tx, run: Run, clusters: Clusters, fights: Sequence[
                 "field": key,
                 "at": hub.clock(),
                 "rule": rule,
-                "claims": dumps([{"base": fight.edit.base, "theirs": fight.edit.theirs, "ours": fight.ours}, *claims]),
+                "claims": dumps(_claims(fight, cluster)),
                 "winner": dumps(winner),
                 "diff": readable(fight.ours, fight.edit.theirs),
                 "told": dumps([r.name for r in hub.targets() if r.mapping.covers(key)]),
@@ -62,9 +61,32 @@ def log_fights(hub: Hub, tx: Tx, run: Run, clusters: Clusters, fights: Sequence[
     work.log_conflicts(tx, rows)
 
 
-def rule_name(rules: Rules, key: str) -> str:
-    rule = rules.of(key)
-    return rule if isinstance(rule, str) else "order: " + ", ".join(rule)
+def _claims(fight: Fight, cluster: Cluster) -> list[dict[str, Any]]:
+    """The values of the two sides, then every system's own claim: all that the rule had to choose from."""
+    both: dict[str, Any] = {"base": fight.edit.base, "theirs": fight.edit.theirs, "ours": fight.ours}
+    if fight.our_key != fight.edit.key:
+        both["our_key"] = fight.our_key
+    found = [both]
+    for member in cluster.members:
+        for key in _keys(fight, member):
+            for value, since in member.statements(key):
+                claim = {"connection": member.connection, "record": member.external_id, "value": value, "since": since}
+                if key != fight.edit.key:
+                    claim["key"] = key
+                if member.state not in HOLDING:
+                    claim["gone"] = True
+                found.append(claim)
+    return found
+
+
+def _keys(fight: Fight, member: Link) -> list[str]:
+    """Addresses survive whole: the rule looks at all that a record has."""
+    if base_field(fight.edit.key) != "addresses":
+        return [fight.edit.key]
+    held = {key for key in (*member.fields, *member.own) if key.startswith("addresses/")}
+    return [key for key in (fight.edit.key, fight.our_key) if key in held] + sorted(
+        held - {fight.edit.key, fight.our_key}
+    )
 
 
 def readable(ours: Any, theirs: Any) -> str:

@@ -257,20 +257,28 @@ class Event:
     details: Mapping[str, Any]
 
 
-def timeline(tx: Tx, golden_id: str, part: Part = FIRST) -> Listed[Event] | None:
-    """What happened with a golden record, by any id it ever had, the latest first; None if there never was one."""
+def timeline(tx: Tx, golden_id: str, part: Part = FIRST, root: str | None = None) -> Listed[Event] | None:
+    """What happened with a golden record, by any id it ever had, the latest first; None if there never was one.
+
+    root  only calls, only mails, …: one of `ROOTS`
+    """
     home = resolve_golden(tx, golden_id)
     if home is None:
         return None
     members = links.members(tx, [home])[home]
-    return of_members(tx, home, members, links.pins(tx, [home]).get(home, {}), part)
+    return of_members(tx, home, members, links.pins(tx, [home]).get(home, {}), part, root)
 
 
 def of_members(
-    tx: Tx, golden_id: str, members: Sequence[Link], pins: Mapping[str, Any], part: Part = FIRST
+    tx: Tx,
+    golden_id: str,
+    members: Sequence[Link],
+    pins: Mapping[str, Any],
+    part: Part = FIRST,
+    root: str | None = None,
 ) -> Listed[Event]:
     points = points_of(members, pins)
-    listed = db.of_golden(tx, golden_id, points, part)
+    listed = db.of_golden(tx, golden_id, points, part, root)
     shared = _shared(tx, golden_id, points.intersection(p for row in listed.rows for p in row.points if not row.record))
     return Listed(tuple(_event(row, shared) for row in listed.rows), listed.more)
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from hub.dedupe.survive import Rules, survive
+from hub.dedupe.survive import Rules, losers, survive
+from hub.dedupe.trial import rule_text
 from hub.model import Golden, Source, base_field
 from hub.store import contacts as db
 from hub.store import follow_ups, lists
@@ -18,23 +19,34 @@ from hub.store.interactions import points_of
 from hub.store.links import members, resolve_golden
 from hub.store.lists import FIRST, ConflictRow, Listed, Part
 from hub.sync import history
-from hub.sync.conflicts import rule_name
 from hub.sync.history import Event
 from hub.sync.link import HOLDING, Link
 
 MOST_CONFLICTS = Part(limit=20)
+MOST_CHANGES = 200  # of one field, the newest
 LAST = Part(limit=5)  # interactions that a story ends with
 
 
 @dataclass(frozen=True, slots=True)
+class Lost:
+    """What another source record says instead."""
+
+    connection: str
+    external_id: str
+    value: Any
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
 class Value:
-    """One value of the golden record: of which source record, or by whose pin."""
+    """One value of the golden record: of which source record, or by whose pin. lost: the latest of them first"""
 
     key: str
     value: Any
     connection: str | None
     external_id: str | None
     pinned_by: str | None = None
+    lost: tuple[Lost, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +113,20 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """A change of one key of the golden record. connection: that brought it, if one has"""
+
+    at: float
+    before: Any
+    after: Any
+    kind: str
+    connection: str | None
+    run_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class KeyStory:
-    """Why one key of the golden record is what it is."""
+    """Why one key of the golden record is what it is. history: what it was before, the newest first"""
 
     key: str
     value: Any
@@ -111,6 +135,7 @@ class KeyStory:
     claims: tuple[Claim, ...]
     told: tuple[Telling, ...]
     conflicts: tuple[ConflictRow, ...]
+    history: tuple[Step, ...] = ()
 
 
 def tell(tx: Tx, golden_id: str, rules: Rules, part: Part = FIRST) -> Story | None:
@@ -124,11 +149,12 @@ def tell(tx: Tx, golden_id: str, rules: Rules, part: Part = FIRST) -> Story | No
     fixed = {p.field: p.value for p in pins}
     said = history.statement_sources(tx, links, fixed)
     former = db.former_ids(tx, head.id)
+    sources = [*(link.opinion() for link in links), *said]
     return Story(
         asked=golden_id,
         head=head,
         former=tuple(former),
-        values=tuple(_values(head, _golden(links, rules, pins, said), pins)),
+        values=tuple(_values(head, sources, survive(sources, rules, fixed), pins)),
         records=tuple(map(_record, links)),
         pins=tuple(pins),
         tellings=tuple(_tellings(db.tellings(tx, [head.id, *former]))),
@@ -148,18 +174,21 @@ def explain_field(tx: Tx, golden_id: str, field: str, rules: Rules) -> list[KeyS
         return []
     links = members(tx, [head.id])[head.id]
     pins = db.pin_rows(tx, head.id)
-    told = _tellings(db.tellings(tx, [head.id, *db.former_ids(tx, head.id)]))
+    ids = [head.id, *db.former_ids(tx, head.id)]
+    told = _tellings(db.tellings(tx, ids))
+    changes = db.changes_of(tx, ids, field, MOST_CHANGES)
     said = history.statement_sources(tx, links, {p.field: p.value for p in pins})
     golden = _golden(links, rules, pins, said)
     return [
         KeyStory(
             key=key,
             value=head.fields.get(key),
-            rule="the stricter" if base_field(key) == "consents" else rule_name(rules, key),
+            rule="the stricter" if base_field(key) == "consents" else rule_text(rules.of(key)),
             pin=next((p for p in pins if p.field == key), None),
             claims=tuple(_claims(links, said, key, golden)),
             told=tuple(t for t in told if key in t.fields),
             conflicts=lists.conflicts(tx, MOST_CONFLICTS, state=None, field=key, golden_id=head.id).rows,
+            history=tuple(_steps(changes, key)),
         )
         for key in _keys(field, [head.fields, *_said_by(links, said)], pins)
     ]
@@ -182,16 +211,19 @@ def _keys(field: str, held: Iterable[Mapping[str, Any]], pins: Iterable[PinRow])
     return sorted(key for key in everything if field in (key, base_field(key)))
 
 
-def _values(head: GoldenHead, golden: Golden, pins: Iterable[PinRow]) -> Iterable[Value]:
+def _steps(changes: Iterable[ChangeRow], key: str) -> Iterable[Step]:
+    for change in changes:
+        pair = (change.detail or {}).get(key)
+        if isinstance(pair, list) and len(pair) == 2:
+            yield Step(change.at, pair[0], pair[1], change.kind, change.connection, change.run_id)
+
+
+def _values(head: GoldenHead, sources: Sequence[Source], golden: Golden, pins: Iterable[PinRow]) -> Iterable[Value]:
     by = {p.field: p.person for p in pins}
     for key, value in sorted(head.fields.items()):
-        origin = golden.origin.get(key)
-        if key in by:
-            yield Value(key, value, None, None, by[key])
-        elif origin is None:
-            yield Value(key, value, None, None)
-        else:
-            yield Value(key, value, *origin)
+        lost = tuple(Lost(*ref, other, since) for ref, other, since in losers(sources, golden, key))
+        connection, external_id = golden.origin.get(key, (None, None)) if key not in by else (None, None)
+        yield Value(key, value, connection, external_id, by.get(key), lost)
 
 
 def _record(link: Link) -> RecordLine:

@@ -1,5 +1,7 @@
 """`hub conflicts`: list, show, overturn, accept."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.cli.desk import HARMFUL, Desk
@@ -110,3 +112,44 @@ def test_values_of_systems_cannot_speak_to_the_terminal(hub):
         assert not {"\x1b", "\x9b", "\u202e", "\x07"} & set(answer.out)
         assert "[red]Eve" in answer.out
         assert "[bold]x" in answer.out
+
+
+# --- another rule -----------------------------------------------------------------------------------
+
+
+def test_fields_in_conflict_are_counted(desk):
+    (row,) = desk.json("conflicts", "fields")["rows"]
+
+    assert (row["field"], row["connection"], row["conflicts"], row["overturned"]) == ("job_title", "shop", 1, 0)
+    assert "job_title" in desk("conflicts", "fields").out
+
+
+def test_a_rule_is_tried_and_nothing_is_changed(desk):
+    before = Path("config/hub.yaml").read_text()
+
+    answer = desk("conflicts", "propose", "job_title", "crm")
+
+    assert answer.code == 0, answer.err
+    for text in ("1 of 1 conflict", "Head", "Chief", "job_title: [crm]", "Nothing was changed"):
+        assert text in answer.out
+    assert Path("config/hub.yaml").read_text() == before
+
+
+def test_a_saved_rule_decides_from_then_on(desk):
+    assert desk("conflicts", "propose", "job_title", "crm", "shop", "--save", "--by", "eve").code == 0
+
+    desk.sync("crm")
+    desk.edit("crm:1", job="Owner")
+    desk.edit("shop:1", job="Clerk")
+    desk.sync("crm", "shop")
+
+    newest = desk.json("conflicts", "list")["rows"][0]
+    assert (newest["winner"], newest["rule"]) == ("Owner", "order: crm, shop")
+    assert desk.json("conflicts", "propose", "job_title", "crm", "shop")["difference"] == ""
+    assert "rule saved" in desk("audit", "list").out
+
+
+def test_what_is_no_rule_is_refused(desk):
+    answer = desk("conflicts", "propose", "job_title", "newest")
+
+    assert answer.code == 2 and "Nothing was changed" in answer.err

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.dedupe.survive import LATEST, MOST_COMMON, MOST_COMPLETE, PIN, UNION, Rules, losers, survive
+from hub.dedupe.survive import LATEST, MOST_COMMON, MOST_COMPLETE, PIN, UNION, Rules, losers, survive, survivor
 from hub.errors import ConfigError
 from hub.model import Source, base_field
 
@@ -58,6 +58,11 @@ def test_the_order_of_sources_makes_no_difference(sources, rules, random):
     random.shuffle(shuffled)
 
     assert survive(shuffled, rules) == survive(sources, rules)
+
+
+@given(drawn_sources(), rules, st.sampled_from(list(KEYS)))
+def test_one_key_alone_survives_as_beside_all_others(sources, rules, key):
+    assert survivor(sources, key, rules) == survive(sources, rules).fields.get(key)
 
 
 @given(drawn_sources(min_size=1), rules)

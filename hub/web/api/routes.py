@@ -22,6 +22,7 @@ from hub.web.api import (
     lookup,
     parked,
     reviews,
+    rules,
     runs,
 )
 from hub.web.api.answers import ApiRoute
@@ -30,7 +31,8 @@ from hub.web.guard import needs
 
 PREFIX = "/api/v1"
 RESOURCES = (
-    *(connections, runs, holds, contacts, edits, reviews, conflicts, parked, interactions, lookup, exports, events),
+    *(connections, runs, holds, contacts, edits, reviews, conflicts),
+    *(rules, parked, interactions, lookup, exports, events),
 )
 
 

@@ -9,12 +9,24 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from hub.access.rights import Right
-from hub.web.console import conflicts, connections, contacts, desk, holds, mapping, overview, parked, reviews, runs
+from hub.web.console import (
+    conflicts,
+    connections,
+    contacts,
+    desk,
+    holds,
+    mapping,
+    overview,
+    parked,
+    reviews,
+    rules,
+    runs,
+)
 from hub.web.console.refusals import PageRoute
 from hub.web.console.shell import Console, prefer
 from hub.web.guard import needs
 
-PAGES = (overview, holds, reviews, conflicts, parked, desk, contacts, mapping, connections, runs)
+PAGES = (overview, holds, reviews, rules, conflicts, parked, desk, contacts, mapping, connections, runs)
 
 
 def router(console: Console) -> APIRouter:

@@ -71,6 +71,9 @@ GET    /api/v1/reviews                              contacts
 GET    /api/v1/reviews/{number}                     contacts
 POST   /api/v1/reviews/{number}/answer              decide
 POST   /api/v1/reviews/{number}/undo                decide
+GET    /api/v1/rules                                contacts
+GET    /api/v1/rules/{field}                        contacts
+PUT    /api/v1/rules/{field}                        configure
 GET    /api/v1/runs                                 health
 GET    /api/v1/runs/{run_id}                        health
 GET    /api/v1/runs/{run_id}/outcomes               contacts
@@ -80,6 +83,9 @@ GET    /api/v1/status                               health
 GET    /audit                                       audit
 GET    /conflicts                                   contacts
 POST   /conflicts/accept                            decide
+GET    /conflicts/rules                             contacts
+GET    /conflicts/rules/{field}                     contacts
+POST   /conflicts/rules/{field}                     configure
 GET    /conflicts/{number}                          contacts
 POST   /conflicts/{number}/overturn                 decide
 GET    /connections                                 health
