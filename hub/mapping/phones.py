@@ -151,3 +151,26 @@ def format_phone(key: str, form: str) -> str:
     if form == "digits":
         return str(phonenumbers.national_significant_number(number))
     return str(phonenumbers.format_number(number, FORMATS[form]))
+
+
+def phone_country(text: str) -> str | None:
+    """A country with the code of this number, its own where that is known; None for none, as of a satellite."""
+    number = _parsed(text)
+    if number is None:
+        return None
+    found = phonenumbers.region_code_for_number(number)
+    found = found or phonenumbers.region_code_for_country_code(number.country_code)
+    return found if found in SUPPORTED_REGIONS else None
+
+
+def phone_national(text: str) -> str | None:
+    """The digits after the country's code, with the zero where the country keeps it; None when it is no number."""
+    number = _parsed(text)
+    return None if number is None else phonenumbers.national_significant_number(number)
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return phonenumbers.parse(text, None)
+    except NumberParseException:
+        return None

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from hub.connectors.contract import Can, Connector, Context, Promise, Report, Settings
+from hub.connectors.rest.child_rows import ChildRows
 from hub.connectors.rest.exchange import Exchange, Said
 from hub.connectors.rest.files import example_text, in_zones, mapping_text, settings_model, values_of
 from hub.connectors.rest.hearing import Hearing
@@ -47,6 +48,7 @@ class RestConnector(Connector):
         self._reading = Reading(spec, self._exchange, context.name, size, context.clock, context.default_region)
         self._hearing = Hearing(spec, self._reading, values, context)
         self._writer = Writer(spec, self._exchange, self._reading)
+        self._children = ChildRows(spec, self._exchange, self._reading)
         self._links = Links(spec.links, self._exchange, self._reading, context.name)
 
     @classmethod
@@ -118,7 +120,7 @@ class RestConnector(Connector):
         return self._reading.find(key)
 
     def write(self, writes: Sequence[Write]) -> list[Outcome]:
-        return self._links.write(writes, self._writer.write) if writes else []
+        return self._links.write(writes, lambda some: self._children.write(some, self._writer.write)) if writes else []
 
 
 def _tells_deletions(spec: ServiceSpec) -> bool:

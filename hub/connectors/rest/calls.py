@@ -13,9 +13,11 @@ from hub.connectors.settings import known_zone, seconds
 
 KNOWN = frozenset(
     """id ids key fields version items since until token last page offset range cursor size job access_token
-    client_id client_secret refresh_token assertion record names wanted other hook call""".split()
+    client_id client_secret refresh_token assertion record names wanted other hook call row
+    there owner""".split()
 )
 """Names that the engine fills, beside the settings of the service."""
+HOLDERS = frozenset({"fields", "record", "call", "row", "there", "owner"})  # of names, after a dot
 
 _CALL = re.compile(r"(GET|POST|PUT|PATCH|DELETE) (\S.*)")
 
@@ -24,7 +26,7 @@ def _known(tree: Any, info: ValidationInfo) -> None:
     settings: frozenset[str] = (info.context or {}).get("settings", frozenset())
     for name in names_in(tree):
         within = name.partition(".")[0]
-        if name not in settings and (name if within not in {"fields", "record", "call"} else within) not in KNOWN:
+        if name not in settings and (within if within in HOLDERS else name) not in KNOWN:
             allowed = ", ".join(sorted(KNOWN | settings))
             raise ValueError(f"{{{name}}} is neither a setting of this service nor known here; allowed: {allowed}")
 
@@ -344,7 +346,8 @@ class RecordSpec(Part):
     id        place of its id
     fields    place of what the mapping sees; empty: the whole record
     changed   place and form of the time of its last change
-    version   place of what a write names to be refused if the record moved on
+    version   place of what a write names to be refused if the record moved on. `with_version`: place of rows that are
+              entities of their own, and whose change is one of the record; `{version:own}` is the version without
     archived  says that it is put away; `gone` that this entry is a tombstone
     key       place of the hub's key
     gone_id   place of the id in a tombstone, where that is another
@@ -359,6 +362,7 @@ class RecordSpec(Part):
     fields: Place = Field(default_factory=lambda: parse_where(""))
     changed: Annotated[Moment, BeforeValidator(_short_moment)] | None = None
     version: Place | None = None
+    with_version: Place | None = None
     archived: ShortTest | None = None
     gone: ShortTest | None = None
     gone_id: Place | None = None

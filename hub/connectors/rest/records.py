@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
+from hashlib import blake2b
 from typing import Any, TypeAlias
 
 import orjson
@@ -46,11 +47,19 @@ class RecordReader:
         return Record(
             name,
             fields,
-            None if self._version is None else _text(self._version(raw)),
+            None if self._version is None else self._state(raw),
             None if self._changed is None else self._changed(raw),
             self._archived is not None and self._archived.holds(raw),
             None if self._key is None else _text(self._key(raw)),
         )
+
+    def _state(self, raw: dict[str, Any]) -> str | None:
+        assert self._version is not None, "asked before"
+        version, more = _text(self._version(raw)), self.spec.with_version
+        if version is None or more is None:
+            return version
+        state = orjson.dumps(more.of(raw), option=orjson.OPT_SORT_KEYS)
+        return f"{version}~{blake2b(state, digest_size=8).hexdigest()}"
 
     def part(self, raw: Any) -> Record | None:
         """A record of which an answer shows some fields only; None when it is none."""

@@ -29,6 +29,7 @@ from hub.connectors.rest.calls import (
     Span,
     Tree,
 )
+from hub.connectors.rest.child_calls import Children
 from hub.connectors.rest.events import Events
 from hub.connectors.rest.hooks import Webhooks
 from hub.connectors.rest.linked import Linked
@@ -244,6 +245,7 @@ class ServiceSpec(Part):
     consents: tuple[Consent, ...] = ()
     related: tuple[Related, ...] = ()
     links: tuple[Linked, ...] = ()
+    children: Children | None = None
     empty: Scalar = None
     read_only: tuple[str, ...] = ()
     writable: Tree = None
@@ -279,6 +281,8 @@ class ServiceSpec(Part):
             raise ValueError("`stale` needs record.version")
         if writes and self.read is None and any(w.record is None for w in (self.create, self.update) if w):
             raise ValueError("a create or update whose answer is not the record needs `read`")
+        if self.children is not None and (self.read is None or self.update is None or self.record.with_version is None):
+            raise ValueError("`children` needs `read`, `update` and record.with_version, to compare with what is there")
         if self.webhooks is not None and (self.read is None or self.changes is None):
             raise ValueError("`webhooks` only hint at records: `read` and `changes` are needed too")
         named = {rate.name for rate in self.rate}

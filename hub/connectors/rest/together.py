@@ -26,18 +26,24 @@ def ask_together(
 
     TransientError, AccountError and Said speak for all of them.
     """
-    if len(each) == 1:
-        return [_alone(exchange, request, each[0], idempotent)]
-    calls = [_spoken(exchange, request, values) for values in each]
-    sent = [call for call in calls if isinstance(call, Spoken)]
     repeatable = request.method in READS if idempotent is None else idempotent
+    return ask_mixed(exchange, [(request, values) for values in each], repeatable=repeatable)
+
+
+def ask_mixed(
+    exchange: Exchange, calls: Sequence[tuple[Request, Values]], *, repeatable: bool
+) -> list[Answer | Verdict]:
+    """The same for calls of several kinds. repeatable: all of them twice leave what they leave once"""
+    if len(calls) == 1:
+        return [_alone(exchange, *calls[0], repeatable)]
+    spoken = [_spoken(exchange, request, values) for request, values in calls]
+    sent = [(call, request) for call, (request, _) in zip(spoken, calls, strict=True) if isinstance(call, Spoken)]
     answers: Iterator[Answer | Verdict] = iter(())
     if sent:
-        parts = [PartRequest(call.method, exchange.target(call), call.headers, call.body) for call in sent]
-        content = write_bundle(parts, sets=exchange.in_sets)
-        answer = exchange.ask_bundle(content, repeatable=repeatable)
-        answers = _parts_of(exchange, answer, request, len(sent), repeatable)
-    return [next(answers) if isinstance(call, Spoken) else call for call in calls]
+        parts = [PartRequest(call.method, exchange.target(call), call.headers, call.body) for call, _ in sent]
+        answer = exchange.ask_bundle(write_bundle(parts, sets=exchange.in_sets), repeatable=repeatable)
+        answers = _parts_of(exchange, answer, [request for _, request in sent], repeatable)
+    return [next(answers) if isinstance(call, Spoken) else call for call in spoken]
 
 
 def ask_later(
@@ -65,7 +71,7 @@ def ask_later(
 # --- one of them ------------------------------------------------------------------------------------
 
 
-def _alone(exchange: Exchange, request: Request, values: Values, idempotent: bool | None) -> Answer | Verdict:
+def _alone(exchange: Exchange, request: Request, values: Values, idempotent: bool) -> Answer | Verdict:
     try:
         return exchange.ask(request, values, idempotent=idempotent)
     except (Said, RecordError) as error:
@@ -89,7 +95,7 @@ def _words(number: str, call: Spoken) -> Values:
 
 
 def _parts_of(
-    exchange: Exchange, answer: Answer, request: Request, count: int, repeatable: bool
+    exchange: Exchange, answer: Answer, requests: Sequence[Request], repeatable: bool
 ) -> Iterator[Answer | Verdict]:
     """As many as were asked; one that has no answer may have been carried out or not."""
     try:
@@ -98,14 +104,14 @@ def _parts_of(
             exchange.judged(
                 request, part.status, part.headers, orjson.loads(part.body) if part.body else None, answer.at
             )
-            for part in parts[:count]
+            for request, part in zip(requests, parts, strict=False)
         ]
     except (ValueError, TypeError) as error:
         raise TransientError(
             f"{exchange.name}: the answer to several calls cannot be read.", maybe_done=not repeatable
         ) from error
     yield from read
-    for _ in range(count - len(read)):
+    for _ in range(len(requests) - len(read)):
         yield TransientError(f"{exchange.name}: one of several calls has no answer.", maybe_done=True)
 
 

@@ -20,11 +20,13 @@ from urllib.parse import quote
 import orjson
 
 from hub.mapping.paths import MISSING, Getter, getter, parse_path
+from hub.mapping.phones import phone_country, phone_national
 
 Values: TypeAlias = Mapping[str, Any]
 
 _GAP = re.compile(r"\{\{|\}\}|\{(?P<name>[A-Za-z_][\w.]*)(?::(?P<form>\w+))?\}")
 _ITEM = re.compile(r"\[(\d{1,3})\]\.?")
+_OWN = re.compile(r"~[0-9a-f]{16}$")
 _NONE: Any = object()
 SPREAD = "..."  # as a key: the fields of its value stand beside the others
 
@@ -59,6 +61,9 @@ FORMS: Mapping[str, Callable[[Any], Any]] = {
     "criteria": lambda value: re.sub(r"([\\(),])", r"\\\1", _as_text(value)),  # in a condition, as Zoho wants it
     "base64": _base64,
     "number": lambda value: int(value) if str(value).isascii() and str(value).isdigit() else value,
+    "own": lambda value: _OWN.sub("", _as_text(value)),  # a version without what the hub has put behind it
+    "phone_national": phone_national,
+    "phone_country": phone_country,
     "after_dash": lambda value: _as_text(value).rpartition("-")[2],
     "after_colon": lambda value: _as_text(value).rpartition(":")[2],
     "after_slash": lambda value: _as_text(value).rpartition("/")[2],
@@ -133,7 +138,7 @@ def _value(gap: tuple[str, str | None], values: Values) -> Any:
     value = values.get(head)
     for step in rest.split(".") if dot else ():
         value = value.get(step) if isinstance(value, Mapping) else None
-    return value if value is None or form is None else FORMS[form](value)
+    return value if value is None or form is None else FORMS[form](value)  # of what has no such form, none
 
 
 def fill(tree: Any, values: Values) -> Any:

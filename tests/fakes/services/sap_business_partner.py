@@ -24,11 +24,12 @@ from urllib.parse import unquote
 import httpx
 
 from hub.testing.clock import Clock
-from hub.testing.service import Answer, Call, Refusal, Service, route
+from hub.testing.service import Answer, Call, Refusal, route
 from tests.fakes.services.odata_batch import Inner, Malformed, read_batch, write_batch
+from tests.fakes.services.sap_addresses import TABLES, Address, Addresses, refused, shown_address
 
 PATH = "/sap/opu/odata/sap/API_BUSINESS_PARTNER"
-KEPT = 100  # exchanges that are remembered
+KEPT = 40  # exchanges that are remembered
 LENGTHS = {
     "BusinessPartnerCategory": 1,
     "FirstName": 40,
@@ -40,7 +41,6 @@ LENGTHS = {
 }
 WRITABLE = {*LENGTHS, "BirthDate", "IsMarkedForArchiving", "BusinessPartnerIsBlocked"}
 OWN = {"BusinessPartner", "CreationDate", "LastChangeDate", "LastChangeTime", "BusinessPartnerFullName"}
-TABLES = {"to_EmailAddress", "to_PhoneNumber", "to_MobilePhoneNumber"}
 EXPANDED = {"to_BusinessPartnerAddress", *(f"to_BusinessPartnerAddress/{table}" for table in TABLES)}
 DAY = re.compile(r"/Date\((-?\d+)\)/")
 CONDITION = re.compile(r"(\w+) (eq|ge|le) ('(?:[^']|'')*'|datetime'[\dT:-]+'|true|false)")
@@ -53,14 +53,14 @@ class Partner:
     created: datetime
     changed: datetime
     revision: int = 0
-    addresses: list[dict[str, Any]] = field(default_factory=list)
+    addresses: list[Address] = field(default_factory=list)
 
     @property
     def etag(self) -> str:
         return f"W/\"'{self.revision:010d}'\""
 
 
-class Sap(Service):
+class Sap(Addresses):
     base = f"https://s4.example.org{PATH}"
 
     def __init__(self, user: str = "HUB", password: str = "right-secret-1", clock: Clock | None = None) -> None:
@@ -69,16 +69,11 @@ class Sap(Service):
         self.state |= {"partners": {}, "revision": 0}
         self.sessions: dict[str, str] = {}
 
-    @property
-    def partners(self) -> dict[str, Partner]:
-        found: dict[str, Partner] = self.state["partners"]
-        return found
-
     # --- the back door ----------------------------------------------------------------------------
 
     def seed(self, address: Mapping[str, Any] | None = None, **fields: Any) -> str:
         made = self._new({"BusinessPartnerCategory": "1", **fields})
-        made.addresses = [dict(address)] if address else []
+        made.addresses = [self.new_address(address)] if address else []
         return made.id
 
     def edit(self, partner_id: str, **fields: Any) -> None:
@@ -131,19 +126,22 @@ class Sap(Service):
 
     @route("POST", "/A_BusinessPartner")
     def create(self, call: Call) -> Answer:
-        self._held(call)
-        fields = checked(call.json)
+        self.held(call)
+        body = dict(call.json or {})
+        addresses = [self.new_address(each) for each in body.pop("to_BusinessPartnerAddress", None) or []]
+        fields = checked(body)
         if fields.get("BusinessPartnerCategory") not in {"1", "2", "3"}:
             raise refused(400, "R1/112", "Business partner category is missing or not valid")
         needed = "LastName" if fields["BusinessPartnerCategory"] == "1" else "OrganizationBPName1"
         if not fields.get(needed):
             raise refused(400, "R11/401", f"Enter a value for {needed}")
         made = self._new(fields)
+        made.addresses = addresses
         return Answer(201, {"d": self._shown(made, set())}, {"etag": made.etag})
 
     @route("PATCH", "/A_BusinessPartner({key})")
     def update(self, call: Call, key: str) -> Answer:
-        self._held(call)
+        self.held(call)
         partner, match = self._partner(key), call.headers.get("if-match")
         if match is None:
             raise refused(428, "/IWFND/CM_MGW/502", "Precondition required; no If-Match header")
@@ -159,7 +157,7 @@ class Sap(Service):
 
     @route("POST", "/$batch", write=False)
     def batch(self, call: Call) -> Answer:
-        self._held(call)
+        self.held(call)
         try:
             entries = read_batch(call.headers.get("content-type", ""), call.content)
         except Malformed as error:
@@ -187,7 +185,7 @@ class Sap(Service):
         cookie = f"SAP_SESSIONID=SESSION-{number}; path=/; secure; HttpOnly"
         return {"x-csrf-token": f"csrf-{number}", "set-cookie": cookie}
 
-    def _held(self, call: Call) -> None:
+    def held(self, call: Call) -> None:
         cookies = dict(each.split("=", 1) for each in call.headers.get("cookie", "").split("; ") if "=" in each)
         token = self.sessions.get(cookies.get("SAP_SESSIONID", ""))
         if token is None or call.headers.get("x-csrf-token") != token:
@@ -238,21 +236,7 @@ class Sap(Service):
     def _addresses(self, partner: Partner, uri: str, expanded: set[str]) -> dict[str, Any]:
         if "to_BusinessPartnerAddress" not in expanded:
             return {"__deferred": {"uri": f"{uri}/to_BusinessPartnerAddress"}}
-        rows = []
-        for number, address in enumerate(partner.addresses, start=1):
-            at = f"{self.base}/A_BusinessPartnerAddress(BusinessPartner='{partner.id}',AddressID='{number}')"
-            row: dict[str, Any] = {"__metadata": {"uri": at}, "BusinessPartner": partner.id, "AddressID": str(number)}
-            row |= {name: value for name, value in address.items() if name not in TABLES}
-            for table in sorted(TABLES):
-                lines = [{"AddressID": str(number), "OrdinalNumber": "1", **line} for line in address.get(table, [])]
-                shown = {"results": lines} if f"to_BusinessPartnerAddress/{table}" in expanded else None
-                row[table] = shown or {"__deferred": {"uri": f"{at}/{table}"}}
-            rows.append(row)
-        return {"results": rows}
-
-
-def refused(status: int, code: str, message: str) -> Refusal:
-    return Refusal(status, {"error": {"code": code, "message": {"lang": "en", "value": message}}})
+        return {"results": [shown_address(partner.id, each, expanded, self.base) for each in partner.addresses]}
 
 
 def day(at: datetime) -> str:
