@@ -27,6 +27,8 @@ from hub.logs import bound
 from hub.mail.opening import MailGauges, mail_server
 from hub.mail.sender import MailSender, Posting
 from hub.metrics import Metrics, StateCollector
+from hub.notify.notifier import NoticeGauges, Notifier, Notifying
+from hub.notify.opening import base_of, receivers
 from hub.opening import open_events
 from hub.running import Workshop, build_hub, enabled, open_index
 from hub.schedule import Scheduler, make_trigger
@@ -91,6 +93,8 @@ class Service:
         post = MailSender(store, server, time.time, self._stopping.is_set) if server else None
         self._posting = Posting(post, self._stopping) if post else None
         registry.register(MailGauges(store, time.time))
+        self._notifying = self._notifier()
+        registry.register(NoticeGauges(store, list(config.notifications), time.time))
         registry.register(EventGauges(store, list(config.events), time.time))
         self._scheduler = Scheduler(self._run_scheduled)
         self._touches = ThreadPoolExecutor(1, thread_name_prefix="access")
@@ -132,6 +136,8 @@ class Service:
             self._telling.start()
         if self._posting is not None:
             self._posting.start()
+        if self._notifying is not None:
+            self._notifying.start()
         self._scheduler.start()
 
     def _of_type(self, name: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -160,9 +166,21 @@ class Service:
             ended &= self._telling.wait(max(0.5, until - monotonic()))
         if self._posting is not None:
             ended &= self._posting.wait(max(0.5, until - monotonic()))
+        if self._notifying is not None:
+            ended &= self._notifying.wait(max(0.5, until - monotonic()))
         ended &= self._worker.wait(max(0.5, until - monotonic()))
         self._index.close()
         return ended
+
+    def _notifier(self) -> Notifying | None:
+        """None: nobody wants to know."""
+        config = self._config
+        if not config.notifications:
+            return None
+        there = {name: each.enabled for name, each in config.connections.items()}
+        poster, stop = Poster(Outside()), self._stopping.is_set
+        found = Notifier(self._store, there, receivers(config), base_of(config), poster, time.time, stop)
+        return Notifying(found, self._stopping)
 
     def _world(self) -> World:
         return World(

@@ -28,6 +28,7 @@ LAYERS = [  # from the ground up; a module may import from layers below its own,
     ["hub.running"],
     ["hub.schedule", "hub.web", "hub.worker"],
     ["hub.events"],
+    ["hub.notify"],
     ["hub.service"],
     ["hub.cli"],
     ["hub.testing"],  # for tests only: nothing of the product imports it

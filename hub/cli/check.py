@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, fields
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -13,10 +13,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from hub.checking import Finding, SampleRow, check_connection
+from hub.cli.notify import say_tried
 from hub.cli.screen import DONE, FAILED, SET_ASIDE, Chosen, Json, print_json, screen
 from hub.config import HubConfig, connection_config, open_secret_files
 from hub.connectors.contract import Can, Inbox, Promise
 from hub.secrets import redact
+
+if TYPE_CHECKING:
+    from hub.notify.opening import Tried
 
 app = typer.Typer()
 
@@ -52,6 +56,8 @@ def check(
 ) -> None:
     """Check the configuration, then each system: reachable, allowed, what it can do. Writes nothing.
 
+    Without a CONNECTION also whether subscriptions of events, receivers of notifications and the mail server answer.
+
     One record of each system is shown before and after mapping, with letters as x and digits as 9 unless
     --show-values is given. Exit: 0 all well, 1 some values would be set aside, 2 a connection is unusable.
     """
@@ -61,16 +67,37 @@ def check(
         connection_config(config, name)  # a wrong name stops before any system is reached
     out = screen()
     findings = _look_at(config, names, quiet=as_json)
+    told = [] if connections else _targets(config)
     readable = open_secret_files(config)
     if as_json:
         print_json({
             "folder": config.folder,
             "warnings": [_say_readable(reference) for reference in readable],
             "connections": [_as_json(finding, show_values) for finding in findings],
+            "targets": [{"target": each.what, "way": each.way, "error": each.error} for each in told],
         })  # fmt: skip
     else:
         _print_all(out, config, findings, readable, show_values)
-    raise typer.Exit(_exit_code(findings))
+        if told:
+            out.print()
+            say_tried(told, "answers")
+    raise typer.Exit(FAILED if any(each.error for each in told) else _exit_code(findings))
+
+
+def _targets(config: HubConfig) -> list[Tried]:
+    """Subscriptions, receivers of notifications, the mail server: with the store, since their secrets may be in it."""
+    if not (config.events or config.notifications or config.mail):
+        return []
+    from hub.config.keys import open_if_ready
+    from hub.events.net import Outside
+    from hub.notify.opening import check_targets
+
+    store = open_if_ready(config)
+    try:
+        return check_targets(config, Outside())
+    finally:
+        if store is not None:
+            store.close()
 
 
 def _look_at(config: HubConfig, names: Sequence[str], *, quiet: bool) -> list[Finding]:

@@ -49,6 +49,7 @@ COMMANDS = {
     "token": ("hub.cli.token", "What programs sign in to the API with."),
     "audit": ("hub.cli.audit", "Who changed what; and whether anybody has tampered with that."),
     "mail": ("hub.cli.mail", "The mail server, and mails that wait, went out or were given up."),
+    "notify": ("hub.cli.notify", "Who is told when something needs a person; a test for each."),
     "secrets": ("hub.cli.secrets", "Secrets that are typed in, sealed in the store, and never shown."),
     "db": ("hub.cli.db", "Upgrade, back up, restore and check the store."),
     "connector": ("hub.cli.connector", "Connector types: what they can do, a new one, a connection tried out."),

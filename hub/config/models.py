@@ -309,6 +309,43 @@ class SubscriptionConfig(_Part):
     values: bool = Field(default=False, description="send the new values too: personal data")
 
 
+NoticeKind = Literal["failing", "paused", "held", "conflicts", "work_lists", "opt_outs"]
+
+
+class NotificationConfig(_Part):
+    """Who is told when something needs a person: by mail, by webhook, or both. No message holds personal data."""
+
+    mail: tuple[Mailbox, ...] = Field(default=(), max_length=20, description="addresses; needs `mail:` of the hub")
+    url: Annotated[str, AfterValidator(_check_target)] | None = Field(
+        default=None, description="a webhook, signed as Standard Webhooks say"
+    )
+    secrets: tuple[SecretReference, ...] = Field(
+        default=(), max_length=2, description="`whsec_…` by reference; two while one takes the place of the other"
+    )
+    what: tuple[NoticeKind, ...] = Field(default=(), description="only these; none named: all")
+    every: Duration = Field(
+        default_factory=lambda: parse_duration("15 minutes"), description="at most one message in so long"
+    )
+    after: Duration = Field(
+        default_factory=lambda: parse_duration("10 minutes"), description="what passes sooner by itself is not told"
+    )
+    conflicts: int = Field(default=20, ge=1, description="in an hour, and five times as many as usual: a spike")
+    waiting: Duration = Field(
+        default_factory=lambda: parse_duration("3 days"), description="the oldest of a work list has waited so long"
+    )
+    opt_outs: Duration = Field(
+        default_factory=lambda: parse_duration("1 day"), description="a system has not acknowledged an opt-out so long"
+    )
+
+    @model_validator(mode="after")
+    def _check_ways(self) -> NotificationConfig:
+        if not self.mail and self.url is None:
+            raise ValueError("mail or url: somebody has to be told")
+        if (self.url is None) != (not self.secrets):
+            raise ValueError("url and secrets go together")
+        return self
+
+
 def _check_name(name: str) -> str:
     if not NAME.fullmatch(name):
         raise ValueError("a connection's name is small letters, digits and _, begins with a letter, at most 40")
@@ -329,6 +366,15 @@ class HubConfig(_Part):
     events: Mapping[Annotated[str, AfterValidator(_check_name)], SubscriptionConfig] = Field(
         default_factory=dict, description="who is told when contacts change, by name"
     )
+    notifications: Mapping[Annotated[str, AfterValidator(_check_name)], NotificationConfig] = Field(
+        default_factory=dict, description="who is told when something needs a person, by name"
+    )
+
+    @model_validator(mode="after")
+    def _check_mail(self) -> HubConfig:
+        if self.mail is None and any(each.mail for each in self.notifications.values()):
+            raise ValueError("notifications by mail need the server that takes them: `mail:`")
+        return self
 
     @model_validator(mode="after")
     def _check_back(self) -> HubConfig:

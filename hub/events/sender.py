@@ -56,17 +56,35 @@ class Target:
 
 
 def signed(target: Target, event: Event, now: float) -> tuple[dict[str, str], bytes]:
-    """(headers, body) of Standard Webhooks; with two keys two signatures, so that either is accepted."""
+    """(headers, body) of an event."""
     body = orjson.dumps(event.body(values=target.values))
-    text = f"{event.id}.{int(now)}.".encode() + body
-    digests = [base64.b64encode(hmac.new(key, text, hashlib.sha256).digest()).decode() for key in target.keys]
+    return signature(target.keys, event.id, now, body), body
+
+
+def signature(keys: Sequence[bytes], message_id: str, now: float, body: bytes) -> dict[str, str]:
+    """The headers of Standard Webhooks; with two keys two signatures, so that either is accepted."""
+    text = f"{message_id}.{int(now)}.".encode() + body
+    digests = [base64.b64encode(hmac.new(key, text, hashlib.sha256).digest()).decode() for key in keys]
     return {
         "content-type": "application/json",
         "user-agent": "contact-hub",
-        "webhook-id": event.id,
+        "webhook-id": message_id,
         "webhook-timestamp": str(int(now)),
         "webhook-signature": " ".join(f"v1,{digest}" for digest in digests),
-    }, body
+    }
+
+
+def post(poster: Posting, url: str, headers: Mapping[str, str], body: bytes) -> str | None:
+    """None: it was taken. Else why not."""
+    try:
+        status = poster.post(url, headers, body)
+    except Forbidden:
+        return "its address is none of the public network"
+    except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, OSError) as err:
+        return type(err).__name__
+    if 200 <= status < 300:
+        return None
+    return f"status {status}"
 
 
 class Sender:
@@ -121,16 +139,7 @@ class Sender:
 
     def _send(self, target: Target, event: Event) -> str | None:
         """None: it was taken. Else why not."""
-        headers, body = signed(target, event, self._clock())
-        try:
-            status = self._poster.post(target.url, headers, body)
-        except Forbidden:
-            return "its address is none of the public network"
-        except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, OSError) as err:
-            return type(err).__name__
-        if 200 <= status < 300:
-            return None
-        return f"status {status}"
+        return post(self._poster, target.url, *signed(target, event, self._clock()))
 
 
 def failed(was: Subscription, problem: str, now: float) -> Subscription:

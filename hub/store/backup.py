@@ -79,6 +79,7 @@ def begin_again(tx: Tx) -> None:
     )
     tx.run("UPDATE hold SET state = 'refused', person = 'restore' WHERE state = 'open'")
     tx.run("UPDATE run SET status = 'interrupted' WHERE status = 'running'")
+    tx.run("DELETE FROM notice_out")
     give_up_waiting(tx, time.time(), "the store was restored: it may have been sent since the backup")
 
 

@@ -515,6 +515,38 @@ subscription = Table(  # see hub.store.events_out
     Column("error", Text),
 )
 
+notice = Table(  # what a receiver of notifications knows of: see hub.notify.turn
+    "notice",
+    metadata,
+    Column("receiver", Text, nullable=False),
+    Column("matter", Text, nullable=False),  # kind/subject
+    Column("since", Float, nullable=False),
+    Column("told_at", Float),
+    Column("gone_at", Float),
+    PrimaryKeyConstraint("receiver", "matter"),
+    sqlite_with_rowid=False,
+)
+
+notice_receiver = Table(
+    "notice_receiver",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("looked_at", Float, nullable=False),
+    Column("told_at", Float),  # when the last message was written
+)
+
+notice_out = Table(  # messages that wait for their webhook
+    "notice_out",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("receiver", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("at", Float, nullable=False),
+    Column("attempts", BigInteger, nullable=False, server_default="0"),
+    Column("next_at", Float, nullable=False),
+    Column("error", Text),
+)
+
 mail_out = Table(  # see hub.store.mail_out
     "mail_out",
     metadata,
