@@ -24,13 +24,25 @@ File = Annotated[Path, typer.Argument(metavar="FILE", dir_okay=False)]
 
 @app.command()
 def upgrade(ctx: typer.Context) -> None:
-    """Bring the schema of the store to this version's. All of it is done, or nothing."""
+    """Bring the schema of the store to this version's, and what matching keeps of each record.
+
+    Each of the two is done whole or not at all. The second takes minutes for a million records, where an older
+    version had made it otherwise; no other process can write meanwhile.
+    """
+    from hub.cli.dedupe_train import advancing
     from hub.store.upgrade import upgrade as bring_up
+    from hub.sync.rekey import rekey
 
     with _store(_config(ctx)) as store:
         before, now = bring_up(store)
-    text = f"The schema is {now} already." if before == now else f"The schema is now {now} (was {before or 'none'})."
-    screen().print(text)
+        text = (
+            f"The schema is {now} already." if before == now else f"The schema is now {now} (was {before or 'none'})."
+        )
+        screen().print(text)
+        with advancing(quiet=False) as begin:
+            stale = rekey(store, advance=begin("matching keys"))
+    if stale:
+        screen().print(f"Matching keys were made anew: {stale:,} records had those of another version of the hub.")
 
 
 @app.command()

@@ -94,6 +94,19 @@ def _put_in_order(tx: Tx) -> None:
     tx.count(GATHERED, -tx.counter(GATHERED))
 
 
+def forget_keys(tx: Tx) -> None:
+    """Nobody has a key any more. What is hot stays so."""
+    tx.run("DELETE FROM match_key")
+    tx.run("DELETE FROM recent_key")
+    tx.count(GATHERED, -tx.counter(GATHERED))
+
+
+def heat_crowded(tx: Tx) -> None:
+    """Give up the keys that too many records have by now."""
+    _put_in_order(tx)
+    heat(tx, [row[0] for row in tx.all("SELECT key FROM match_key GROUP BY key HAVING count(*) > :cap", cap=KEY_CAP)])
+
+
 def drop_keys(tx: Tx, rows: Sequence[tuple[int, int]]) -> None:
     """(key, record id) pairs; those that are not there are passed over."""
     for table in ("match_key", "recent_key"):

@@ -109,6 +109,20 @@ def links_by_id(tx: Tx, ids: Iterable[int]) -> dict[int, Link]:
     return {r[0]: _link(r) for r in rows}
 
 
+def links_after(tx: Tx, after: int, limit: int) -> list[Link]:
+    """Some records in order of id, whatever their state."""
+    rows = tx.all(f"SELECT {_LINK} FROM record WHERE id > :after ORDER BY id LIMIT :n", after=after, n=limit)
+    return [_link(row) for row in rows]
+
+
+def packed_otherwise(tx: Tx, edition: int) -> int:
+    """How many records have features that another edition packed."""
+    [(count,)] = tx.all(
+        "SELECT count(*) FROM record WHERE features IS NOT NULL AND features NOT LIKE :start", start=f"[{edition},%"
+    )
+    return int(count)
+
+
 def members(tx: Tx, golden_ids: Iterable[str]) -> dict[str, list[Link]]:
     """Every source record of these golden records, whatever its state, in order of id."""
     wanted = list(golden_ids)
@@ -385,6 +399,11 @@ def judged(tx: Tx, golden_ids: Iterable[str]) -> tuple[list[Look], dict[tuple[in
 def save_features(tx: Tx, rows: Sequence[tuple[str | None, int]]) -> None:
     """(features, record id) pairs."""
     tx.many("UPDATE record SET features = ? WHERE id = ?", rows)
+
+
+def repack(tx: Tx, rows: Sequence[tuple[str, int]]) -> None:
+    """(features, record id) pairs; what is taken from its fields when it is needed stays so."""
+    tx.many("UPDATE record SET features = ? WHERE id = ? AND features IS NOT NULL", rows)
 
 
 def verdicts(tx: Tx, ids: Iterable[int]) -> dict[tuple[int, int], str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from hub.dedupe.features import EDITION
 from hub.dedupe.survive import Rules, survive
 from hub.store import links as db
 from hub.store.db import Store, Tx
@@ -103,6 +104,8 @@ def check(store: Store, rules: Rules) -> Checked:
             ids = [str(row[0]) for row in tx.all(text)]
             if ids:
                 found.wrong.append(Finding(what, len(ids), ids[:EXAMPLES]))
+        if stale := db.packed_otherwise(tx, EDITION):
+            found.wrong.append(Finding("records have matching keys of another version: `hub db upgrade`", stale))
         stray = list(_strays(tx, rules))
         if stray:
             what = "golden records are not what their sources and the rules of today make of them"

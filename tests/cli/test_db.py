@@ -36,7 +36,7 @@ def test_a_sound_store_is_said_to_be_sound(company, hub):
         ("insert into match_key (key, record_id) values (1, 99999)", "matching keys have no record"),
         ("update golden set fields = '{}' where id = (select min(id) from golden)", "are not what their sources"),
         (
-            "insert into queue values ('crm', 'g0', 'sync', 0, null, 0, 0, null)",
+            "insert into queue values ('crm', 'g0', 'sync', 0, null, 0, 0, null, 0)",
             "waiting writes have no golden record",
         ),
     ],
@@ -49,6 +49,20 @@ def test_what_does_not_hang_together_is_told(company, hub, tmp_path, harm, told)
 
     assert answer.code == 2
     assert told in answer.out
+
+
+def test_matching_keys_of_an_older_version_are_told_and_made_anew(company, hub, tmp_path):
+    with closing(sqlite3.connect(tmp_path / "data" / "hub.db")) as db, db:
+        db.execute("update record set features = '[0]' where features is not null")
+    told = hub("db", "check")
+
+    upgraded = hub("db", "upgrade")
+
+    assert told.code == 2
+    assert "matching keys of another version" in told.out
+    assert "Matching keys were made anew" in upgraded.out
+    assert hub("db", "check").code == 0
+    assert "Matching keys" not in hub("db", "upgrade").out
 
 
 def test_a_damaged_file_is_told(company, hub, tmp_path):

@@ -124,3 +124,19 @@ def test_training_and_evaluating_work_as_on_sqlite(company, hub):
     assert (trained["version"], trained["used"]) == (1, True)
     assert ask(company, "select number, active from model") == [(1, 1)]
     assert (score["records"], score["exact"], score["wrong_merges"]) == (20, 20, 0)
+
+
+def test_matching_keys_of_an_older_version_are_made_anew(company, hub):
+    hub("sync", "--yes")
+    keys = "select key, record_id from match_key union all select key, record_id from recent_key order by 1, 2"
+    before = ask(company, keys), ask(company, "select id, features from record order by id")
+    with psycopg.connect(company.url) as connection:
+        connection.execute("update record set features = '[0]' where features is not null")
+        connection.execute("delete from recent_key")
+
+    answer = hub("db", "upgrade")
+
+    assert answer.code == 0
+    assert "Matching keys were made anew" in answer.out
+    assert (ask(company, keys), ask(company, "select id, features from record order by id")) == before
+    assert hub("db", "check").code == 0
