@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 
 from hub.errors import ConfigError, NotThere, Overtaken
-from hub.mapping.elements import email_key
+from hub.mapping.elements import ADDRESS_PARTS, email_key
 from hub.mapping.phones import phone_key
 from hub.mapping.text import Unmappable
 from hub.model import KIND, MANY, SINGLE, base_field
@@ -23,7 +23,7 @@ from hub.sync.run import approve_open
 READ_AGAIN = ("read", "value")  # stages whose original is only a part: the source has to be read again
 EVERYTHING = 2**31  # rows
 NAMED = 100  # numbers of parked records that a row of the audit names
-ADDRESS = frozenset({"street", "locality", "region", "postcode", "country"})
+ADDRESS = frozenset(ADDRESS_PARTS)
 
 
 # --- held runs --------------------------------------------------------------------------------------
@@ -253,6 +253,16 @@ def pin_value(field: str, text: str | None, region: str | None) -> tuple[str, An
             f"kind, custom.NAME, and {', '.join(f'{m}/VALUE' for m in sorted(MANY - {'consents'}))}."
         )
     return field, None if text is None else _single(field, text)
+
+
+def pin_text(key: str, value: Any) -> str:
+    """A value as `pin_value` takes it."""
+    base = base_field(key)
+    if base == "addresses" and isinstance(value, Mapping):
+        return "; ".join(f"{name}={value[name]}" for name in ADDRESS_PARTS if value.get(name))
+    if base in MANY:
+        return str((value or {}).get("label", "")) if isinstance(value, Mapping) else ""
+    return "" if value is None else str(value)
 
 
 def _single(field: str, text: str) -> str:

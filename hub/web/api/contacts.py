@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal, TypeAlias
 
 from fastapi import APIRouter, Query, Response
 from pydantic import Field
@@ -13,6 +13,7 @@ from hub.store.contacts import history
 from hub.store.lists import Part
 from hub.sync import follow, search
 from hub.sync import history as happened
+from hub.sync.receipts import receipts
 from hub.sync.story import Story, explain_field, tell
 from hub.web.api import values
 from hub.web.api.answers import (
@@ -30,6 +31,10 @@ from hub.web.api.answers import (
 from hub.web.api.world import World
 from hub.web.guard import needs
 
+Root: TypeAlias = Literal[
+    "call", "chat", "complaint", "form", "letter", "mail", "note", "order", "sms", "social", "task", "visit", "web"
+]
+
 
 class Typed(Paged):
     """q  beginnings of words: of names, mail addresses, numbers and ids, in any order"""
@@ -46,6 +51,12 @@ class Found(Page[values.FoundContact]):
 
 class OneField(Asked):
     field: Plain = Field(min_length=1, max_length=400, description="job_title, emails, or emails/ADDRESS")
+
+
+class Happened(Paged):
+    """kind  only those whose kind begins with it"""
+
+    kind: Root | None = None
 
 
 def router(world: World) -> APIRouter:
@@ -103,26 +114,29 @@ def router(world: World) -> APIRouter:
 
     @routes.get("/{golden_id}/timeline", responses=documented(404))
     def timeline(
-        golden_id: GoldenId, asked: Annotated[Paged, Query()], _: Actor = needs(Right.CONTACTS)
+        golden_id: GoldenId, asked: Annotated[Happened, Query()], _: Actor = needs(Right.CONTACTS)
     ) -> Page[values.Event]:
         """Interactions, the latest first."""
         # what comes in later stands before the place, so the place is counted from the end
         place = place_of("timeline", asked.cursor, int)
         with world.store.read() as tx:
-            first = happened.timeline(tx, golden_id, Part(1))
+            first = happened.timeline(tx, golden_id, Part(1), asked.kind)
             if first is None:
                 raise missing("contact of this id")
             total = first.more + len(first.rows)
             skip = max(0, total - place[0]) if place else 0
-            found = happened.timeline(tx, golden_id, Part(asked.limit, skip))
+            found = happened.timeline(tx, golden_id, Part(asked.limit, skip), asked.kind)
         assert found is not None
         more = cursor_of("timeline", found.more) if found.more and found.rows else None
         return Page(items=[values.Event.model_validate(event) for event in found.rows], next=more)
 
     @routes.get("/{golden_id}/consent", responses=documented(404))
-    def consent(golden_id: GoldenId, _: Actor = needs(Right.CONTACTS)) -> list[values.Consent]:
-        """Every consent with its time, basis and source."""
-        return values.consents(_story(golden_id))
+    def consent(golden_id: GoldenId, _: Actor = needs(Right.CONTACTS)) -> list[values.Receipt]:
+        """Every consent: on whose word it stands, what it was before, and which systems know it."""
+        home = _story(golden_id).head.id
+        with world.store.read() as tx:
+            found = receipts(world.hub(), tx, home)
+        return [values.receipt(one) for one in found]
 
     def _story(golden_id: str) -> Story:
         with world.store.read() as tx:

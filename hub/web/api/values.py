@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from hub.model import base_field, element
 from hub.readable import name_of
 from hub.sync import story as told
+from hub.sync.receipts import Receipt as Held
 from hub.web.api.answers import Moment, Row, moment
 
 
@@ -29,14 +29,24 @@ class FoundContact(Row):
     records: list[Ref]
 
 
+class Lost(Row):
+    """What another source record says instead."""
+
+    connection: str
+    external_id: str
+    value: Any
+    since: Moment
+
+
 class Value(Row):
-    """A value of the golden record: of which source record, or by whose pin."""
+    """A value of the golden record: of which source record, or by whose pin. lost: the latest first"""
 
     key: str
     value: Any
     connection: str | None
     external_id: str | None
     pinned_by: str | None
+    lost: list[Lost]
 
 
 class SourceRecord(Row):
@@ -148,8 +158,19 @@ class ConflictRef(Row):
     rule: str
 
 
+class Step(Row):
+    """A change of one key. connection: that brought it, if one has"""
+
+    at: Moment
+    before: Any
+    after: Any
+    kind: str
+    connection: str | None
+    run_id: str | None
+
+
 class KeyStory(Row):
-    """Why one key is what it is."""
+    """Why one key is what it is. history: what it was before, the newest first"""
 
     key: str
     value: Any
@@ -158,6 +179,7 @@ class KeyStory(Row):
     claims: list[Claim]
     told: list[Telling]
     conflicts: list[ConflictRef]
+    history: list[Step]
 
 
 class Consent(Row):
@@ -172,6 +194,27 @@ class Consent(Row):
     wording: str | None
     connection: str | None
     external_id: str | None
+
+
+class Notice(Row):
+    """What a system knows of a consent as it stands.
+
+    state  said (by itself), acknowledged, waits (still to be told), unknown (told, no answer), dropped (answered,
+           and did not keep it), absent (the contact is not there), lacking (it holds something else)
+    """
+
+    connection: str
+    state: str
+    at: Moment | None
+
+
+class Receipt(Consent):
+    """A consent with its receipts. source: in the words of who stated it; history: the newest first"""
+
+    source: str | None
+    statements: list[Claim]
+    told: list[Notice]
+    history: list[Step]
 
 
 def etag(version: int) -> str:
@@ -202,22 +245,20 @@ def _all(kind: Any, rows: Sequence[Any]) -> list[Any]:
     return [kind.model_validate(row) for row in rows]
 
 
-def consents(story: told.Story) -> list[Consent]:
-    return [_consent(value) for value in story.values if base_field(value.key) == "consents" and value.value]
-
-
-def _consent(value: told.Value) -> Consent:
-    channel, _, rest = element(value.key).partition("|")
-    address, _, purpose = rest.rpartition("|")
-    said = value.value
-    return Consent(
-        channel=channel,
-        address=None if address == "*" else address,
-        purpose=None if purpose == "*" else purpose,
-        status=said.get("status", ""),
+def receipt(found: Held) -> Receipt:
+    said = found.value
+    return Receipt(
+        channel=found.channel,
+        address=found.address,
+        purpose=found.purpose,
+        status=found.status,
         at=said.get("at"),
         basis=said.get("basis"),
         wording=said.get("wording"),
-        connection=value.connection,
-        external_id=value.external_id,
+        connection=found.connection,
+        external_id=found.external_id,
+        source=said.get("source"),
+        statements=_all(Claim, found.statements),
+        told=_all(Notice, found.told),
+        history=_all(Step, found.history),
     )

@@ -10,8 +10,10 @@ from starlette.responses import Response
 
 from hub.access.rights import Actor, Right
 from hub.errors import ConfigError
+from hub.model import ROOTS
 from hub.store.db import Tx
-from hub.sync import desk, history, people
+from hub.sync import history, people
+from hub.sync.receipts import receipts
 from hub.sync.search import search
 from hub.sync.story import Story, explain_field, tell
 from hub.web.console.asked import Skip, part_of
@@ -25,6 +27,7 @@ FOUND = 50  # golden records shown for a search
 GoldenId = Annotated[str, Form(max_length=64)]
 Text = Annotated[str, Query(max_length=200)]
 Field = Annotated[str, Query(max_length=400)]
+Kind = Annotated[str, Query(max_length=20, pattern=r"^[a-z]*$")]
 
 
 def router(console: Console) -> APIRouter:
@@ -69,33 +72,26 @@ def _looking(routes: APIRouter, console: Console) -> None:
         return page(console, request, actor, "contact_field.html", story=story, field=field, keys=keys)
 
     @routes.get("/{golden_id}/timeline")
-    def timeline(request: Request, golden_id: str, skip: Skip = 0, actor: Actor = needs(Right.CONTACTS)) -> Response:
+    def timeline(
+        request: Request, golden_id: str, skip: Skip = 0, kind: Kind = "", actor: Actor = needs(Right.CONTACTS)
+    ) -> Response:
         part = part_of(skip)
         with console.world.store.read() as tx:
             story = _story(console, tx, request, golden_id, part_of(0, 1))
-            events = history.timeline(tx, story.head.id, part)
-        return page(console, request, actor, "timeline.html", story=story, events=events, part=part)
+            events = history.timeline(tx, story.head.id, part, kind if kind in ROOTS else None)
+        texts: dict[str, Any] = {"story": story, "events": events, "part": part, "kind": kind, "kinds": sorted(ROOTS)}
+        return page(console, request, actor, "timeline.html", **texts)
+
+    @routes.get("/{golden_id}/consent")
+    def consent(request: Request, golden_id: str, actor: Actor = needs(Right.CONTACTS)) -> Response:
+        """Every consent with its receipts: on whose word, what it was, and which systems know it."""
+        with console.world.store.read() as tx:
+            story = _story(console, tx, request, golden_id, part_of(0, 1))
+            found = receipts(console.world.hub(), tx, story.head.id)
+        return page(console, request, actor, "consent.html", story=story, receipts=found)
 
 
 def _changing(routes: APIRouter, console: Console) -> None:
-    region = console.world.config.default_region
-
-    @routes.post("/{golden_id}/pin")
-    def pin(
-        golden_id: str,
-        field: Annotated[str, Form(max_length=400)],
-        value: Annotated[str, Form(max_length=10_000)] = "",
-        actor: Actor = needs(Right.EDIT),
-    ) -> Response:
-        key, fixed = desk.pin_value(field, value or None, region)
-        return _to(console, people.pin(console.world.hub(), golden_id, key, fixed, actor.name))
-
-    @routes.post("/{golden_id}/unpin")
-    def unpin(
-        golden_id: str, field: Annotated[str, Form(max_length=400)], actor: Actor = needs(Right.EDIT)
-    ) -> Response:
-        return _to(console, people.unpin(console.world.hub(), golden_id, field, actor.name))
-
     @routes.post("/{golden_id}/merge")
     def merge(golden_id: str, other: GoldenId, actor: Actor = needs(Right.EDIT)) -> Response:
         return _to(console, people.merge(console.world.hub(), [golden_id, other.strip()], actor.name))

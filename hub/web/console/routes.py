@@ -13,6 +13,7 @@ from hub.web.console import (
     conflicts,
     connections,
     contacts,
+    correct,
     desk,
     holds,
     mapping,
@@ -26,7 +27,7 @@ from hub.web.console.refusals import PageRoute
 from hub.web.console.shell import Console, prefer
 from hub.web.guard import needs
 
-PAGES = (overview, holds, reviews, rules, conflicts, parked, desk, contacts, mapping, connections, runs)
+PAGES = (overview, holds, reviews, rules, conflicts, parked, desk, correct, contacts, mapping, connections, runs)
 
 
 def router(console: Console) -> APIRouter:

@@ -101,6 +101,8 @@ POST   /connections/{name}/mapping/table            configure
 GET    /contacts                                    contacts
 GET    /contacts/found                              contacts
 GET    /contacts/{golden_id}                        contacts
+GET    /contacts/{golden_id}/consent                contacts
+GET    /contacts/{golden_id}/correct                contacts
 GET    /contacts/{golden_id}/explain                contacts
 POST   /contacts/{golden_id}/merge                  edit
 POST   /contacts/{golden_id}/notes                  log

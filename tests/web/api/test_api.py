@@ -321,3 +321,25 @@ def test_the_description_names_every_route_and_is_for_those_signed_in(api):
     assert len(described["paths"]) >= 30
     api.role = None
     assert api.get("/openapi.json").status_code == 401
+
+
+def test_a_consent_comes_with_its_receipts(api):
+    ann = api.one("ann baker")
+    note = {"contact": ann, "kind": "call.answered", "channel": "call", "summary": "no more mails"}
+    assert api.post("/interactions", {**note, "withdraws": ["email"]}).status_code == 201
+
+    [found] = api.get(f"/contacts/{ann}/consent").json()
+
+    assert (found["status"], found["channel"], found["purpose"]) == ("denied", "email", None)
+    assert found["statements"][0]["wins"] and found["history"][0]["after"]["status"] == "denied"
+
+
+def test_a_timeline_of_one_kind_has_no_other(api):
+    ann = api.one("ann baker")
+    for kind, channel in (("call.missed", "call"), ("note", "other")):
+        assert api.post("/interactions", {"contact": ann, "kind": kind, "channel": channel}).status_code == 201
+
+    found = api.get(f"/contacts/{ann}/timeline", kind="call").json()["items"]
+
+    assert found and {each["kind"].partition(".")[0] for each in found} == {"call"}
+    assert api.get(f"/contacts/{ann}/timeline", kind="elephant").status_code == 422

@@ -116,6 +116,11 @@ def test_a_record_that_was_set_aside_is_tried_again(look):
     assert "to be tried again" in look.get("/parked").text
 
 
+def version_of(look, golden_id):
+    """As the page says it to the form."""
+    return re.search(r'name="version" value="(\d+)"', look.get(f"/contacts/{golden_id}/correct").text)[1]
+
+
 def test_a_contact_is_found_shown_explained_and_corrected(look):
     found = look.get("/contacts/found?q=baker").text
     golden_id = re.search(r'href="/contacts/([^"]+)"', found)[1]
@@ -123,7 +128,9 @@ def test_a_contact_is_found_shown_explained_and_corrected(look):
     assert "ann.baker@example.org" in shown and "crm" in shown and "shop" in shown
 
     assert look.get(f"/contacts/{golden_id}/explain?field=job_title").status_code == 200
-    answer = look.post(f"/contacts/{golden_id}/pin", field="job_title", value="Chief buyer")
+    answer = look.post(
+        f"/contacts/{golden_id}/pin", field="job_title", value="Chief buyer", version=version_of(look, golden_id)
+    )
 
     assert answer.status_code == 303
     assert "Chief buyer" in look.get(f"/contacts/{golden_id}").text
