@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from math import inf
 from typing import Protocol
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, Metric
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
@@ -90,6 +90,14 @@ class Metrics:
             buckets=RUN_SECONDS,
             registry=registry,
         )
+
+        self._left = Gauge("hub_quota_left", "Requests of the day that are left", ["connection"], registry=registry)
+        self._most = Gauge("hub_quota", "Requests that an account has in a day", ["connection"], registry=registry)
+
+    def quota(self, connection: str, left: int, most: int) -> None:
+        """What a service said last of the requests of a day."""
+        self._left.labels(connection).set(left)
+        self._most.labels(connection).set(most)
 
     def count(self, connection: str, outcome: str, n: int = 1) -> None:
         """`n` more records that were pulled, mapped, set_aside, created, merged, pushed, held …"""

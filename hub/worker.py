@@ -220,6 +220,9 @@ class _Said:
     def run(self, connection: str, status: str, seconds: float) -> None:
         self._tell("count", "run", current_run(), connection, status, seconds)
 
+    def quota(self, connection: str, left: int, most: int) -> None:
+        self._tell("count", "quota", current_run(), connection, left, most)
+
 
 class _Engine:
     """Makes the cycles that it is asked for, each in a thread."""

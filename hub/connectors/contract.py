@@ -107,6 +107,14 @@ class Context:
     closing: ExitStack = field(default_factory=ExitStack)
 
 
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """Requests that an account may make in a day, with all who use it: how many are left of how many."""
+
+    left: int
+    most: int
+
+
 class Settings(BaseModel):
     """Base of every connector's own settings: unknown keys are errors, docstrings become help."""
 
@@ -148,6 +156,11 @@ class Connector(ABC):
         since=None lists everything. Ending without an error means the listing was complete; an answer
         that is not surely complete must raise instead. CursorExpired when `since` is no longer known.
         """
+
+    @property
+    def quota(self) -> Quota | None:
+        """As the service told it last; None where it tells of none. No I/O."""
+        return None
 
     def hear(self, since: Cursor | None) -> Iterator[Page]:
         """Pages of what the inbox hints at since then, read now; each with the cursor that goes on after it.

@@ -81,6 +81,8 @@ def sync(hub: Hub, connector: Connector, name: str, orders: Orders = Orders()) -
             return Result(name, run_id, "busy", message="Another process is running this connection.")
         run = Run(run_id, route, connector, Fence(name, token), orders.lease_seconds, progress=orders.progress)
         result = _run(hub, run, orders)
+    if (quota := connector.quota) is not None:
+        hub.meter.quota(name, quota.left, quota.most)
     hub.meter.run(name, result.status, hub.clock() - started)
     for outcome, n in result.counts.items():
         hub.meter.count(name, outcome, n)

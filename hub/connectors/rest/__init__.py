@@ -9,13 +9,14 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
-from hub.connectors.contract import Can, Connector, Context, Promise, Report, Settings
+from hub.connectors.contract import Can, Connector, Context, Promise, Quota, Report, Settings
 from hub.connectors.rest.child_rows import ChildRows
 from hub.connectors.rest.exchange import Exchange, Said
-from hub.connectors.rest.files import example_text, in_zones, mapping_text, settings_model, values_of
+from hub.connectors.rest.files import consent_fields, example_text, in_zones, mapping_text, settings_model, values_of
 from hub.connectors.rest.hearing import Hearing
 from hub.connectors.rest.links import Links
 from hub.connectors.rest.reading import Reading
+from hub.connectors.rest.reserve import regardless
 from hub.connectors.rest.spec import ServiceSpec
 from hub.connectors.rest.subscribing import keep_subscribed
 from hub.connectors.rest.writing import Writer
@@ -48,6 +49,7 @@ class RestConnector(Connector):
         self._reading = Reading(spec, self._exchange, context.name, size, context.clock, context.default_region)
         self._hearing = Hearing(spec, self._reading, values, context)
         self._writer = Writer(spec, self._exchange, self._reading)
+        self._consents = consent_fields(spec, values)
         self._children = ChildRows(spec, self._exchange, self._reading)
         self._links = Links(spec.links, self._exchange, self._reading, context.name)
 
@@ -74,6 +76,10 @@ class RestConnector(Connector):
             opt_out_leaves=spec.opt_out_leaves,
             events=self._hearing.is_open,
         )
+
+    @property
+    def quota(self) -> Quota | None:
+        return self._exchange.quota
 
     def check(self) -> Report:
         check = self.spec.check
@@ -120,7 +126,15 @@ class RestConnector(Connector):
         return self._reading.find(key)
 
     def write(self, writes: Sequence[Write]) -> list[Outcome]:
-        return self._links.write(writes, lambda some: self._children.write(some, self._writer.write)) if writes else []
+        with regardless(any(map(self._opts_out, writes))):
+            return self._links.write(writes, self._written) if writes else []
+
+    def _written(self, writes: Sequence[Write]) -> list[Outcome]:
+        return self._children.write(writes, self._writer.write)
+
+    def _opts_out(self, write: Write) -> bool:
+        """May this write tell that somebody does not want to be written to?"""
+        return any(write.fields.get(name) not in (None, "", False, 0) for name in self._consents)
 
 
 def _tells_deletions(spec: ServiceSpec) -> bool:

@@ -14,12 +14,13 @@ from typing import Any, TypeAlias
 import httpx
 import orjson
 
-from hub.connectors.contract import Context
+from hub.connectors.contract import Context, Quota
 from hub.connectors.http import JSON, TRANSIENT_STATUSES, Api, HttpStatusError, RateLimit, Response
 from hub.connectors.limits import retry_after
 from hub.connectors.rest.auth import auth_of, headers_of
 from hub.connectors.rest.calls import Poll, Request
 from hub.connectors.rest.depot import Depot
+from hub.connectors.rest.reserve import Reserve
 from hub.connectors.rest.spec import ErrorRule, Rate, ServiceSpec
 from hub.connectors.rest.words import Values, Where, fill
 from hub.errors import AccountError, RecordError, TransientError
@@ -97,12 +98,17 @@ class Exchange:
             deadline_seconds=spec.timeout * 4,
             ca_file=files.get("ca_file"),
         )
+        self._reserve = Reserve(spec.quota, values, context.name, context.clock)
         hosts = fill(spec.files_at, values) or ()
         self._depot = Depot([hosts] if isinstance(hosts, str) else hosts, self._base, context, spec.timeout)
 
     @property
     def settings(self) -> Values:
         return self._values
+
+    @property
+    def quota(self) -> Quota | None:
+        return self._reserve.quota
 
     @property
     def bundle_size(self) -> int:
@@ -191,6 +197,7 @@ class Exchange:
         address: str | None,
         content: tuple[str, bytes] | None = None,
     ) -> Answer:
+        self._reserve.guard()
         known = {**self._values, **values}
         query = None if address is not None else self._query(request, known)
         form = fill(request.form, known)
@@ -275,6 +282,7 @@ class Exchange:
 
     def _heed(self, headers: Mapping[str, str]) -> None:
         """Waits before the next call when the service says that none is left."""
+        self._reserve.heed(headers)
         waits = [_told_to_wait(rate, headers, self._context.clock().timestamp()) for rate in self._spec.rate]
         if seconds := max(waits, default=0.0):
             self._api.pause(min(seconds, LONGEST_PAUSE))

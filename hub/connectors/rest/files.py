@@ -14,7 +14,7 @@ from pydantic import BeforeValidator, Field, SecretStr, ValidationError, create_
 from hub.connectors.contract import Settings
 from hub.connectors.rest.calls import KNOWN
 from hub.connectors.rest.spec import ServiceSpec, Setting
-from hub.connectors.rest.words import Where, parse_text, parse_where
+from hub.connectors.rest.words import Where, fill, parse_text, parse_where
 from hub.connectors.settings import known_zone
 from hub.document import Document, parse_document, read_document, say_mistakes
 from hub.errors import ConfigError
@@ -53,6 +53,14 @@ def check_service(document: Document) -> ServiceSpec:
     if mistakes:
         raise ConfigError(say_mistakes(mistake.text for mistake in sorted(mistakes)))
     return spec
+
+
+def consent_fields(spec: ServiceSpec, values: Mapping[str, Any]) -> frozenset[str]:
+    """Names of the fields of a write that hold a consent: those with calls of their own, and those of the mapping."""
+    own = {str(fill(each.field, values)) for each in spec.consents}
+    rows = spec.mapping.get("consents") or []
+    places = [str(row.get("from")) for row in rows if isinstance(row, Mapping)]
+    return frozenset(own | {place.partition(".")[0].partition("[")[0] for place in places})
 
 
 def mapping_text(spec: ServiceSpec, given: Mapping[str, Any] | None = None) -> str:

@@ -33,6 +33,7 @@ from hub.connectors.rest.child_calls import Children
 from hub.connectors.rest.events import Events
 from hub.connectors.rest.hooks import Webhooks
 from hub.connectors.rest.linked import Linked
+from hub.connectors.rest.reserve import QuotaSpec
 from hub.connectors.rest.write_calls import Bundle, Deferred, Writing
 
 
@@ -219,6 +220,7 @@ class ServiceSpec(Part):
     headers: dict[str, GapText] = Field(default_factory=dict)
     accept: tuple[str, ...] = ("application/json",)
     rate: Rates = ()
+    quota: QuotaSpec | None = None
     timeout: Span = 30
     check: Check
     record: RecordSpec

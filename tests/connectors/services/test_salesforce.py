@@ -129,7 +129,7 @@ def test_a_used_up_day_is_waited_for_and_not_taken_for_a_missing_right(system: S
     system.connector.check()
 
     with pytest.raises(TransientError, match="Limit exceeded"):
-        list(system.connector.pull(None))
+        list(system.connect().pull(None))  # one that was not told before how many are left
 
 
 def test_a_text_that_is_too_long_is_refused_by_its_field(system: SalesforceSystem) -> None:
