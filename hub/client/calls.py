@@ -10,7 +10,7 @@ from typing import Any, Literal, Self, cast
 import httpx
 
 from hub.client.problems import NotReachable, NotThere, Problem, problem_of
-from hub.client.shapes import Changed, Contact, FoundContact, Logged, Match, Merged, Ref, Split, Status
+from hub.client.shapes import Changed, Contact, FoundContact, Logged, Mapped, Match, Merged, Ref, Split, Status
 
 PREFIX = "/api/v1"
 PAGE = 200  # rows asked for at a time, the most there are in a page
@@ -179,6 +179,22 @@ class Client:
 
     def start(self, connection: str) -> dict[str, Any]:
         return self._post(f"/connections/{connection}/start")
+
+    def mapping(self, connection: str) -> Mapped:
+        """The mapping of a connection with the ETag that `save_mapping` wants."""
+        answer = self._ask("GET", f"/connections/{connection}/mapping")
+        return cast("Mapped", {**answer.json(), "etag": answer.headers["etag"]})
+
+    def try_mapping(self, connection: str, mapping: Mapping[str, Any] | None = None, *, again: bool = False) -> Any:
+        """What a mapping makes of up to ten records, beside the one in use. Nothing is written."""
+        body = {"again": again} if mapping is None else {"mapping": dict(mapping), "again": again}
+        return self._post(f"/connections/{connection}/mapping/preview", body)
+
+    def save_mapping(self, shown: Mapped, mapping: Mapping[str, Any] | str) -> dict[str, Any]:
+        """A table, or the whole file as text. ChangedMeanwhile when the file has changed since it was shown."""
+        body = {"text": mapping} if isinstance(mapping, str) else {"mapping": dict(mapping)}
+        path, headers = f"/connections/{shown['connection']}/mapping", {"If-Match": shown["etag"]}
+        return cast("dict[str, Any]", self._ask("PUT", path, json=body, headers=headers).json())
 
     # --- requests ------------------------------------------------------------------------------------
 

@@ -71,6 +71,19 @@ class Logged(TypedDict):
     denied: list[list[str]]
 
 
+class Mapped(TypedDict):
+    """The mapping of a connection. own: it has a file of its own; in_use: the hub that runs maps by it"""
+
+    connection: str
+    file: str
+    own: bool
+    shared: list[str]
+    in_use: bool
+    mapping: dict[str, Any]
+    text: str
+    etag: str
+
+
 class Merged(TypedDict):
     id: str
     merged: list[str]

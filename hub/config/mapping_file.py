@@ -10,6 +10,8 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from hub.config.editing import REMOVED, Change, StaleEdit, Written, changed, open_file, save
 from hub.config.load import FILE, Types
 from hub.connectors.registry import connector_type, connector_types
@@ -17,6 +19,8 @@ from hub.document import parse_document
 from hub.errors import ConfigError, NotThere
 from hub.mapping.alter import GONE, alterations, changed_rows, full, same
 from hub.mapping.preview import paths_of
+from hub.mapping.spec import load_mapping
+from hub.mapping.table import MappingSpec
 from hub.store.audit import note
 from hub.store.db import Store
 
@@ -58,13 +62,13 @@ def open_mapping(folder: Path, connection: str, types: Types | None = None) -> M
     named = settings.get("mapping")
     if isinstance(named, str):
         own = open_file(folder, named)
-        data, shared = _data(own.text, named), _sharing(hub.text, named, connection)
+        data, shared = data_of(own.text, named), _sharing(hub.text, named, connection)
         return MappingFile(folder, connection, named, own.text, _etag(own), True, data, (own,), shared)
     kind = connector_type(str(settings.get("type")), types or connector_types(folder))
     text = kind.mapping_text(settings)
     text = text if text.strip() else BY_NAME
     new = open_file(folder, _free_name(folder, connection))
-    data = _data(text, f"default mapping of {settings.get('type')}")
+    data = data_of(text, f"default mapping of {settings.get('type')}")
     return MappingFile(folder, connection, new.name, text, _etag(hub), False, data, (new, hub))
 
 
@@ -72,14 +76,14 @@ def default_paths(folder: Path, connection: str, types: Types | None = None) -> 
     """Source paths that the mapping of a connection's type names, whatever the connection has of its own."""
     settings = _settings(open_file(folder, FILE).text, connection)
     kind = connector_type(str(settings.get("type")), types or connector_types(folder))
-    return paths_of(_data(kind.mapping_text(settings), "default mapping"))
+    return paths_of(data_of(kind.mapping_text(settings), "default mapping"))
 
 
 def rewritten(file: MappingFile, table: Mapping[str, Any]) -> str:
     """The file's text when it says what the table says. ConfigError when that cannot be done row by row."""
     found = alterations(file.data, table)
     text = changed(file.text, [Change(place, REMOVED if value is GONE else value) for place, value in found])
-    if not same(full(_data(text, file.name)), dict(table)):
+    if not same(full(data_of(text, file.name)), dict(table)):
         raise ConfigError(
             f"{file.name} cannot be changed row by row without touching what else stands there, so nothing was "
             "changed. Change the file with an editor."
@@ -92,7 +96,7 @@ def save_text(store: Store, file: MappingFile, text: str, person: str, at: float
 
     StaleEdit when a file is another one by now; ConfigError when the configuration would not be valid.
     """
-    rows = changed_rows(file.data, full(_data(text, file.name)))
+    rows = changed_rows(file.data, full(data_of(text, file.name)))
     files = [replace(file.beneath[0], text=text)]
     if not file.is_own:
         hub = file.beneath[1]
@@ -125,13 +129,18 @@ def _sharing(text: str, named: str, connection: str) -> tuple[str, ...]:
     return tuple(name for name in others if connections[name].get("mapping") == named)
 
 
-def _data(text: str, name: str) -> Mapping[str, Any]:
-    data = parse_document(text, name).data
+def data_of(given: str | Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """What a mapping file holds, of its text or as it is. ConfigError unless it has the form of a table."""
+    data = parse_document(given, name).data if isinstance(given, str) else given
     if data is None:
         return {}
-    if not isinstance(data, Mapping):
-        raise ConfigError(f"{name} holds no table of fields, so nothing was changed. Put it right with an editor.")
-    return data
+    if isinstance(data, Mapping):
+        try:
+            MappingSpec.model_validate(data)
+        except ValidationError:
+            load_mapping(data, where=name, default_region=None)  # which says what is wrong
+        return data
+    raise ConfigError(f"{name} holds no table of fields, so nothing was changed. Put it right with an editor.")
 
 
 def _free_name(folder: Path, connection: str) -> str:

@@ -75,6 +75,25 @@ def changed_rows(data: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str
     return list(dict.fromkeys(names))
 
 
+def keyed_as(data: Mapping[str, Any], table: Mapping[str, Any]) -> dict[str, Any]:
+    """The table with keys of `values` that came as texts in the type that they have in the file."""
+    was = full(data)
+    fields = {
+        name: [_keyed(row, was["fields"].get(name, [])) for row in rows] for name, rows in table["fields"].items()
+    }
+    consents = [_keyed(row, was["consents"]) for row in table["consents"]]
+    return {**table, KIND: _keyed(table[KIND], [was[KIND]]), "fields": fields, "consents": consents}
+
+
+def _keyed(row: Mapping[str, Any], was: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    keys = [key for each in was for key in each.get("values") or {} if not isinstance(key, str)]
+    known = {str(key).lower() if isinstance(key, bool) else str(key): key for key in keys}
+    values = row.get("values")
+    if not known or not isinstance(values, Mapping):
+        return dict(row)
+    return {**row, "values": {known.get(key, key): value for key, value in values.items()}}
+
+
 # --- the parts of a file ----------------------------------------------------------------------------
 
 

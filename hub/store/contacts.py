@@ -82,6 +82,13 @@ def heads(tx: Tx, golden_ids: Sequence[str]) -> list[GoldenHead]:
     return [found[golden_id] for golden_id in golden_ids if golden_id in found]
 
 
+def fields_of_records(tx: Tx, connection: str, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """External id → fields of the golden record that it belongs to."""
+    homes = db.golden_ids(tx, connection, ids)
+    found = {head.id: head.fields for head in heads(tx, list(set(homes.values())))}
+    return {external_id: found[home] for external_id, home in homes.items() if home in found}
+
+
 def former_ids(tx: Tx, golden_id: str) -> list[str]:
     """Ids that this golden record answers for, through every merge."""
     found: set[str] = set()

@@ -130,3 +130,14 @@ def test_a_connection_is_paused_started_and_run(api, client):
     client.run("crm", full=True)
 
     assert api.begun == [("crm", True, "token:test")]
+
+
+def test_a_mapping_is_tried_and_saved_over_what_was_shown(api, client):
+    api.role = Role.ADMINISTRATOR
+    shown = client.mapping("crm")
+    table = {**shown["mapping"], "ignore": ["id"]}
+
+    assert client.try_mapping("crm", table)["wrong"] == []
+    assert client.save_mapping(shown, table)["rows"] == ["ignore"]
+    with pytest.raises(ChangedMeanwhile):
+        client.save_mapping(shown, shown["text"])

@@ -20,6 +20,7 @@ from hub.web.api import (
     holds,
     interactions,
     lookup,
+    mappings,
     parked,
     reviews,
     rules,
@@ -31,7 +32,7 @@ from hub.web.guard import needs
 
 PREFIX = "/api/v1"
 RESOURCES = (
-    *(connections, runs, holds, contacts, edits, reviews, conflicts),
+    *(connections, mappings, runs, holds, contacts, edits, reviews, conflicts),
     *(rules, parked, interactions, lookup, exports, events),
 )
 

@@ -13,13 +13,12 @@ from starlette.responses import Response
 from hub.access.rights import Actor, Right
 from hub.config.editing import StaleEdit, difference, read_only
 from hub.config.mapping_file import MappingFile, default_paths, open_mapping, refuse_stale, rewritten, save_text
-from hub.config.mappings import connection_mapping
 from hub.errors import HubError
 from hub.mapping.alter import changed_rows
-from hub.mapping.apply import ContactMapping
 from hub.sampling import MOST_COUNTED, Sample, Samples
 from hub.secrets import redact
 from hub.store.inbox import StoreInbox
+from hub.web.api.mappings import in_use, is_in_use
 from hub.web.console.done import done
 from hub.web.console.mapping_form import GOLDEN_FIELDS, Form, acted, form_of, read_form
 from hub.web.console.mapping_steps import OFFERS
@@ -76,12 +75,6 @@ class Desk:
         etag, chosen, act = (given.get(key, "") for key in ("etag", "record", "act"))
         return Typed(request, actor, self.file(request, name), read_form(sent), etag, chosen, act, sent)
 
-    def in_use(self, name: str) -> ContactMapping:
-        """The mapping that the connection runs with."""
-        world = self.console.world
-        route = world.hub().routes.get(name)
-        return route.mapping if route is not None else connection_mapping(world.config, name)
-
     def judge(self, form: Form) -> Looked:
         return judge_form(form, self.console.world.config.default_region)
 
@@ -99,12 +92,7 @@ class Desk:
         if sample is None:
             return None
         number = int(chosen) if chosen.isascii() and chosen.isdigit() and len(chosen) < 4 else 0
-        return preview(looked, self.in_use(name), sample, self.console.world.store, name, number)
-
-    def is_taken(self, file: MappingFile) -> bool:
-        """Does the hub that runs use what the file says?"""
-        saved = self.judge(form_of(file.table)).judged.mapping
-        return saved is not None and saved.digest == self.in_use(file.connection).digest
+        return preview(looked, in_use(self.console.world, name), sample, self.console.world.store, name, number)
 
     def _sample(self, typed: Typed) -> Sample | None:
         may = typed.actor.may(Right.CONTACTS) and typed.actor.may(Right.CONFIGURE)
@@ -168,7 +156,7 @@ def _saving(routes: APIRouter, desk: Desk) -> None:
         tally, said = None, ""
         try:
             if after is not None:
-                tally = desk.samples.count(world.config, name, desk.in_use(name), after)
+                tally = desk.samples.count(world.config, name, in_use(world, name), after)
         except HubError as err:
             said = redact(str(err))
         return page(desk.console, request, actor, "mapping_count.html", tally=tally, trouble=said, most=MOST_COUNTED)
@@ -241,6 +229,6 @@ def _state(desk: Desk, file: MappingFile) -> dict[str, Any]:
     config = desk.console.world.config
     return {
         "read_only": read_only(config),
-        "is_taken": desk.is_taken(file),
+        "is_taken": is_in_use(desk.console.world, file),
         "full_every": config.connections[file.connection].full_every,
     }

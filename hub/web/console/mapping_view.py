@@ -9,11 +9,10 @@ from typing import Any
 from hub.mapping.apply import ContactMapping
 from hub.mapping.paths import parse_path
 from hub.mapping.preview import Between, Judged, Shown, judge_table, paths_of, row_says, source_paths
-from hub.model import KIND, MANY, SINGLE, Fields, Problem, Record
+from hub.model import KIND, MANY, SINGLE, Problem, Record
 from hub.sampling import Sample
-from hub.store.contacts import heads
+from hub.store.contacts import fields_of_records
 from hub.store.db import Store
-from hub.store.links import golden_ids, resolve_golden
 from hub.sync.link import differs
 from hub.web.console.mapping_form import Form, by_name, table_of
 
@@ -114,7 +113,8 @@ def preview(looked: Looked, in_use: ContactMapping, sample: Sample, store: Store
     chosen = min(max(chosen, 0), max(0, len(records) - 1))
     shown: list[Shown] = []
     if looked.judged.mapping is not None:
-        golden = _golden(store, name, records)
+        with store.read() as tx:
+            golden = fields_of_records(tx, name, [record.id for record in records])
         between = Between(in_use, looked.judged.mapping, differs)
         shown = [between.show(record, golden.get(record.id)) for record in records]
     cells = _cells(looked, records[chosen]) if records else {}
@@ -131,12 +131,3 @@ def _cells(looked: Looked, record: Record) -> dict[str, list[Cell]]:
 
 def _cell(before: Any, key: str, after: Any) -> Cell:
     return Cell(before, key, problem=after.reason) if isinstance(after, Problem) else Cell(before, key, after)
-
-
-def _golden(store: Store, name: str, records: Sequence[Record]) -> dict[str, Fields]:
-    """Fields of the golden records that these records belong to, by record."""
-    with store.read() as tx:
-        homes = golden_ids(tx, name, [record.id for record in records])
-        now = {home: resolve_golden(tx, home) or home for home in set(homes.values())}
-        fields = {head.id: head.fields for head in heads(tx, list(now.values()))}
-    return {record_id: fields[now[home]] for record_id, home in homes.items() if now[home] in fields}

@@ -34,6 +34,9 @@ POST   /api/v1/conflicts/{number}/accept            decide
 POST   /api/v1/conflicts/{number}/overturn          decide
 GET    /api/v1/connections                          health
 GET    /api/v1/connections/{name}                   health
+GET    /api/v1/connections/{name}/mapping           health
+PUT    /api/v1/connections/{name}/mapping           configure
+POST   /api/v1/connections/{name}/mapping/preview   configure contacts
 POST   /api/v1/connections/{name}/pause             run
 POST   /api/v1/connections/{name}/runs              run
 POST   /api/v1/connections/{name}/start             run

@@ -1,0 +1,153 @@
+"""The mapping table in a real browser: typed, seen, saved, taken by the next run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from hub.access.rights import Role
+from tests.web.console.browser import CHROMIUM, chromium, served, window
+from tests.web.console.rig import Look, looked_at, small_company
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium: apt-get install chromium")
+PLACE = "/connections/crm/mapping"
+PHONE = {"width": 390, "height": 800}
+COMMENTED = """# Who we know at the CRM.
+fields:
+  given_name: first      # as they type it
+  family_name: last
+  emails: mail
+  phones: [{from: tel, label: mobile}]
+  job_title: job   # sometimes empty
+"""
+
+
+@dataclass
+class Stage:
+    look: Look
+    browser: Browser
+    address: str
+
+    def window(self, **options: object) -> AbstractContextManager[Page]:
+        return window(self.browser, self.address, **options)
+
+
+@pytest.fixture
+def stage(desk) -> Iterator[Stage]:
+    small_company(desk)
+    Path("config/people.yaml").write_text(COMMENTED)
+    desk.sync("crm", "shop")
+    with looked_at(Path("config").absolute()) as look:
+        look.role = Role.ADMINISTRATOR
+        with served(look) as address, chromium() as browser:
+            yield Stage(look, browser, address)
+
+
+def opened(page: Page) -> None:
+    """With the records read, which happens by itself."""
+    page.goto(PLACE)
+    expect(page.get_by_text("All sample records map as they do")).to_be_visible()
+    page.wait_for_load_state("networkidle")
+
+
+def test_a_transform_is_added_seen_saved_and_taken_by_the_next_run(stage, desk):
+    with stage.window() as page:
+        opened(page)
+        expect(page.locator("#cell-f-1")).to_contain_text("Baker → Baker")
+
+        page.get_by_role("button", name="add a transform to row 2").click()
+        page.get_by_label("transform 1").select_option("upper")
+        expect(page.locator("#cell-f-1")).to_contain_text("Baker → BAKER")
+        expect(page.get_by_text("sample records map otherwise")).to_be_visible()
+
+        page.get_by_role("button", name="Review what changes s").click()
+        expect(page.get_by_text("with: [upper]")).to_be_visible()
+        page.get_by_role("button", name="Count over up to").click()
+        expect(page.get_by_text(re.compile("Of the first 7 records, 7 map otherwise"))).to_be_visible()
+        page.get_by_role("button", name="Save").click()
+        expect(page.get_by_text("Saved.")).to_be_visible()
+
+    text = Path("config/people.yaml").read_text()
+    assert [line for line in text.splitlines() if "#" in line] == [c for c in COMMENTED.splitlines() if "#" in c]
+    desk.sync("crm")
+    assert desk.json("contacts", "find", "baker")["rows"][0]["fields"]["family_name"] == "BAKER"
+
+
+def test_the_preview_follows_while_one_types_and_keeps_the_cursor(stage):
+    with stage.window() as page:
+        opened(page)
+        field = page.locator("#f-4-from")
+        field.click()
+        field.press("End")
+        field.type("x", delay=20)
+        expect(page.locator("#cell-f-4")).to_contain_text("says nothing")
+        expect(field).to_be_focused()
+        expect(page.get_by_role("cell", name="job_title").last).to_be_visible()
+
+        field.press("Backspace")
+        expect(page.locator("#cell-f-4")).to_contain_text("Head of buying")
+
+
+def test_a_mistake_stands_at_its_row_while_one_types(stage):
+    with stage.window() as page:
+        opened(page)
+        page.locator("#f-0-from").fill("a..b")
+        expect(page.locator("#wrong-f-0")).to_contain_text("not a path")
+
+        page.locator("#f-0-from").fill("first")
+        expect(page.locator("#wrong-f-0")).to_have_text("")
+
+
+def test_another_record_is_looked_at(stage):
+    with stage.window() as page:
+        opened(page)
+        page.get_by_label("Record").select_option(index=1)
+
+        expect(page.locator("#cell-f-1")).to_contain_text("Tavares")
+
+
+def test_rows_are_added_by_keyboard_and_unmapped_fields_by_a_button(stage):
+    with stage.window() as page:
+        opened(page)
+        page.get_by_role("button", name="ignore id").click()
+        expect(page.get_by_role("button", name="ignore id")).to_have_count(0)
+        page.locator("main").focus()
+        page.keyboard.press("a")
+        expect(page.locator("#f-5-name")).to_be_visible()
+        page.locator("#f-5-name").fill("addresses")
+        page.locator("#f-5-name").press("Tab")
+        expect(page.locator("#f-5-part_street")).to_be_visible()
+
+
+@pytest.mark.parametrize("options", [{"color_scheme": "light"}, {"color_scheme": "dark"}, {"viewport": PHONE}])
+def test_nobody_is_kept_from_it(stage, options):
+    with stage.window(**options) as page:
+        opened(page)
+        for details in page.locator("details:not(.person)").all():
+            details.evaluate("element => { element.open = true; }")
+        found = Axe().run(page).response["violations"]
+        assert [(f["id"], f["nodes"][0]["html"]) for f in found if f["impact"] in ("serious", "critical")] == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]
+
+        page.get_by_role("button", name="Review what changes s").click()
+        page.wait_for_load_state("networkidle")
+        found = Axe().run(page).response["violations"]
+        assert [(f["id"], f["nodes"][0]["html"]) for f in found if f["impact"] in ("serious", "critical")] == []
+
+
+HOSTILE = "<img src=x onerror=alert(1)>{{7*7}}"
+
+
+def test_what_a_system_holds_runs_nowhere(stage, desk):
+    desk.edit("crm:1", first=HOSTILE, job='"><svg onload=alert(3)>')
+    with stage.window() as page:
+        opened(page)
+
+        expect(page.locator("#cell-f-0")).to_contain_text(HOSTILE)
