@@ -50,11 +50,17 @@ def stage(desk) -> Iterator[Stage]:
             yield Stage(look, browser, address)
 
 
+def settled(page: Page) -> None:
+    """The part of the page that was exchanged hears what is typed into it."""
+    page.wait_for_load_state("networkidle")
+    expect(page.locator(".htmx-request, .htmx-added, .htmx-swapping, .htmx-settling")).to_have_count(0)
+
+
 def opened(page: Page) -> None:
     """With the records read, which happens by itself."""
     page.goto(PLACE)
-    expect(page.get_by_text("All sample records map as they do")).to_be_visible()
-    page.wait_for_load_state("networkidle")
+    expect(page.get_by_text("All sample records map as they do")).to_be_visible(timeout=15_000)
+    settled(page)
 
 
 def test_a_transform_is_added_seen_saved_and_taken_by_the_next_run(stage, desk):
@@ -63,6 +69,8 @@ def test_a_transform_is_added_seen_saved_and_taken_by_the_next_run(stage, desk):
         expect(page.locator("#cell-f-1")).to_contain_text("Baker → Baker")
 
         page.get_by_role("button", name="add a transform to row 2").click()
+        expect(page.get_by_label("transform 1")).to_be_visible()
+        settled(page)
         page.get_by_label("transform 1").select_option("upper")
         expect(page.locator("#cell-f-1")).to_contain_text("Baker → BAKER")
         expect(page.get_by_text("sample records map otherwise")).to_be_visible()
@@ -70,7 +78,7 @@ def test_a_transform_is_added_seen_saved_and_taken_by_the_next_run(stage, desk):
         page.get_by_role("button", name="Review what changes s").click()
         expect(page.get_by_text("with: [upper]")).to_be_visible()
         page.get_by_role("button", name="Count over up to").click()
-        expect(page.get_by_text(re.compile("Of the first 7 records, 7 map otherwise"))).to_be_visible()
+        expect(page.get_by_text(re.compile(r"Of the first 8 records, 8 map otherwise"))).to_be_visible()
         page.get_by_role("button", name="Save").click()
         expect(page.get_by_text("Saved.")).to_be_visible()
 
@@ -118,9 +126,11 @@ def test_rows_are_added_by_keyboard_and_unmapped_fields_by_a_button(stage):
         opened(page)
         page.get_by_role("button", name="ignore id").click()
         expect(page.get_by_role("button", name="ignore id")).to_have_count(0)
+        settled(page)
         page.locator("main").focus()
         page.keyboard.press("a")
         expect(page.locator("#f-5-name")).to_be_visible()
+        settled(page)
         page.locator("#f-5-name").fill("addresses")
         page.locator("#f-5-name").press("Tab")
         expect(page.locator("#f-5-part_street")).to_be_visible()
