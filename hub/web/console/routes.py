@@ -22,12 +22,29 @@ from hub.web.console import (
     reviews,
     rules,
     runs,
+    settings,
 )
 from hub.web.console.refusals import PageRoute
 from hub.web.console.shell import Console, prefer
 from hub.web.guard import needs
 
-PAGES = (overview, holds, reviews, rules, conflicts, parked, desk, correct, contacts, mapping, connections, runs)
+PAGES = (
+    *(
+        overview,
+        holds,
+        reviews,
+        rules,
+        conflicts,
+        parked,
+        desk,
+        correct,
+        contacts,
+        mapping,
+        connections,
+        runs,
+        settings,
+    ),
+)
 
 
 def router(console: Console) -> APIRouter:

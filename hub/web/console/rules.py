@@ -13,7 +13,7 @@ from starlette.responses import Response
 from hub.access.rights import Actor, Right
 from hub.config import editing
 from hub.config.editing import StaleEdit
-from hub.dedupe.trial import rule_text
+from hub.dedupe.trial import Effect, rule_text
 from hub.errors import ConfigError
 from hub.store.disputes import FieldCount, by_field
 from hub.sync import propose, rulebook
@@ -23,7 +23,8 @@ from hub.web.console.refusals import PageRoute
 from hub.web.console.shell import Console, Said, page
 from hub.web.guard import needs
 
-COUNTED_SECONDS = 15.0  # counts of conflicts are made anew after that
+COUNTED_SECONDS = 15.0  # counts of conflicts, and rules compared, are made anew after that
+MOST_KEPT = 32  # fields whose rules are kept compared
 FIELD = r"^[a-z_]{1,40}(\.[A-Za-z0-9_]{1,80})?$"
 
 Words = Annotated[list[str] | None, Query(alias="rule", max_length=40)]
@@ -31,14 +32,32 @@ Posted = Annotated[list[str], Form(alias="rule", max_length=40)]
 Order = Annotated[str, Query(max_length=2_000)]
 
 
+class _Rules:
+    """The console, and what of rules is kept for a while for all who look."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.counts: Kept[list[FieldCount]] = Kept(lambda: _counts(console), console.world.clock, COUNTED_SECONDS)
+        self._compared: dict[str, Kept[list[Effect]]] = {}
+
+    def compared(self, field: str) -> list[Effect]:
+        if field not in self._compared:
+            if len(self._compared) >= MOST_KEPT:
+                self._compared.clear()
+            self._compared[field] = Kept(
+                lambda: _compare(self.console, field), self.console.world.clock, COUNTED_SECONDS
+            )
+        return self._compared[field].get()
+
+
 def router(console: Console) -> APIRouter:
     routes = APIRouter(prefix="/conflicts/rules", route_class=PageRoute)
-    counts: Kept[list[FieldCount]] = Kept(lambda: _counts(console), console.world.clock, COUNTED_SECONDS)
+    kept = _Rules(console)
 
     @routes.get("")
     def fields(request: Request, actor: Actor = needs(Right.CONTACTS)) -> Response:
         rules = {name: rule_text(rule) for name, rule in console.world.config.golden.rules.items()}
-        return page(console, request, actor, "rules.html", rows=counts.get(), rules=rules, days=propose.DAYS)
+        return page(console, request, actor, "rules.html", rows=kept.counts.get(), rules=rules, days=propose.DAYS)
 
     @routes.get("/{field}")
     def one(
@@ -46,7 +65,7 @@ def router(console: Console) -> APIRouter:
     ) -> Response:
         """rule: tried in detail; order: the same as a person types it"""
         words = _typed(order) or rule
-        return _field(console, request, actor, _checked(field), words)
+        return _field(kept, request, actor, _checked(field), words)
 
     @routes.post("/{field}")
     def save(
@@ -63,7 +82,7 @@ def router(console: Console) -> APIRouter:
         except StaleEdit as err:
             if not actor.may(Right.CONTACTS):
                 raise
-            return _field(console, request, actor, field, rule, Said(str(err), "bad"))
+            return _field(kept, request, actor, field, rule, Said(str(err), "bad"))
         return done(console, "/conflicts/rules")
 
     return routes
@@ -72,6 +91,11 @@ def router(console: Console) -> APIRouter:
 def _counts(console: Console) -> list[FieldCount]:
     with console.world.store.read() as tx:
         return by_field(tx, propose.since(console.world.clock()))
+
+
+def _compare(console: Console, field: str) -> list[Effect]:
+    with console.world.store.read() as tx:
+        return propose.compare(console.world.hub(), tx, field, propose.since(console.world.clock()))
 
 
 def _checked(field: str) -> str:
@@ -85,14 +109,15 @@ def _typed(order: str) -> list[str]:
 
 
 def _field(
-    console: Console, request: Request, actor: Actor, field: str, words: Sequence[str] | None, said: Said | None = None
+    kept: _Rules, request: Request, actor: Actor, field: str, words: Sequence[str] | None, said: Said | None = None
 ) -> Response:
+    console = kept.console
     world, engine = console.world, console.world.hub()
     wanted = rulebook.rule_from(world.config, field, words) if words else None
-    since = propose.since(world.clock())
-    with world.store.read() as tx:
-        compared = propose.compare(engine, tx, field, since)
-        tried = propose.propose(engine, tx, field, wanted, since) if wanted is not None else None
+    compared, tried = kept.compared(field), None
+    if wanted is not None:
+        with world.store.read() as tx:
+            tried = propose.propose(engine, tx, field, wanted, propose.since(world.clock()))
     texts: dict[str, Any] = {
         "field": field,
         "days": propose.DAYS,

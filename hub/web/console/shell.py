@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse
 
 from hub.access.rights import Actor, Right
+from hub.durations import say_duration
 from hub.model import element
 from hub.readable import elements, name_of, say_changes
 from hub.secrets import redact
@@ -87,6 +88,8 @@ SECTIONS = (
         (
             Entry(marked("Users and tokens"), "/access", Right.ACCESS),
             Entry(marked("Audit"), "/audit", Right.AUDIT),
+            Entry(marked("Settings"), "/settings", Right.CONFIGURE),
+            Entry(marked("About"), "/about", Right.HEALTH),
         ),
     ),
 )
@@ -121,6 +124,7 @@ def templates(language: str) -> jinja2.Environment:
     env.filters["name_of"] = name_of
     env.filters["elements"] = elements
     env.filters["element_of"] = element
+    env.filters["duration"] = say_duration
     env.filters["ago"] = lambda seconds: words.ago(seconds, found.ngettext)
     return env
 

@@ -22,6 +22,7 @@ from tests.web.access.test_oidc import SETTINGS
 
 TABLE = """
 GET    /                                            health
+GET    /about                                       health
 GET    /access                                      access person
 POST   /access/accounts                             access fresh
 POST   /access/accounts/{account_id}/role           access fresh
@@ -151,6 +152,7 @@ POST   /reviews/{number}/undo                       decide
 GET    /runs                                        health
 GET    /runs/{run_id}                               health
 POST   /runs/{run_id}/stop                          run
+GET    /settings                                    configure
 GET    /sign-in                                     public
 POST   /sign-in                                     public
 GET    /sign-in/again                               health person

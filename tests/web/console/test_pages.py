@@ -21,6 +21,9 @@ PAGES = (
     "/connections",
     "/connections/crm",
     "/runs",
+    "/conflicts/rules",
+    "/conflicts/rules/job_title?rule=crm",
+    "/about",
 )
 
 
