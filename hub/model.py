@@ -84,12 +84,14 @@ class Unreadable:
     """Something that should have been a record and cannot be taken: parked with reason and original.
 
     where  place in the source ("line 17"), also its name in the parked list when there is no id
+    stage  where it went wrong: it could not be "read", or was taken for "spam"
     """
 
     where: str
     reason: str
     original: str
     id: str | None = None
+    stage: str = "read"
 
 
 CHANNELS = frozenset("call sms email chat web social visit post other".split())

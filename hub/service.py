@@ -16,7 +16,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 
 from hub.config import HubConfig
-from hub.connectors.forms import FormSettings
+from hub.connectors.form_settings import FormSettings
 from hub.connectors.messages import MessageSettings
 from hub.connectors.rest import RestConnector
 from hub.errors import ConfigError, HubError
@@ -30,13 +30,17 @@ from hub.metrics import Metrics, StateCollector
 from hub.notify.notifier import NoticeGauges, Notifier, Notifying
 from hub.notify.opening import base_of, receivers
 from hub.opening import open_events
+from hub.optin.asking import forms_key
+from hub.optin.opening import open_opt_ins
+from hub.optin.sender import Inviting
 from hub.running import Workshop, build_hub, enabled, open_index
 from hub.schedule import Scheduler, make_trigger
-from hub.store import audit, idempotency, mail_out, work
+from hub.store import audit, idempotency, mail_out, opt_in, work
 from hub.store.access import forget_ended
 from hub.store.db import Store
 from hub.store.gauges import StoreGauges
 from hub.store.inbox import StoreInbox, prune, waiting
+from hub.store.opt_in import Asking
 from hub.sync.run import Orders, Result
 from hub.web.access.identity import identify
 from hub.web.access.opened import open_entry
@@ -80,6 +84,7 @@ class Service:
             name: Listener(self._run_events, partial(self._subscribe, name), self._stopping, name)
             for name in self.events
         }
+        self._opt_ins = open_opt_ins(config, store, self.forms, time.time, self._ring)
         self._index = open_index(config, store)
         if self._index.path is None:
             raise ConfigError(
@@ -90,8 +95,11 @@ class Service:
         sender = Sender(store, targets(config), Poster(Outside()), time.time, self._stopping.is_set)
         self._telling = Telling(sender, self._stopping) if config.events else None
         server = mail_server(config)
-        post = MailSender(store, server, time.time, self._stopping.is_set) if server else None
-        self._posting = Posting(post, self._stopping) if post else None
+        self._mailing: list[Posting | Inviting] = []
+        if server is not None:
+            self._mailing.append(Posting(MailSender(store, server, time.time, self._stopping.is_set), self._stopping))
+        if self._opt_ins is not None:
+            self._mailing.append(Inviting(self._opt_ins, self._stopping))
         registry.register(MailGauges(store, time.time))
         self._notifying = self._notifier()
         registry.register(NoticeGauges(store, list(config.notifications), time.time))
@@ -114,6 +122,8 @@ class Service:
                 entry=self.entry,
                 identify=identify(self.entry.signin),
                 url=config.web.url,
+                form_key=forms_key(store) if self.forms else b"",
+                opt_ins=self._opt_ins,
             )
         )
         self.web: Serving | None = None
@@ -126,7 +136,8 @@ class Service:
             if trigger is not None:
                 self._scheduler.add(name, trigger)
         self._worker.start()
-        self.web = serve(self._app, self._config.web.host, self._config.web.port)
+        web = self._config.web
+        self.web = serve(self._app, web.host, web.port, web.proxies)
         with self._store.read() as tx:
             for name in waiting(tx, [*self.forms, *self.hooks, *self.events]):
                 self._ring(name)
@@ -134,8 +145,8 @@ class Service:
             each.start()
         if self._telling is not None:
             self._telling.start()
-        if self._posting is not None:
-            self._posting.start()
+        for sender in self._mailing:
+            sender.start()
         if self._notifying is not None:
             self._notifying.start()
         self._scheduler.start()
@@ -164,8 +175,8 @@ class Service:
             self.entry.oidc.close()
         if self._telling is not None:
             ended &= self._telling.wait(max(0.5, until - monotonic()))
-        if self._posting is not None:
-            ended &= self._posting.wait(max(0.5, until - monotonic()))
+        for sender in self._mailing:
+            ended &= sender.wait(max(0.5, until - monotonic()))
         if self._notifying is not None:
             ended &= self._notifying.wait(max(0.5, until - monotonic()))
         ended &= self._worker.wait(max(0.5, until - monotonic()))
@@ -238,6 +249,10 @@ class Service:
         with self._store.write() as tx:
             idempotency.prune(tx, now)
             mail_out.prune(tx, now)
+            opt_in.prune(tx, now)
+            for name, form in self.forms.items():
+                if form.spam_rules is not None:
+                    work.forget_spam(tx, name, now - form.spam_rules.keep.total_seconds())
             forget_ended(tx, now, now - self._config.access.idle.total_seconds())
             head = audit.head(tx)
         if head is not None:  # where logs are kept elsewhere, rows cut off at the end are seen: hub audit verify --head
@@ -277,8 +292,15 @@ class _Bell:
     def __init__(self, inbox: StoreInbox, ring: Callable[[str], None]) -> None:
         self._inbox, self._ring = inbox, ring
 
-    def add(self, connection: str, delivery_id: str, received_at: datetime, payload: Mapping[str, Any]) -> bool:
-        is_new = self._inbox.add(connection, delivery_id, received_at, payload)
+    def add(
+        self,
+        connection: str,
+        delivery_id: str,
+        received_at: datetime,
+        payload: Mapping[str, Any],
+        asking: Asking | None = None,
+    ) -> bool:
+        is_new = self._inbox.add(connection, delivery_id, received_at, payload, asking)
         if is_new:
             self._ring(connection)
         return is_new

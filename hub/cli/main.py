@@ -48,6 +48,7 @@ COMMANDS = {
     "users": ("hub.cli.users", "Who may sign in to the console, and with which role."),
     "token": ("hub.cli.token", "What programs sign in to the API with."),
     "audit": ("hub.cli.audit", "Who changed what; and whether anybody has tampered with that."),
+    "forms": ("hub.cli.forms", "What to put into a page of your site to show a form."),
     "mail": ("hub.cli.mail", "The mail server, and mails that wait, went out or were given up."),
     "notify": ("hub.cli.notify", "Who is told when something needs a person; a test for each."),
     "secrets": ("hub.cli.secrets", "Secrets that are typed in, sealed in the store, and never shown."),

@@ -30,12 +30,14 @@ STAGES = {
     "value": "a value was left out",
     "write": "was not written there",
     "unknown": "unknown whether it was written",
+    "spam": "was taken for spam",
 }
 NEXT = {
     "read": "Put it right in the source, then retry: the source is listed again as a whole.",
     "map": "Put it right in the mapping or in the source, then retry.",
     "value": "Correct it (`hub parked edit`), add it to the mapping, or put it right in the source, then retry.",
     "write": "See the reason; put right there what stands in the way, then retry.",
+    "spam": "Retry it if it is none: it is taken in then. Else let it be: it is forgotten after a while.",
     "unknown": "Look in the system: drop this if the contact is there, retry if it is not.",
 }
 LONGEST = 100_000  # characters of an original that are shown

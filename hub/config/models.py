@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Mapping
 from datetime import timedelta
@@ -234,6 +235,17 @@ class AccessConfig(_Part):
     oidc: OidcConfig | None = Field(default=None, description="another party that signs people in")
 
 
+def _check_network(text: str) -> str:
+    try:
+        ipaddress.ip_network(text)
+    except ValueError as err:
+        raise ValueError("an address or a network, such as 10.0.0.5 or 10.0.0.0/8") from err
+    return text
+
+
+Network = Annotated[str, AfterValidator(_check_network)]
+
+
 class WebConfig(_Part):
     """Where forms, metrics and the console are served."""
 
@@ -244,6 +256,9 @@ class WebConfig(_Part):
     )
     edit: bool = Field(
         default=True, description="false: the configuration is shown and compared in the console, and changed in files"
+    )
+    proxies: tuple[Network, ...] = Field(
+        default=("127.0.0.1",), description="proxies in front of it: addresses or networks whose X-Forwarded-For counts"
     )
 
 

@@ -7,226 +7,44 @@ Changed  when the delivery arrived, by the hub's clock
 Cursor   number of the last delivery read
 Consent  a ticked box is an explicit consent with the time and the wording that was configured at that time;
          a box left empty says nothing, as the browser does not send it
-Quirk    a delivery whose honeypot field was filled in is parked, not dropped: people use form fillers too
+         with double opt-in it is pending until the link in a mail was confirmed, which is a delivery of its own
+Quirk    what was taken for spam is parked, not dropped: people use form fillers too
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import orjson
 import yaml
-from pydantic import Field, StringConstraints, TypeAdapter, model_validator
 
-from hub.connectors.contract import PAGE_SIZE, Can, Connector, Inbox, Report, Settings
-from hub.connectors.form_presets import Malformed, filled_in, unpack
-from hub.errors import ConfigError, CursorExpired
-from hub.model import Cursor, Interaction, Item, Page, Record, Unreadable
-
-RECEIVED_AT = "_received_at"
-CONSENTS = "_consents"
-SPAM = "_spam"
-MOST_WORDING = 500  # characters of a wording in a timeline: whole it is with the consent
-RESERVED = frozenset({RECEIVED_AT, CONSENTS, SPAM})  # names in a stored payload that are the hub's own
-
-TICKED = frozenset({"on", "yes", "true", "1", "checked", "sim", "si", "sí", "tak"})
-Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f|]+$")]
-HeaderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,80}$")]
-PresetName = Literal[
-    "typeform", "tally", "jotform", "gravity_forms", "contact_form_7", "wpforms", "elementor", "google_forms"
-]
-Address = Annotated[str, StringConstraints(pattern=r"^https?://[^\s\"'<>;,]+$", max_length=2000)]
-
-
-class ConsentBox(Settings):
-    """A checkbox that gives consent to one channel and purpose, for the address given in the same form.
-
-    field    name of the checkbox
-    channel  email, sms, phone, post …
-    purpose  what the consent is for, as in the other systems: newsletter, marketing …
-    wording  the sentence beside the box; kept with every consent given
-    answers  texts that mean it is ticked, where the service sends that of the choice; the wording always does
-    """
-
-    field: Name
-    channel: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,40}$")] = "email"
-    purpose: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_.-]{1,80}$")]
-    wording: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
-    answers: tuple[str, ...] = ()
-
-    def is_ticked(self, value: Any) -> bool:
-        said = value if isinstance(value, list) else [value]
-        texts = {text.strip() for text in said if isinstance(text, str)}
-        return is_ticked(value) or not texts.isdisjoint({self.wording, *self.answers})
-
-    @property
-    def key(self) -> str:
-        return f"{self.channel}|{self.purpose}"
-
-
-_BOXES = TypeAdapter(tuple[ConsentBox, ...])
-
-
-class HmacScheme(Settings):
-    """How the sender signs with a plain HMAC-SHA256.
-
-    header            that carries the signature
-    encoding          of the signature: hex or base64
-    prefix            before it, such as "sha256="
-    timestamp_header  with epoch seconds; older or newer than five minutes is refused
-    signed            the text that is signed: {body}, {timestamp}, {id} and anything literal between them;
-                      default: the body, or "{timestamp}.{body}" with a timestamp header
-    """
-
-    header: HeaderName
-    algorithm: Literal["sha256"] = "sha256"
-    encoding: Literal["hex", "base64"] = "hex"
-    prefix: Annotated[str, StringConstraints(max_length=40)] = ""
-    timestamp_header: HeaderName | None = None
-    signed: str | None = None
-
-    @property
-    def template(self) -> str:
-        return self.signed or ("{timestamp}.{body}" if self.timestamp_header else "{body}")
-
-    @model_validator(mode="after")
-    def _signs_what_it_checks(self) -> HmacScheme:
-        if "{body}" not in self.template:
-            raise ValueError("`signed` must contain {body}: else anybody could change the body")
-        if bool(self.timestamp_header) != ("{timestamp}" in self.template):
-            raise ValueError("`timestamp_header` and {timestamp} in `signed` go together")
-        return self
-
-
-class DeliveryId(Settings):
-    """Where the sender puts its id of a submission: a header, or a field of the body such as "data.id", or several."""
-
-    header: HeaderName | None = None
-    field: Name | tuple[Name, ...] | None = None
-
-    @property
-    def fields(self) -> tuple[str, ...]:
-        return (self.field,) if isinstance(self.field, str) else self.field or ()
-
-    @model_validator(mode="after")
-    def _one_place(self) -> DeliveryId:
-        if (self.header is None) == (not self.fields):
-            raise ValueError("give either `header` or `field`")
-        return self
-
-
-class FormField(Settings):
-    """One input of the example page."""
-
-    name: Name
-    label: str
-    type: Literal["text", "email", "tel", "date", "textarea"] = "text"
-    required: bool = False
-    autocomplete: str = "on"
-
-
-DEFAULT_FIELDS = (
-    FormField(name="given_name", label="First name", autocomplete="given-name"),
-    FormField(name="family_name", label="Last name", autocomplete="family-name"),
-    FormField(name="emails", label="Email", type="email", required=True, autocomplete="email"),
-    FormField(name="phones", label="Phone", type="tel", autocomplete="tel"),
-    FormField(name="company", label="Company", autocomplete="organization"),
+from hub.connectors.contract import PAGE_SIZE, Can, Connector, Inbox, Report
+from hub.connectors.form_presets import Malformed, unpack
+from hub.connectors.form_settings import (
+    BOXES,
+    CONFIRMED,
+    CONSENTS,
+    RESERVED,
+    SHOWN,
+    SPAM,
+    ConsentBox,
+    FormSettings,
 )
+from hub.connectors.form_texts import say
+from hub.errors import ConfigError, CursorExpired
+from hub.model import Cursor, Interaction, Item, Page, Record, Statement, Unreadable
+
+MOST_WORDING = 500  # characters of a wording in a timeline: whole it is with the consent
+ASKED = "asked"  # basis of a consent that somebody has to confirm: see hub.dedupe.consent
 
 
-class FormSettings(Settings):
-    """A website form or a form service that posts to the hub.
+class _Plain(yaml.SafeDumper):
+    """Without anchors: people read it."""
 
-    preset          typeform, tally, jotform, gravity_forms, contact_form_7, wpforms, elementor or google_forms: how
-                    the service signs, its ids, and how its payload is read; keys given beside it count more
-    signature       standard (Standard Webhooks), hmac, header (the secret itself in a header), query (the secret in
-                    the address, `?key=…`: the weakest), or none (a plain website form; needs allow_unsigned)
-    secret          reference to the shared secret, or several while it is being replaced
-    secret_header   with `signature: header`, the header that holds it
-    names           names for the service's fields, such as {"1.3": First name}
-    delivery_id     where the sender's id of a submission is; see docs/connectors/form.md for the default
-    consent         checkboxes that give consent, with their wording
-    honeypot        name of a field that people do not see; a delivery that fills it in is parked
-    allow_unsigned  anybody may post: to be said with `signature: none`
-    hmac            how the sender signs, with `signature: hmac`
-    per_minute      most deliveries a minute an unsigned form takes; more are told to come again
-    title, intro    heading of the example page, and the text above the form
-    button, thanks  its button, and what is said once the form was sent
-    language        of that page
-    fields          inputs of that page
-    thanks_url      where a browser goes after the form; default: a page of the hub
-    """
-
-    preset: PresetName | None = None
-    signature: Literal["standard", "hmac", "header", "query", "none"] = "standard"
-    secret: str | tuple[str, ...] | None = Field(default=None, repr=False)
-    secret_header: HeaderName = "X-Hub-Key"  # noqa: S105  a header's name
-    names: dict[Name, Name] = Field(default_factory=dict)
-    allow_unsigned: bool = False
-    hmac: HmacScheme | None = None
-    delivery_id: DeliveryId | None = None
-    consent: tuple[ConsentBox, ...] = ()
-    honeypot: Name | None = None
-    per_minute: int = Field(default=600, ge=1, le=1_000_000)
-    title: str = "Contact"
-    intro: str = ""
-    button: str = "Send"
-    thanks: str = "Thank you. Your message has arrived."
-    language: Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")] = "en"
-    fields: tuple[FormField, ...] = DEFAULT_FIELDS
-    thanks_url: Address | None = None
-
-    @property
-    def secrets(self) -> tuple[str, ...]:
-        """References or values of the secret, the newest first."""
-        if self.secret is None:
-            return ()
-        return (self.secret,) if isinstance(self.secret, str) else self.secret
-
-    @model_validator(mode="before")
-    @classmethod
-    def _with_the_preset(cls, given: Any) -> Any:
-        return filled_in(given) if isinstance(given, Mapping) else given
-
-    @model_validator(mode="after")
-    def _signed_or_openly_not(self) -> FormSettings:
-        if self.signature == "none":
-            if not self.allow_unsigned:
-                raise ValueError("`signature: none` lets anybody post: say so with `allow_unsigned: true`")
-            if self.secret is not None or self.hmac is not None:
-                raise ValueError("`signature: none` uses no secret: remove `secret` and `hmac`")
-        elif not self.secrets:
-            raise ValueError(f"`signature: {self.signature}` needs `secret`, such as env:FORM_SECRET")
-        if self.names and self.preset is None:
-            raise ValueError("`names` goes with a `preset`; elsewhere a mapping file names the fields")
-        if (self.signature == "hmac") != (self.hmac is not None):
-            raise ValueError("`hmac` (header, encoding …) goes with `signature: hmac`, and only with it")
-        return self
-
-    @model_validator(mode="after")
-    def _ids_are_signed(self) -> FormSettings:
-        by_header = self.delivery_id is not None and self.delivery_id.header is not None
-        if self.signature == "standard" and self.delivery_id is not None:
-            raise ValueError("Standard Webhooks brings its own id: remove `delivery_id`")
-        if self.hmac is not None and by_header != ("{id}" in self.hmac.template):
-            raise ValueError(
-                "a `delivery_id` header must be signed, with {id} in `hmac.signed`: else a copied request "
-                "with another id would be taken; leave `delivery_id` out when the sender does not sign it"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _names_do_not_clash(self) -> FormSettings:
-        names = [field.name for field in self.fields] + [box.field for box in self.consent]
-        names += [self.honeypot] if self.honeypot else []
-        double = sorted({name for name in names if names.count(name) > 1} | RESERVED.intersection(names))
-        if double:
-            raise ValueError(f"these names are used twice or are the hub's own: {', '.join(double)}")
-        if len({box.key for box in self.consent}) < len(self.consent):
-            raise ValueError("two boxes give the same consent: each channel and purpose has one box")
-        return self
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002  the library's own signature
+        return True
 
 
 class FormConnector(Connector):
@@ -243,11 +61,14 @@ consent:
   - field: newsletter
     purpose: newsletter
     wording: "Yes, send me the newsletter by email."
+origins: ["https://www.example.org"]
 """
 
     @classmethod
     def mapping_text(cls, settings: Mapping[str, Any]) -> str:
-        return yaml.safe_dump(mapping_of(_BOXES.validate_python(settings.get("consent", ()))), sort_keys=False)
+        boxes = BOXES.validate_python(settings.get("consent", ()))
+        mapping = mapping_of(boxes, pending=bool(settings.get("double_opt_in")))
+        return yaml.dump(mapping, Dumper=_Plain, sort_keys=False)
 
     @property
     def can(self) -> Can:
@@ -279,8 +100,9 @@ def read_delivery(
     delivery_id: str, received_at: datetime, payload: Mapping[str, Any], settings: FormSettings
 ) -> Record | Unreadable | None:
     """A record of what the person wrote, `consents` being what the ticked boxes mean; None: not a submission."""
-    if payload.get(SPAM):
-        return _parked(delivery_id, "the honeypot field was filled in", payload)
+    if spam := payload.get(SPAM):
+        reason = spam if isinstance(spam, str) else "the honeypot field was filled in"
+        return _parked(delivery_id, reason, payload, "spam")
     try:
         written = fields_of(payload, settings)
     except Malformed as err:
@@ -304,14 +126,17 @@ def fields_of(payload: Mapping[str, Any], settings: FormSettings) -> Mapping[str
     return unpack(settings.preset, sent, settings.names)
 
 
-def _parked(delivery_id: str, reason: str, payload: Mapping[str, Any]) -> Unreadable:
-    return Unreadable(f"delivery {delivery_id}", reason, orjson.dumps(dict(payload)).decode(), delivery_id)
+def _parked(delivery_id: str, reason: str, payload: Mapping[str, Any], stage: str = "read") -> Unreadable:
+    return Unreadable(f"delivery {delivery_id}", reason, orjson.dumps(dict(payload)).decode(), delivery_id, stage)
 
 
 def _told(
     delivery_id: str, received_at: datetime, payload: Mapping[str, Any], settings: FormSettings
 ) -> Iterator[Item]:
     """The record, and that it was sent: whose record it is, his is the interaction."""
+    if isinstance(payload.get(CONFIRMED), Mapping):
+        yield _confirmation(delivery_id, received_at, payload[CONFIRMED], settings)
+        return
     record = read_delivery(delivery_id, received_at, payload, settings)
     if record is not None:
         yield record
@@ -323,47 +148,93 @@ def _told(
             kind="form.sent",
             direction="in",
             record=delivery_id,
-            summary=settings.title,
-            details=_agreed(payload.get(CONSENTS)),
+            summary=say(settings.title, settings.language),
+            details=_agreed(payload),
         )
 
 
-def _agreed(consents: Any) -> dict[str, Any]:
-    """What was agreed to, in the words that stood beside the boxes."""
-    if not isinstance(consents, Mapping):
-        return {}
-    return {"agreed": {key: str(said.get("wording", ""))[:MOST_WORDING] for key, said in consents.items()}}
+def _agreed(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """What was agreed to, or is to be confirmed, in the words that stood beside the boxes; and what was seen."""
+    consents = payload.get(CONSENTS)
+    found: dict[str, Any] = {}
+    for key, said in consents.items() if isinstance(consents, Mapping) else ():
+        word = "asked" if said.get("basis") == ASKED else "agreed"
+        found.setdefault(word, {})[key] = str(said.get("wording", ""))[:MOST_WORDING]
+    if found and isinstance(payload.get(SHOWN), Mapping):
+        found["shown"] = dict(payload[SHOWN])
+    return found
+
+
+def _confirmation(
+    delivery_id: str, received_at: datetime, said: Mapping[str, Any], settings: FormSettings
+) -> Interaction:
+    """Whoever has the address has agreed: with the receipt. The consent is the address's, in whatever record it is."""
+    consents: Mapping[str, Mapping[str, Any]] = said["consents"]
+    keys = [tuple(key.split("|", 1)) for key in consents]
+    wordings = [str(each.get("wording", "")) for each in consents.values()]
+    return Interaction(
+        id=delivery_id,
+        at=received_at,
+        channel="web",
+        kind="form.confirmed",
+        direction="in",
+        emails=(said["address"],),
+        record=said["of"],
+        summary=say(settings.title, settings.language),
+        details={
+            "agreed": {key: str(each.get("wording", ""))[:MOST_WORDING] for key, each in consents.items()},
+            "receipt": said["receipt"],
+        },
+        says=tuple(
+            Statement(channel, purpose, "granted", "explicit", wording)
+            for (channel, purpose), wording in zip(keys, wordings, strict=True)
+        ),
+    )
 
 
 def read_consents(
-    fields: Mapping[str, Any], boxes: tuple[ConsentBox, ...], at: str, source: str
+    fields: Mapping[str, Any], boxes: Iterable[ConsentBox], at: str, source: str, language: str = "en"
 ) -> dict[str, dict[str, str]]:
     """What the ticked boxes of a submission mean, by today's wording; keyed by channel and purpose.
 
-    at      ISO time of arrival
-    source  where the box was ticked
+    at        ISO time of arrival
+    source    where the box was ticked
+    language  that the wording was shown in
     """
     return {
         box.key: {
             "status": "granted",
             "at": at,
             "basis": "explicit",
-            "source": source,
-            "wording": box.wording,
+            "source": f"{source}, wording {box.version_in(language)} ({language})",
+            "wording": say(box.wording, language),
         }
         for box in boxes
         if box.is_ticked(look_up(fields, box.field))
     }
 
 
-def mapping_of(boxes: tuple[ConsentBox, ...]) -> dict[str, Any]:
-    """The mapping that fits a form: columns named like the canonical fields, and its consents."""
+def to_confirm(consents: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:
+    """The consents of a submission whose sender is not proven yet: those by email wait for a confirmation."""
+    return {
+        key: {**said, "status": "pending", "basis": ASKED} if key.startswith("email|") else dict(said)
+        for key, said in consents.items()
+    }
+
+
+def mapping_of(boxes: Iterable[ConsentBox], *, pending: bool = False) -> dict[str, Any]:
+    """The mapping that fits a form: columns named like the canonical fields, and its consents.
+
+    pending  some of them wait for a confirmation
+    """
+    boxes = tuple(boxes)
+    values = {"granted": "granted"} | ({"pending": "pending"} if pending else {})
     return {
         "flat": True,
         "consents": [
             {
                 "from": f"consents['{box.key}'].status",
-                "values": {"granted": "granted"},
+                "values": values,
                 "channel": box.channel,
                 "purpose": box.purpose,
                 "at": f"consents['{box.key}'].at",
@@ -376,15 +247,6 @@ def mapping_of(boxes: tuple[ConsentBox, ...]) -> dict[str, Any]:
         ],
         "ignore": [box.field for box in boxes],
     }
-
-
-def is_ticked(value: Any) -> bool:
-    """Only what clearly says yes: consent is never guessed."""
-    if isinstance(value, list):
-        return len(value) == 1 and is_ticked(value[0])
-    if isinstance(value, str):
-        return value.strip().lower() in TICKED
-    return value is True or (type(value) is int and value == 1)
 
 
 def look_up(fields: Mapping[str, Any], path: str) -> Any:
@@ -409,7 +271,9 @@ def _number(since: Cursor | None) -> int:
 
 def _warnings(settings: FormSettings) -> tuple[str, ...]:
     if settings.signature == "none":
-        return ("anybody can post to this form",)
+        if settings.origins:
+            return ("anybody can post to this form",)
+        return ("anybody can post to this form, from a page of any site: name yours under `origins`",)
     if settings.signature == "query":
         return ("the secret stands in the address: whoever sees the address can post, so keep it out of every log",)
     return ()

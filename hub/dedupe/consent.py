@@ -6,6 +6,8 @@ said so; `basis`, "explicit" for the person's own act, anything else ("imported"
 - A denial or a pending statement is overruled by nothing but an explicit opt-in that is strictly later than
   all of them. A denial without a time is later than everything, an opt-in without one earlier.
 - Among the rest the stricter wins: denied, then pending, then granted.
+- A request that nobody has confirmed (pending, basis "asked") counts only where nothing else is said: anybody can
+  write down an address, and that takes nothing from whoever has it.
 - The order in which statements arrive, or are merged in groups, makes no difference to what is allowed.
 """
 
@@ -23,6 +25,7 @@ Value: TypeAlias = Mapping[str, Any]
 
 GRANTED, PENDING, DENIED = "granted", "pending", "denied"
 EXPLICIT = "explicit"
+ASKED = "asked"  # a request to be confirmed, such as a form with double opt-in
 EVERYBODY = "*"  # in place of an address: the whole person; of a purpose: every purpose
 PREFIX = "consents/"
 
@@ -45,6 +48,10 @@ def _status(value: Value) -> str:
     """An unknown status counts as denied: it must never allow anything."""
     status = value.get("status")
     return status if status in (GRANTED, PENDING) else DENIED
+
+
+def _is_asked(value: Value) -> bool:
+    return value.get("status") == PENDING and value.get("basis") == ASKED
 
 
 def _refused_until(value: Value) -> float:
@@ -72,8 +79,9 @@ def choose(claims: Sequence[Value]) -> tuple[int, dict[str, Any]]:
     """Index of the statement that decides, and the merged value. At least one statement is needed."""
     if len(claims) == 1:
         return 0, dict(claims[0])
-    against = [i for i, value in enumerate(claims) if _status(value) != GRANTED]
-    granted = [i for i, value in enumerate(claims) if _status(value) == GRANTED]
+    counted = [i for i, value in enumerate(claims) if not _is_asked(value)] or list(range(len(claims)))
+    against = [i for i in counted if _status(claims[i]) != GRANTED]
+    granted = [i for i in counted if _status(claims[i]) == GRANTED]
     until = max((_refused_until(claims[i]) for i in against), default=-inf)
     if granted:
         best = max(granted, key=lambda i: (_opted_in_at(claims[i]), _time(claims[i]) or -inf, _text(claims[i])))
@@ -162,4 +170,4 @@ def _denied(fields: Fields, key: str) -> bool:
 
 def _strictness(fields: Fields, key: str) -> int:
     value = fields.get(key)
-    return 0 if value is None else (GRANTED, PENDING, DENIED).index(_status(value))
+    return 0 if value is None or _is_asked(value) else (GRANTED, PENDING, DENIED).index(_status(value))

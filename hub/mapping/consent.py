@@ -82,6 +82,9 @@ class ConsentField:
             problems.append(Problem(self.base, shown(raw), reason))
             return
         value = {"status": status, **self._read_details(source, problems)}
+        if address is None and status == "pending" and value.get("basis") == "asked":
+            problems.append(Problem(self.base, shown(raw), f"a request for {self.purpose} without an address"))
+            return
         out[self.key(address or WHOLE_PERSON)] = value
 
     def _read_details(self, source: Mapping[str, Any], problems: list[Problem]) -> dict[str, str]:

@@ -565,3 +565,24 @@ mail_out = Table(  # see hub.store.mail_out
     Column("error", Text),
     Index("mail_out_due", "state", "next_at"),
 )
+
+opt_in = Table(  # consents given in a form that somebody has to confirm: see hub.store.opt_in
+    "opt_in",
+    metadata,
+    Column("id", Text, primary_key=True),  # what the link in the mail names
+    Column("connection", Text, nullable=False),
+    Column("delivery_id", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("address_mark", Text, nullable=False),  # keyed hash, by which mails to one address are counted
+    Column("consents", Text, nullable=False),
+    Column("shown", Text, nullable=False),
+    Column("at", Float, nullable=False),
+    Column("until", Float, nullable=False),
+    Column("state", Text, nullable=False),  # held | due | mailed | quiet | confirmed
+    Column("mails", BigInteger, nullable=False),
+    Column("mailed_at", Float),
+    UniqueConstraint("connection", "delivery_id"),
+    Index("opt_in_by_address", "address_mark", "mailed_at"),
+    Index("opt_in_by_end", "until"),
+)
+Index("opt_in_due", opt_in.c.at, sqlite_where=opt_in.c.state == "due", postgresql_where=opt_in.c.state == "due")

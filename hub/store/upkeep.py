@@ -18,7 +18,7 @@ EXAMPLES = 5
 
 COUNTED = (
     *("record", "golden", "queue", "intent", "conflict", "ask", "parked", "hold", "inbox", "change", "interaction"),
-    *("account", "session", "token", "sealed", "audit", "mail_out"),
+    *("account", "session", "token", "sealed", "audit", "mail_out", "opt_in"),
 )
 BROKEN: Mapping[str, str] = {
     "records belong to no golden record": (

@@ -458,6 +458,13 @@ def to_retry(tx: Tx, connection: str, limit: int = 500) -> list[tuple[int, str, 
     return [(r[0], r[1], r[2], r[3]) for r in rows]
 
 
+def forget_spam(tx: Tx, connection: str, before: float) -> int:
+    """What was taken for spam, and by nobody for anything else; how many."""
+    return tx.touched(
+        "DELETE FROM parked WHERE connection = :c AND stage = 'spam' AND at < :before", c=connection, before=before
+    )
+
+
 def mark_parked(tx: Tx, numbers: Sequence[int], state: str) -> None:
     tx.run("UPDATE parked SET state = :s WHERE id IN :*ids", s=state, ids=list(numbers))
 

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
+from hub.connectors.form_settings import RECEIVED_AT
+from hub.connectors.form_settings import SPAM as SPAM_MARK
 from hub.errors import ConfigError, NotThere, Overtaken
 from hub.mapping.elements import ADDRESS_PARTS, email_key
 from hub.mapping.phones import phone_key
 from hub.mapping.text import Unmappable
 from hub.model import KIND, MANY, SINGLE, base_field
-from hub.store import lists, work
+from hub.store import lists, opt_in, work
 from hub.store.audit import note
-from hub.store.db import Store, Tx
+from hub.store.db import Store, Tx, loads
+from hub.store.inbox import bring_again
 from hub.store.lists import HoldRow, ParkedFilter
 from hub.store.runs import ask_to_stop, one_run
 from hub.sync.corrections import amended, mark_of
 from hub.sync.run import approve_open
 
 READ_AGAIN = ("read", "value")  # stages whose original is only a part: the source has to be read again
+SPAM = "spam"  # stage of deliveries of forms that were taken for it
 EVERYTHING = 2**31  # rows
 NAMED = 100  # numbers of parked records that a row of the audit names
 ADDRESS = frozenset(ADDRESS_PARTS)
@@ -118,14 +122,30 @@ def stop_run(store: Store, run_id: str, person: str, now: float) -> None:
 def retry(store: Store, chosen: ParkedFilter, person: str) -> int:
     """Send parked records back: the next run of their connection takes them in, or writes them, again.
 
+    What was taken for spam is taken for none.
+
     ConfigError when a number is not parked, or nothing is chosen: nothing was changed then.
     """
     with store.write() as tx:
         rows = _parked(tx, chosen)
-        work.mark_parked(tx, [r.number for r in rows], "retry")
+        work.mark_parked(tx, [r.number for r in rows if r.stage != SPAM], "retry")
+        work.mark_parked(tx, [r.number for r in rows if r.stage == SPAM], "resolved")
         _read_again(tx, rows)
+        _not_spam(tx, rows)
         _note_parked(tx, person, "parked sent back", rows)
     return len(rows)
+
+
+def _not_spam(tx: Tx, rows: Iterable[lists.ParkedRow]) -> None:
+    """Deliveries that were taken for spam come in anew, without that mark; a consent to be confirmed is asked for."""
+    for row in rows:
+        if row.stage != SPAM:
+            continue
+        payload = loads(row.original)
+        payload.pop(SPAM_MARK, None)
+        arrived = datetime.fromisoformat(payload[RECEIVED_AT]).timestamp() if RECEIVED_AT in payload else row.at
+        bring_again(tx, row.connection, row.external_id, arrived, payload)
+        opt_in.wake(tx, row.connection, row.external_id)
 
 
 def drop(store: Store, chosen: ParkedFilter, person: str) -> int:

@@ -165,7 +165,7 @@ def _collect(items: Iterable[Item], reading: Reading) -> dict[str, Record]:
             records.pop(item.id, None)
         elif isinstance(item, Unreadable):
             reading.nameless += item.id is None
-            reading.parked.append(work.Parked(item.id or item.where, "read", item.reason, item.original))
+            reading.parked.append(work.Parked(item.id or item.where, item.stage, item.reason, item.original))
     return records
 
 

@@ -1,8 +1,9 @@
 """The hub's web application: intake of forms, health, metrics. Everything it needs is handed in.
 
 POST /forms/CONNECTION          a delivery; answered well only after it is stored durably
-GET  /forms/CONNECTION          the example page of a form that anybody may post to
-GET  /forms/CONNECTION/thanks
+GET  /forms/CONNECTION          the page of a form that anybody may post to; …/thanks, and …/definition and
+                                …/embed.js, by which a page of another site shows it
+GET  /forms/CONNECTION/confirm  where the link of a mail leads; POST confirms, …/again asks for a new link
 POST /hooks/CONNECTION          events of a described service; GET where it makes sure of the address first
 GET  /healthz  /readyz  /metrics
 """
@@ -25,10 +26,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.staticfiles import StaticFiles
 
-from hub.connectors.forms import FormSettings
+from hub.connectors.form_settings import FormSettings
 from hub.connectors.messages import MessageSettings
 from hub.connectors.rest.hooks import Webhooks
-from hub.web import forms, messages, monitoring
+from hub.optin.asking import OptIns
+from hub.web import form_confirm, forms, messages, monitoring
 from hub.web import hooks as events
 from hub.web.access import admin, me, signin
 from hub.web.access.identity import PublicAddress
@@ -68,6 +70,8 @@ class Deps:
     api       what the API uses; None: there is none
     entry     what the sign-in uses; None: nobody can sign in
     url       where people reach it, when that is not where it listens
+    form_key  what pages of forms are signed with; the same in every process of a hub
+    opt_ins   consents of forms that are confirmed by mail; None: there is no such form
     """
 
     forms: Mapping[str, FormSettings]
@@ -84,15 +88,19 @@ class Deps:
     api: World | None = None
     entry: Entry | None = None
     url: str | None = None
+    form_key: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
+    opt_ins: OptIns | None = None
 
 
 def create_app(deps: Deps) -> FastAPI:
     """ConfigError when a secret is missing or cannot be a key."""
     app = FastAPI(title="contact hub", docs_url=None, redoc_url=None, openapi_url=None)
     opened: dict[str, Form] = {
-        name: open_form(name, settings, deps.base, deps.new_id) for name, settings in deps.forms.items()
+        name: open_form(name, settings, deps.base, deps.new_id, deps.form_key) for name, settings in deps.forms.items()
     }
     app.include_router(forms.router(opened, deps.inbox, deps.clock, deps.new_id))
+    if deps.opt_ins is not None:
+        app.include_router(form_confirm.router(opened, deps.opt_ins, deps.clock))
     hooks = {name: messages.open_hook(name, settings, deps.base) for name, settings in deps.hooks.items()}
     app.include_router(messages.router(hooks, deps.inbox, deps.clock))
     app.include_router(events.router(_events(deps), deps.inbox, deps.clock, deps.new_id))

@@ -1,4 +1,4 @@
-"""Routes of the form intake: bytes in, one durable write, an answer for a browser or a program."""
+"""Routes of the form intake: bytes in, one durable write, an answer for a browser, a script or a program."""
 
 from __future__ import annotations
 
@@ -6,34 +6,24 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from math import ceil
-from typing import Any
-from urllib.parse import urlsplit
 
-import jinja2
 from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
-from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from hub.connectors.forms import FormSettings
 from hub.errors import HubError, TransientError
 from hub.web.bodies import ContentType, Rejected, read_body
-from hub.web.headers import page_policy
-from hub.web.intake import SUBMISSION_ID, Delivery, Form, InboxWriter, refuse_unknown
-from hub.web.problems import problem
+from hub.web.form_origins import allowed_origin, preflight, refuse_foreign_page, shared_with
+from hub.web.form_pages import definition, form_page, language_of, public, refusal_page, script, thanks_page
+from hub.web.intake import Delivery, Form, InboxWriter, Sender, Unfilled, refuse_unknown
+from hub.web.problems import problem_with
 from hub.web.signatures import Forged, Headers
 
 log = logging.getLogger(__name__)
 
 BUSY_RETRY_SECONDS = 5
-
-_pages = jinja2.Environment(
-    loader=jinja2.PackageLoader("hub.web"),
-    autoescape=True,
-    undefined=jinja2.StrictUndefined,
-    trim_blocks=True,
-)
+LONGEST_PAGE = 500  # characters of the address of a page that are kept
 
 
 def router(
@@ -48,19 +38,33 @@ def router(
             delivery = await _take(form, request, clock)
             is_new = await run_in_threadpool(store_delivery, inbox, connection, delivery)
         except Rejected as rejected:
-            return _refuse(form, request, rejected)
-        return _thank(form, request, delivery, is_new)
+            return shared_with(form, request, _refuse(form, request, rejected, clock(), new_id))
+        return shared_with(form, request, _thank(form, request, delivery, is_new))
+
+    @routes.options("/{connection}")
+    @routes.options("/{connection}/definition")
+    async def before(connection: str, request: Request) -> Response:
+        return preflight(forms.get(connection), request)
 
     @routes.get("/{connection}")
-    async def page(connection: str) -> Response:
-        form = _public(forms, connection)
-        texts = {"form": form.settings, "action": f"/forms/{connection}", "submission_id": new_id()}
-        return _page("form.html", form.settings, texts, 200)
+    async def page(connection: str, request: Request) -> Response:
+        form = public(forms, connection)
+        return form_page(form, language_of(form, request), clock(), new_id())
+
+    @routes.get("/{connection}/definition")
+    async def described(connection: str, request: Request) -> Response:
+        form = public(forms, connection)
+        told = definition(form, language_of(form, request), clock(), new_id())
+        return shared_with(form, request, JSONResponse(told))
+
+    @routes.get("/{connection}/embed.js")
+    async def embed(connection: str) -> Response:
+        return script(public(forms, connection))
 
     @routes.get("/{connection}/thanks")
-    async def thanks(connection: str) -> Response:
-        form = _public(forms, connection)
-        return _page("thanks.html", form.settings, {"form": form.settings}, 200)
+    async def thanks(connection: str, request: Request) -> Response:
+        form = public(forms, connection)
+        return thanks_page(form, language_of(form, request), is_mailed="mailed" in request.query_params)
 
     return routes
 
@@ -75,9 +79,16 @@ async def _take(form: Form | None, request: Request, clock: Callable[[], datetim
         if form is None:
             refuse_unknown(request.headers.getlist, body, clock())
             raise AssertionError("an unknown form was let in")
-        return form.take(_places(request), content, body, clock())
+        refuse_foreign_page(form, request)
+        return form.take(_sender(form, request), content, body, clock())
     except Forged as err:
         raise Rejected(401, "Not accepted", "Nothing was stored. Check the address, the secret and the clock.") from err
+
+
+def _sender(form: Form, request: Request) -> Sender:
+    address = request.client.host if request.client else ""
+    page = allowed_origin(form, request) or ""
+    return Sender(_places(request), address, page[:LONGEST_PAGE])
 
 
 def _places(request: Request) -> Headers:
@@ -92,7 +103,7 @@ def _places(request: Request) -> Headers:
 def store_delivery(inbox: InboxWriter, connection: str, delivery: Delivery) -> bool:
     """True: new, False: known by its id. Rejected(503) when the store is busy or away."""
     try:
-        return inbox.add(connection, delivery.id, delivery.received_at, delivery.payload)
+        return inbox.add(connection, delivery.id, delivery.received_at, delivery.payload, delivery.asking)
     except HubError as err:
         asked = err.retry_after if isinstance(err, TransientError) else None
         log.warning("a delivery to %s was not stored: %s", connection, err)
@@ -105,37 +116,28 @@ def store_delivery(inbox: InboxWriter, connection: str, delivery: Delivery) -> b
 
 
 def _thank(form: Form | None, request: Request, delivery: Delivery, is_new: bool) -> Response:
-    if form is not None and _is_browser(form, request):
-        return RedirectResponse(form.settings.thanks_url or f"/forms/{form.name}/thanks", 303)
-    return JSONResponse({"status": "stored" if is_new else "stored before", "delivery_id": delivery.id})
+    mailed = delivery.asking is not None
+    if form is not None and is_browser(form, request):
+        language = delivery.payload.get("_shown", {}).get("language") or language_of(form, request)
+        own = f"/forms/{form.name}/thanks?lang={language}" + ("&mailed" if mailed else "")
+        return RedirectResponse(form.settings.thanks_url or own, 303)
+    told = {"status": "stored" if is_new else "stored before", "delivery_id": delivery.id}
+    return JSONResponse(told | ({"confirmation": "mailed"} if mailed else {}))
 
 
-def _refuse(form: Form | None, request: Request, rejected: Rejected) -> Response:
+def _refuse(
+    form: Form | None, request: Request, rejected: Rejected, now: datetime, new_id: Callable[[], str]
+) -> Response:
     headers = {"Retry-After": str(rejected.retry_after)} if rejected.retry_after else {}
-    if form is not None and _is_browser(form, request):
-        texts = {"form": form.settings, "title": rejected.title, "detail": rejected.detail}
-        answer = _page("refused.html", form.settings, texts, rejected.status)
+    if form is not None and is_browser(form, request):
+        if isinstance(rejected, Unfilled):
+            return form_page(form, rejected.language, now, new_id(), rejected)
+        answer = refusal_page(form, language_of(form, request), rejected)
         answer.headers.update(headers)
         return answer
-    return problem(rejected.status, rejected.title, rejected.detail, **headers)
+    more = {"fields": dict(rejected.faults), "reason": rejected.word} if isinstance(rejected, Unfilled) else {}
+    return problem_with(more, rejected.status, rejected.title, rejected.detail, **headers)
 
 
-def _is_browser(form: Form, request: Request) -> bool:
+def is_browser(form: Form, request: Request) -> bool:
     return form.verifier is None and "text/html" in request.headers.get("accept", "")
-
-
-def _public(forms: Mapping[str, Form], connection: str) -> Form:
-    """Only a form without a signature has a page: a browser cannot sign."""
-    form = forms.get(connection)
-    if form is None or form.verifier is not None:
-        raise HTTPException(404, "Not found")
-    return form
-
-
-def _page(template: str, settings: FormSettings, texts: Mapping[str, Any], status: int) -> HTMLResponse:
-    html = _pages.get_template(template).render(texts, token_name=SUBMISSION_ID)
-    targets = ["'self'"]
-    if settings.thanks_url:
-        address = urlsplit(settings.thanks_url)
-        targets.append(f"{address.scheme}://{address.netloc}")
-    return HTMLResponse(html, status, {"Content-Security-Policy": page_policy(*targets)})

@@ -40,6 +40,14 @@ PUBLIC = frozenset(
         "POST /forms/{connection}",  # a delivery proves itself by its signature, or the form is open to all
         "GET /forms/{connection}",
         "GET /forms/{connection}/thanks",
+        "OPTIONS /forms/{connection}",  # what a browser asks before a script of another site may send
+        "OPTIONS /forms/{connection}/definition",
+        "GET /forms/{connection}/definition",  # what the page shows, for that script
+        "GET /forms/{connection}/embed.js",
+        "GET /forms/{connection}/confirm",  # each brings a link that was signed, and mailed
+        "POST /forms/{connection}/confirm",
+        "POST /forms/{connection}/confirm/again",
+        "GET /forms/{connection}/confirmed",
         "POST /messages/{connection}",  # proves itself likewise
         "GET /messages/{connection}",
         "GET /messages/{connection}/report",

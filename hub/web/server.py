@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from collections.abc import Sequence
 from time import monotonic, sleep
 
 import uvicorn
@@ -36,9 +37,10 @@ class Serving:
         return not self._thread.is_alive()
 
 
-def serve(app: FastAPI, host: str = "127.0.0.1", port: int = 8080) -> Serving:
+def serve(app: FastAPI, host: str = "127.0.0.1", port: int = 8080, proxies: Sequence[str] = ("127.0.0.1",)) -> Serving:
     """Starts serving; returns when requests are answered. port=0 takes a free one.
 
+    proxies  addresses and networks whose word counts on where a request comes from
     ConfigError when the address cannot be used.
     """
     listener = _listen(host, port)
@@ -51,6 +53,7 @@ def serve(app: FastAPI, host: str = "127.0.0.1", port: int = 8080) -> Serving:
         ws="none",
         limit_concurrency=MOST_AT_ONCE,
         timeout_graceful_shutdown=8,
+        forwarded_allow_ips=list(proxies),
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, args=([listener],), name="hub-web", daemon=True)

@@ -8,7 +8,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from hub.connectors.contract import Context
-from hub.connectors.forms import ConsentBox, FormConnector, FormSettings
+from hub.connectors.form_settings import ConsentBox, FormSettings
+from hub.connectors.forms import FormConnector
 from hub.connectors.sql import SqlConnector
 from hub.model import Interaction, Record
 from hub.store.db import Store

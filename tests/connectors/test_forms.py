@@ -13,18 +13,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from hub.connectors.contract import PAGE_SIZE, Connector, Context, Inbox
-from hub.connectors.forms import (
-    CONSENTS,
-    SPAM,
-    ConsentBox,
-    FormConnector,
-    FormSettings,
-    is_ticked,
-    look_up,
-    mapping_of,
-    read_consents,
-    read_delivery,
-)
+from hub.connectors.form_settings import CONSENTS, SPAM, ConsentBox, FormSettings, is_ticked
+from hub.connectors.forms import FormConnector, look_up, mapping_of, read_consents, read_delivery
 from hub.document import parse_document
 from hub.errors import ConfigError, CursorExpired, TransientError
 from hub.mapping.spec import load_mapping
@@ -267,7 +257,7 @@ def test_a_box_is_found_where_its_settings_say():
             "status": "granted",
             "at": "now",
             "basis": "explicit",
-            "source": "form website",
+            "source": f"form website, wording {box.version_in('en')} (en)",
             "wording": "Text me.",
         }
     }
@@ -289,7 +279,7 @@ def test_a_ticked_box_becomes_a_canonical_consent_of_the_address_given():
         "status": "granted",
         "at": "2026-11-21T12:00:00+00:00",
         "basis": "explicit",
-        "source": "form website",
+        "source": f"form website, wording {BOX.version_in('en')} (en)",
         "wording": "Send me the newsletter.",
     }
     assert found.fields["given_name"] == "Ana"

@@ -14,7 +14,7 @@ TIMES += ["2024-05-01T00:00:00.000001Z", "2025-02-03T04:05:06Z"]
 statements = st.fixed_dictionaries(
     {
         "status": st.sampled_from(["granted", "pending", "denied", "nonsense"]),
-        "basis": st.sampled_from(["explicit", "imported", None]),
+        "basis": st.sampled_from(["explicit", "imported", "asked", None]),
     },
     optional={"at": st.sampled_from(TIMES), "source": st.sampled_from(["erp", "web"])},
 )
@@ -23,6 +23,10 @@ many = st.lists(statements, min_size=1, max_size=5)
 
 def granted(value):
     return value["status"] == "granted"
+
+
+def asked(value):
+    return (value["status"], value["basis"]) == ("pending", "asked")
 
 
 def said(status, at=None, basis="explicit"):
@@ -53,7 +57,7 @@ def test_saying_it_twice_changes_nothing(claims):
 @given(many)
 def test_a_grant_stands_only_when_all_agree_or_a_later_explicit_opt_in_exists(claims):
     value = merge(claims)
-    against = [c for c in claims if c["status"] != "granted"]
+    against = [c for c in claims if c["status"] != "granted" and not asked(c)]
 
     if granted(value) and against:
         assert value["basis"] == "explicit"
@@ -79,6 +83,23 @@ def test_pending_never_outranks_a_denial(claims):
 @given(statements, statements)
 def test_events_of_one_source_may_come_in_any_order(first, second):
     assert newest(newest(None, first), second) == newest(newest(None, second), first)
+
+
+@given(many, st.lists(statements.map(lambda value: {**value, "status": "pending", "basis": "asked"}), max_size=3))
+def test_a_request_that_nobody_confirmed_counts_only_where_nothing_else_is_said(claims, requests):
+    others = [claim for claim in claims if not asked(claim)]
+
+    if others:
+        assert merge([*requests, *claims]) == merge(others)
+    else:
+        assert merge([*requests, *claims])["status"] == "pending"
+
+
+def test_a_grant_after_a_request_widens_nothing_that_was_refused():
+    key = "consents/email|ann@example.org|newsletter"
+
+    assert widened({key: said("pending", TIMES[3], "asked")}, {key: said("granted", TIMES[5])}) == []
+    assert widened({key: said("pending", TIMES[3])}, {key: said("granted", TIMES[5])}) == [key]
 
 
 def test_nothing_to_merge_is_a_bug():

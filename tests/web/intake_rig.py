@@ -17,9 +17,10 @@ import httpx
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
-from hub.connectors.forms import FormSettings
+from hub.connectors.form_settings import FormSettings
 from hub.connectors.messages import MessageSettings
 from hub.connectors.rest.hooks import Webhooks
+from hub.store.opt_in import Asking
 from hub.web.app import Deps, create_app
 from hub.web.monitoring import Health
 
@@ -28,6 +29,7 @@ KEY = bytes(range(24))
 SECRET = "whsec_" + base64.b64encode(KEY).decode()
 OLD_KEY = bytes(range(24, 56))
 OLD_SECRET = "whsec_" + base64.b64encode(OLD_KEY).decode()
+FORM_KEY = b"k" * 32
 PLAIN_SECRET = "a-plain-secret-of-the-sender"
 
 PUBLIC = FormSettings(signature="none", allow_unsigned=True)
@@ -41,12 +43,21 @@ class Inbox:
     rows: dict[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
     error: Exception | None = None
     log: list[str] = field(default_factory=list)
+    askings: list[Asking] = field(default_factory=list)
 
-    def add(self, connection: str, delivery_id: str, received_at: datetime, payload: Mapping[str, Any]) -> bool:
+    def add(
+        self,
+        connection: str,
+        delivery_id: str,
+        received_at: datetime,
+        payload: Mapping[str, Any],
+        asking: Asking | None = None,
+    ) -> bool:
         if self.error:
             raise self.error
         is_new = (connection, delivery_id) not in self.rows
         self.rows.setdefault((connection, delivery_id), dict(payload))
+        self.askings += [asking] if asking and is_new else []
         self.log.append("stored")
         return is_new
 
@@ -77,6 +88,7 @@ class Rig:
                 registry=self.registry,
                 clock=lambda: self.now,
                 new_id=lambda: f"made-{next(numbers):028}",
+                form_key=FORM_KEY,
             )
         )
 

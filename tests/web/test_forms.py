@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hub.connectors.forms import DeliveryId, FormSettings, HmacScheme
+from hub.connectors.form_settings import DeliveryId, FormSettings, HmacScheme
 from hub.errors import ConfigError, TransientError
 from hub.web.bodies import DEEPEST, LARGEST_BODY, MOST_FIELDS, Rejected, read_body
 from tests.web.intake_rig import NOW, OLD_KEY, PLAIN_SECRET, PUBLIC, STANDARD, Rig, reading, signed

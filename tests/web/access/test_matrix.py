@@ -120,6 +120,10 @@ POST   /desk/follow-ups/{number}/close              log
 POST   /desk/notes                                  log
 POST   /forms/{connection}                          public
 GET    /forms/{connection}                          public
+OPTIONS /forms/{connection}                         public
+GET    /forms/{connection}/definition               public
+OPTIONS /forms/{connection}/definition              public
+GET    /forms/{connection}/embed.js                 public
 GET    /forms/{connection}/thanks                   public
 GET    /healthz                                     public
 GET    /holds                                       health

@@ -1,0 +1,362 @@
+"""Double opt-in on its whole way: form, mail by a real server, link, confirmation, golden record and history."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from datetime import UTC, datetime, timedelta
+from html import unescape
+from typing import Any
+
+import httpx
+import pytest
+from prometheus_client import CollectorRegistry
+
+from hub.config import HubConfig
+from hub.connectors.contract import Can, Context
+from hub.connectors.form_settings import FormSettings
+from hub.connectors.forms import FormConnector
+from hub.dedupe.consent import allows
+from hub.document import parse_document
+from hub.errors import ConfigError
+from hub.mail.sender import MailSender
+from hub.mail.smtp import Server
+from hub.mapping.spec import load_mapping
+from hub.optin.asking import MOST_A_DAY, PAUSE_SECONDS, OptIns
+from hub.optin.opening import open_opt_ins
+from hub.store import opt_in, work
+from hub.store.db import Store
+from hub.store.inbox import StoreInbox
+from hub.store.lists import ParkedFilter
+from hub.store.upgrade import ready
+from hub.sync import desk
+from hub.sync.engine import Route
+from hub.sync.run import Orders, sync
+from hub.web.app import Deps, create_app
+from hub.web.monitoring import Health
+from tests.fakes.rig import FREE
+from tests.fakes.rig import Rig as Hub
+from tests.mail.server import running
+
+WORDING = {"en": "Send me the newsletter.", "pt": "Quero receber o boletim."}
+GIVEN = {
+    "signature": "none",
+    "allow_unsigned": True,
+    "honeypot": "homepage",
+    "double_opt_in": {"valid": "2 days"},
+    "consent": [{"field": "newsletter", "purpose": "newsletter", "wording": WORDING, "version": "v7"}],
+}
+FORM = FormSettings.model_validate(GIVEN)
+ANN = {"given_name": "Ann", "family_name": "Abreu", "emails": "Ann@example.org", "newsletter": "yes"}
+KEY = "consents/email|ann@example.org|newsletter"
+BROWSER = {"accept": "text/html"}
+
+
+class World:
+    """A hub with one form, its web pages and its mail server; one clock for all."""
+
+    def __init__(self, store: Store, port: int) -> None:
+        self.hub = Hub(store=store)
+        self.store, self.rung = store, []
+        mapping = parse_document(FormConnector.mapping_text(GIVEN), "form").data
+        self.hub.routes["website"] = Route(
+            "website",
+            load_mapping(mapping, where="form", default_region="PT"),
+            Can(changes=True, complete=False),
+            limits=FREE,
+        )
+        with store.write() as tx:
+            tx.run("INSERT INTO connection_state (name, started_at) VALUES ('website', 1)")
+        self.opt_ins = OptIns(store, {"website": FORM}, "https://hub.example.org", self.clock, self.rung.append)
+        self.sender = MailSender(store, Server("127.0.0.1", port, "none", "hub@example.org"), self.clock)
+        self.app = create_app(
+            Deps(
+                forms={"website": FORM},
+                inbox=StoreInbox(store),
+                health=lambda: Health(store=True),
+                registry=CollectorRegistry(),
+                clock=lambda: datetime.fromtimestamp(self.clock(), UTC),
+                form_key=self.opt_ins.key,
+                opt_ins=self.opt_ins,
+            )
+        )
+
+    def clock(self) -> float:
+        return self.hub.now
+
+    def ask(self, method: str, path: str, **how: Any) -> httpx.Response:
+        async def send() -> httpx.Response:
+            transport = httpx.ASGITransport(app=self.app)
+            async with httpx.AsyncClient(transport=transport, base_url="https://hub.example.org") as client:
+                return await client.request(method, path, **how)
+
+        return asyncio.run(send())
+
+    def mail(self) -> None:
+        while self.opt_ins.step() or self.sender.step():
+            pass
+
+    def take_in(self) -> None:
+        form = FormConnector(FORM, Context("website", inbox=StoreInbox(self.store).of("website")))
+        result = sync(self.hub.hub, form, "website", Orders())
+        assert result.status == "done", result
+
+    def golden(self) -> dict[str, Any]:
+        (row,) = self.hub.rows("SELECT external_id FROM record")
+        return self.hub.golden("website", row[0])
+
+    def askings(self) -> list[Any]:
+        return self.hub.rows("SELECT state, mails FROM opt_in ORDER BY at, id")
+
+
+@pytest.fixture
+def server():
+    with running() as found:
+        yield found
+
+
+@pytest.fixture
+def world(tmp_path, server):
+    store = Store(f"sqlite:///{tmp_path / 'hub.db'}")
+    ready(store)
+    yield World(store, server.port)
+    store.close()
+
+
+def link(mail: Any) -> str:
+    (found,) = re.findall(r"https://hub\.example\.org(/forms/website/confirm\?t=\S+)", text(mail))
+    return found
+
+
+def text(mail: Any) -> str:
+    return str(mail.get_body(("plain",)).get_content())
+
+
+def token(mail: Any) -> str:
+    return link(mail).partition("?t=")[2]
+
+
+def test_a_consent_waits_until_its_link_was_confirmed_and_then_reaches_record_and_history(world, server):
+    answer = world.ask("POST", "/forms/website", data=ANN | {"form_language": "pt"}, headers=BROWSER)
+    assert answer.headers["location"] == "/forms/website/thanks?lang=pt&mailed"
+    assert "e-mail" in world.ask("GET", answer.headers["location"]).text
+    world.take_in()
+    assert world.golden()[KEY]["status"] == "pending"
+    assert not allows(world.golden(), "email", "ann@example.org", "newsletter")
+
+    world.mail()
+    (mail,) = server.got
+    assert server.recipients == ["Ann@example.org"]
+    assert "Confirme" in mail["subject"]
+    assert WORDING["pt"] in text(mail)
+
+    page = world.ask("GET", link(mail))
+    assert page.status_code == 200
+    assert WORDING["pt"] in unescape(page.text)
+    world.hub.later(60)
+    done = world.ask("POST", "/forms/website/confirm", data={"t": token(mail)})
+    assert done.headers["location"] == "/forms/website/confirmed?lang=pt"
+    assert world.rung == ["website"]
+    world.take_in()
+
+    consent = world.golden()[KEY]
+    assert (consent["status"], consent["basis"], consent["wording"]) == ("granted", "explicit", WORDING["pt"])
+    assert allows(world.golden(), "email", "ann@example.org", "newsletter")
+
+
+def receipt(world) -> dict[str, Any]:
+    with world.store.read() as tx:
+        rows = tx.all("SELECT details FROM interaction WHERE kind = 'form.confirmed'")
+    (row,) = rows
+    return dict(json.loads(row[0])["receipt"])
+
+
+def test_the_receipt_says_when_how_and_which_wording(world, server):
+    world.ask("POST", "/forms/website", data=ANN)
+    world.mail()
+    world.hub.later(3600)
+    world.ask("POST", "/forms/website/confirm", data={"t": token(server.got[0])})
+    world.take_in()
+
+    found = receipt(world)
+
+    assert found["wordings"] == {"email|newsletter": "form website, wording v7 (en)"}
+    assert (found["form"], found["language"], found["mails"]) == ("website", "en", 1)
+    asked, confirmed = (datetime.fromisoformat(found[name]) for name in ("asked_at", "confirmed_at"))
+    assert confirmed - asked == timedelta(seconds=3600)
+    assert found["asked_from"] == found["confirmed_from"]  # one address, as a keyed hash
+    assert "127.0.0.1" not in str(found)
+
+
+def test_opening_the_link_confirms_nothing(world, server):
+    world.ask("POST", "/forms/website", data=ANN)
+    world.mail()
+
+    for _ in range(3):
+        assert world.ask("GET", link(server.got[0])).status_code == 200
+    assert world.ask("HEAD", link(server.got[0])).status_code == 405
+
+    assert world.askings() == [("mailed", 1)]
+
+
+def test_a_second_click_is_harmless(world, server):
+    world.ask("POST", "/forms/website", data=ANN)
+    world.mail()
+
+    answers = [world.ask("POST", "/forms/website/confirm", data={"t": token(server.got[0])}) for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [303, 303]
+    assert "confirmed" in world.ask("GET", link(server.got[0])).text
+    assert len(world.hub.rows("SELECT 1 FROM inbox WHERE delivery_id LIKE 'confirmed:%'")) == 1
+
+
+def test_a_link_that_expired_says_so_and_offers_a_new_one(world, server):
+    world.ask("POST", "/forms/website", data=ANN)
+    world.mail()
+    world.hub.later(2 * 86_400 + 1)
+
+    late = world.ask("GET", link(server.got[0]))
+    refused = world.ask("POST", "/forms/website/confirm", data={"t": token(server.got[0])})
+    assert (late.status_code, refused.status_code) == (410, 410)
+    assert "/forms/website/confirm/again" in late.text
+    assert world.askings() == [("mailed", 1)]
+
+    world.ask("POST", "/forms/website/confirm/again", data={"t": token(server.got[0])})
+    world.mail()
+    assert len(server.got) == 2
+    assert world.ask("POST", "/forms/website/confirm", data={"t": token(server.got[1])}).status_code == 303
+
+
+def test_a_new_link_is_not_to_be_had_while_the_old_one_works(world, server):
+    world.ask("POST", "/forms/website", data=ANN)
+    world.mail()
+
+    world.ask("POST", "/forms/website/confirm/again", data={"t": token(server.got[0])})
+    world.mail()
+
+    assert len(server.got) == 1
+
+
+@pytest.mark.parametrize("wrong", ["", "x", "a.b.c", "A" * 22 + ".ffffffff." + "A" * 22, "A" * 500, "\x00", "é"])
+def test_a_link_that_is_none_of_ours_confirms_nothing(world, wrong):
+    assert world.ask("GET", "/forms/website/confirm", params={"t": wrong}).status_code == 404
+    assert world.ask("POST", "/forms/website/confirm", data={"t": wrong}).status_code in (404, 422)
+    assert world.ask("POST", "/forms/website/confirm/again", data={"t": wrong}).status_code in (200, 422)
+
+
+def test_nobody_can_be_bombed_with_mails(world, server):
+    for n in range(10):
+        world.ask("POST", "/forms/website", data=ANN | {"given_name": f"Ann {n}", "emails": "ANN@example.org"})
+        world.mail()
+        world.hub.later(PAUSE_SECONDS + 1)
+
+    assert len(server.got) == MOST_A_DAY
+    assert len(world.hub.rows("SELECT 1 FROM inbox")) == 10
+
+    world.hub.later(86_400)
+    world.ask("POST", "/forms/website", data=ANN)
+    world.mail()
+    assert len(server.got) == MOST_A_DAY + 1
+
+
+def test_two_mails_to_one_address_are_minutes_apart(world, server):
+    for n in range(2):
+        world.ask("POST", "/forms/website", data=ANN | {"given_name": f"Ann {n}"})
+    world.mail()
+
+    assert len(server.got) == 1
+
+
+def test_a_delivery_that_comes_again_asks_once(world, server):
+    for _ in range(3):
+        world.ask("POST", "/forms/website", data=ANN | {"submission_id": "a" * 32})
+    world.mail()
+
+    assert len(server.got) == 1
+    assert world.askings() == [("mailed", 1)]
+
+
+def test_who_ticks_nothing_is_asked_nothing(world, server):
+    world.ask("POST", "/forms/website", data={name: ANN[name] for name in ANN if name != "newsletter"})
+    world.mail()
+
+    assert server.got == []
+
+
+@pytest.mark.parametrize(
+    "address", ["", "ann", "ann@example.org, all@example.org", "ann@example.org\nBcc: x@example.org"]
+)
+def test_without_an_address_that_can_be_asked_nothing_is_consented(world, server, address):
+    world.ask("POST", "/forms/website", data=ANN | {"emails": address})
+    world.mail()
+    world.take_in()
+
+    assert server.got == []
+    assert not [key for key in world.golden() if key.startswith("consents/")]
+
+
+def test_somebody_else_s_request_takes_no_consent_away(world, server):
+    world.ask("POST", "/forms/website", data=ANN)
+    world.mail()
+    world.ask("POST", "/forms/website/confirm", data={"t": token(server.got[0])})
+    world.take_in()
+    world.hub.later(3600)
+
+    world.ask("POST", "/forms/website", data=ANN | {"note": "somebody who knows the address"})
+    world.take_in()
+
+    for (golden,) in world.hub.rows("SELECT fields FROM golden WHERE state = 'live'"):
+        assert '"status":"pending"' not in golden
+
+
+def test_spam_gets_no_mail_until_a_person_says_that_it_is_none(world, server):
+    world.ask("POST", "/forms/website", data=ANN | {"homepage": "http://x.example"})
+    world.take_in()
+    world.mail()
+    assert server.got == []
+    (parked,) = world.hub.parked()
+    assert (parked.stage, parked.reason) == ("spam", "the honeypot field was filled in")
+
+    desk.retry(world.store, ParkedFilter(numbers=(parked.number,)), "eve")
+    world.take_in()
+    world.mail()
+
+    assert world.hub.parked() == []
+    assert world.golden()["given_name"] == "Ann"
+    assert "homepage" not in str(world.golden())
+    world.ask("POST", "/forms/website/confirm", data={"t": token(server.got[0])})
+    world.take_in()
+    assert world.golden()[KEY]["status"] == "granted"
+
+
+def test_spam_is_forgotten_after_its_time_and_nothing_else_is(world):
+    world.ask("POST", "/forms/website", data=ANN | {"homepage": "http://x.example"})
+    world.take_in()
+    with world.store.write() as tx:
+        work.park(tx, "website", [work.Parked("x", "map", "another reason", "{}")], world.clock(), "r1")
+        assert work.forget_spam(tx, "website", world.clock()) == 0
+        assert work.forget_spam(tx, "website", world.clock() + 1) == 1
+
+    assert [row.stage for row in world.hub.parked()] == ["map"]
+
+
+def test_askings_are_forgotten_long_after_their_links(world):
+    world.ask("POST", "/forms/website", data=ANN)
+    with world.store.write() as tx:
+        assert opt_in.prune(tx, world.clock() + 86_400 * 31) == 0
+        assert opt_in.prune(tx, world.clock() + 86_400 * 33) == 1
+
+
+def test_a_hub_that_cannot_send_the_mail_does_not_start(tmp_path):
+    with pytest.raises(ConfigError, match=r"mail and web\.url"):
+        open_opt_ins(HubConfig(), Store("sqlite://"), {"website": FORM}, lambda: 0.0, lambda _: None)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"consent": []}, {"double_opt_in": {"valid": "31 days"}}, {"double_opt_in": "yes"}],
+)
+def test_double_opt_in_needs_a_box_and_a_link_that_ends(change):
+    with pytest.raises(ValueError, match=r"double_opt_in|30 days"):
+        FormSettings.model_validate(GIVEN | change)
