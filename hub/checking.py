@@ -89,7 +89,7 @@ def check_connection(
 def _placeless(config: HubConfig, name: str, mapping: ContactMapping, can: Can) -> Callable[[Record], tuple[str, ...]]:
     """A warning about fields that are left out of every write, since columns go by name and theirs is not there."""
     connection = config.connections[name]
-    if connection.mapping is not None or not connection.push or not (can.create or can.update):
+    if not connection.push or not (can.create or can.update):
         return lambda _: ()
 
     def warn(record: Record) -> tuple[str, ...]:
@@ -98,8 +98,8 @@ def _placeless(config: HubConfig, name: str, mapping: ContactMapping, can: Can) 
         if not lost:
             return ()
         return (
-            f"written to without a mapping: what would go to {', '.join(lost)} is left out, since it has no such "
-            "column. Give it a mapping if they have other names, or set `push: false`",
+            f"written to by the names of columns: what would go to {', '.join(lost)} is left out, since it has no "
+            "such column. Map them if they have other names, or set `push: false`",
         )
 
     return warn

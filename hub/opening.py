@@ -8,7 +8,8 @@ from typing import Any
 
 import httpx
 
-from hub.config import HubConfig, connection_config, open_settings
+from hub.config import HubConfig, connection_config, connection_mapping, open_settings
+from hub.config.load import read_file
 from hub.connectors.contract import Connector, Context, Inbox
 from hub.connectors.registry import connector_type, connector_types
 from hub.connectors.rest import RestConnector
@@ -38,6 +39,7 @@ def open_connector(
     kind = connector_type(connection.type, types or connector_types(config.folder))
     settings = open_settings(config, name, types)
     with ExitStack() as closing:
+        by_name, named = _by_name(config, name, types)
         context = Context(
             name=name,
             base=config.home,
@@ -45,10 +47,22 @@ def open_connector(
             transport=transport,
             through=through,
             inbox=inbox,
-            by_name=connection.mapping is None,
+            by_name=by_name,
+            named=named,
             closing=closing,
         )
         yield kind(settings, context)
+
+
+def _by_name(config: HubConfig, name: str, types: Mapping[str, type[Connector]] | None) -> tuple[bool, frozenset[str]]:
+    """Whether fields go by their names, and those that a row of the mapping names nevertheless."""
+    file = connection_config(config, name).mapping
+    if file is None:
+        return True, frozenset()
+    data = read_file(config.folder, file, config.texts).data
+    if not isinstance(data, dict) or data.get("flat") is not True:
+        return False, frozenset()
+    return True, connection_mapping(config, name, types).written_by_row()
 
 
 def open_events(config: HubConfig, name: str) -> tuple[Webhooks, dict[str, Any]] | None:

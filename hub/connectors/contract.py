@@ -91,7 +91,8 @@ class Context:
     base       folder that relative paths of the settings start from
     transport  None: the network
     through    what every HTTP request passes on its way: the transport → the one that is used
-    by_name    no mapping is configured: fields go by their names, those without a place there are left out
+    by_name    no mapping, or a flat one: fields go by their names, those without a place there are left out
+    named      of those, the ones that a row of the mapping names: never left out
     closing    call-backs run when the connection is closed
     """
 
@@ -104,6 +105,7 @@ class Context:
     through: Callable[[httpx.BaseTransport], httpx.BaseTransport] = lambda transport: transport
     inbox: Inbox | None = None
     by_name: bool = False
+    named: frozenset[str] = frozenset()
     closing: ExitStack = field(default_factory=ExitStack)
 
 

@@ -161,7 +161,8 @@ deleted: {state: D}
                 self._outbox.remove(row)
             return Done(None)
         own = {self.settings.key, *(self.settings.deleted or ())}
-        fits = set(self.settings.names) if self.context.by_name and self.settings.names else write.fields.keys()
+        by_name = self.context.by_name and self.settings.names
+        fits = self.context.named.union(self.settings.names) if by_name else write.fields.keys()
         sent = {name: value for name, value in write.fields.items() if name not in own and name in fits}
         fields = {**(row.fields if row else {}), **sent}
         reason = refusal(self.settings, fields)

@@ -190,9 +190,9 @@ columns: [given_name, family_name, company, emails, phones]
                 yield Telling(place, key, after)
 
     def _own(self, fields: Mapping[str, Any]) -> dict[str, Any]:
-        """Without the marks; where no mapping is configured also without fields that have no column."""
+        """Without the marks; where fields go by their names also without those that have no column."""
         marks = {self.settings.key, self.settings.deleted}
-        fits = set(self.settings.columns) if self.context.by_name else fields.keys()
+        fits = self.context.named.union(self.settings.columns) if self.context.by_name else fields.keys()
         return {name: value for name, value in fields.items() if name in fits and name not in marks}
 
     def _deliver(self, rows: Sequence[Telling]) -> Delivery:

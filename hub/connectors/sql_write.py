@@ -206,7 +206,8 @@ class Writer:
     def _split(self, shape: Shape, fields: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """Fields of the row itself, and the lists beside it."""
         if self._context.by_name:
-            fields = _with_a_place(fields, [*shape.columns, *shape.children])
+            named = {name: value for name, value in fields.items() if name in self._context.named}
+            fields = _with_a_place(fields, [*shape.columns, *shape.children]) | named
         own = {name: value for name, value in fields.items() if name not in shape.children}
         return own, {name: value for name, value in fields.items() if name in shape.children}
 

@@ -149,6 +149,10 @@ class ContactMapping:
         """Source fields from which this canonical field is read."""
         return frozenset(path.head for field in self._by_base.get(base, ()) for path in field.paths)
 
+    def written_by_row(self) -> frozenset[str]:
+        """Columns that writes go to because a row names them."""
+        return frozenset(p.head for field in self._writable if field.base not in self._by_name for p in field.paths)
+
     # --- outward --------------------------------------------------------------------------------------
 
     def scope(self) -> frozenset[str]:
