@@ -14,7 +14,7 @@ from hub.cli.screen import Json
 from hub.cli.show import All, By, ConnectionOption, Limit, Skip, cell, counts_text, when
 from hub.readable import say_changes
 from hub.store import lists
-from hub.store.lists import Part
+from hub.store.lists import Part, RowFilter
 
 if TYPE_CHECKING:
     from hub.store.lists import HoldRow, PlanRow
@@ -24,6 +24,7 @@ app = typer.Typer(
     help="Runs that would touch too much, or a first sync at its plan: approve or refuse.",
 )
 Number = Annotated[int, typer.Argument(metavar="NUMBER", help="As `hub held list` shows it.")]
+NAMED = 20  # rows that have changed since, as they are named
 GATES = {
     "first": "the first sync",
     "intake": "what was read",
@@ -81,13 +82,18 @@ def _state(row: HoldRow) -> str:
 def show_one(ctx: typer.Context, number: Number, limit: Limit = 50, skip: Skip = 0, as_json: Json = False) -> None:
     """One hold: counts, reason, and its plan row by row, old → new. --limit and --skip are for the plan."""
     part = Part(limit, skip)
-    hold, plan = show.look(ctx, lambda tx: (lists.hold(tx, number), lists.plan_rows(tx, number, part)))
+    hold, groups, plan = show.look(
+        ctx, lambda tx: (lists.hold(tx, number), lists.plan_groups(tx, number), lists.plan_rows(tx, number, part))
+    )
     hold = show.there(hold, "hold", number, "hub held list")
     if as_json:
-        show.put_json({"hold": hold, "plan": plan.rows, "more": plan.more})
+        show.put_json({"hold": hold, "groups": groups, "plan": plan.rows, "more": plan.more})
         return
     out = show.out()
     _print(out, hold)
+    for group in groups:
+        fields = ", ".join(f"{field} {n:,}" for field, n in group.fields.items())
+        show.say(out, f"{group.connection}: {group.rows:,} {group.op}" + (f" ({fields})" if fields else ""))
     show.rows(out, plan, part, "No rows are kept for this hold: its counts say all there is.", _plan(plan.rows))
     if hold.state == "open":
         show.say(out, f"Go on: hub held approve {number}    Not so: hub held refuse {number}")
@@ -100,26 +106,45 @@ def _print(out: Console, hold: HoldRow) -> None:
     out.print()
 
 
+def _op(row: PlanRow) -> str:
+    return f"{row.op} ({row.verdict})" if row.verdict else row.op
+
+
 def _plan(rows: tuple[PlanRow, ...]) -> Table:
     table = show.table("row", "connection", "what", "record", "name", "field", "now", "then")
     for row in rows:
         name = row.detail.get("name")
-        head = (str(row.number), cell(row.connection), cell(row.op), cell(row.subject), cell(name))
+        head = (str(row.number), cell(row.connection), cell(_op(row)), cell(row.subject), cell(name))
         for n, line in enumerate(say_changes(row.detail)):
             table.add_row(*(head if n == 0 else ("", "", "", "", "")), *map(cell, line))
     return table
+
+
+Rows = Annotated[list[int] | None, typer.Option("--row", metavar="ROW", help="Only this row of the plan; repeat it.")]
+Op = Annotated[str | None, typer.Option("--op", help="Only rows of this kind, such as create or gone.")]
+Changing = Annotated[str | None, typer.Option("--field", help="Only rows that change this field.")]
 
 
 @app.command()
 def approve(
     ctx: typer.Context,
     numbers: Annotated[list[int], typer.Argument(metavar="NUMBER...", help="Of holds.")],
+    rows: Rows = None,
+    op: Op = None,
+    field: Changing = None,
     by: By = None,
 ) -> None:
-    """Let the next run of the connection touch as much as the hold counted, and no more."""
+    """Let the next run of the connection touch as much as the hold counted, and no more; or only some of its rows.
+
+    With --row, --op or --field, of a hold of deletions or of writes: those are carried out, the others wait on. A row
+    that has changed since it was shown is not approved, and named.
+    """
     from hub.sync import desk
 
     who = show.person(by)
+    if rows or op or field:
+        _decide_some(ctx, numbers, RowFilter(tuple(rows) if rows else None, op, field), "approved", who)
+        return
     names = []
     with show.opened(ctx) as store:
         for number in dict.fromkeys(numbers):
@@ -133,12 +158,46 @@ def approve(
     show.say(show.out(), f"Now: hub sync {' '.join(dict.fromkeys(names))}")
 
 
+def _decide_some(ctx: typer.Context, numbers: list[int], chosen: RowFilter, verdict: str, who: str) -> None:
+    from hub.sync.in_part import decide_rows
+
+    with show.opened_hub(ctx) as hub:
+        for number in dict.fromkeys(numbers):
+            made = decide_rows(hub, number, chosen, verdict, who, time.time())
+            left = counts_text(made.hold.counts) if made.hold.state == "open" else "nothing"
+            show.say(
+                show.out(),
+                f"Hold {number}: {show.counted(len(made.rows), 'row')} {verdict} by {who}; {left} left to decide.",
+            )
+            if made.moved:
+                named = ", ".join(map(str, made.moved[:NAMED]))
+                show.say(
+                    show.out(),
+                    f"Changed since it was shown, and not decided: row {named}. Look again: hub held show {number}",
+                )
+            show.say(show.out(), f"Now: hub sync {made.hold.connection}")
+
+
 @app.command()
-def refuse(ctx: typer.Context, number: Number, by: By = None) -> None:
-    """Close a hold without doing it, and pause its connection until somebody starts it by hand."""
+def refuse(
+    ctx: typer.Context,
+    number: Number,
+    rows: Rows = None,
+    op: Op = None,
+    field: Changing = None,
+    by: By = None,
+) -> None:
+    """Close a hold without doing it, and pause its connection until somebody starts it by hand; or refuse some rows.
+
+    With --row, --op or --field nothing is paused: a contact is not made there until it changes, a deletion is not
+    carried on to the other systems, and the other rows wait on.
+    """
     from hub.sync import desk
 
     who = show.person(by)
+    if rows or op or field:
+        _decide_some(ctx, [number], RowFilter(tuple(rows) if rows else None, op, field), "refused", who)
+        return
     with show.opened(ctx) as store:
         hold = desk.refuse(store, number, who, time.time())
     show.say(

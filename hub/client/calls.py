@@ -160,6 +160,10 @@ class Client:
     def refuse(self, hold: Mapping[str, Any]) -> dict[str, Any]:
         return self._post(f"/holds/{hold['number']}/refuse", {"seen": hold["counts"]})
 
+    def decide_rows(self, hold: int, verdict: Literal["approved", "refused"], **chosen: Any) -> dict[str, Any]:
+        """Some rows of a hold: numbers=[…], op= or field=. `moved` in the answer: rows that have changed since."""
+        return self._post(f"/holds/{hold}/rows", {"verdict": verdict, **chosen})
+
     def retry(self, **chosen: Any) -> int:
         """Parked records sent back: numbers=[…], connection= or reason=. How many."""
         return int(self._post("/parked/retry", chosen)["records"])

@@ -296,13 +296,39 @@ class HoldRow:
 
 @dataclass(frozen=True, slots=True)
 class PlanRow:
-    """One line of a held plan. detail: key → [old, new] where the plan knows it, else what it says."""
+    """One line of a held plan. detail: key → [old, new] where the plan knows it, else what it says.
+
+    mark     of what was looked at
+    verdict  approved, refused; done, kept: carried out since; overtaken: it does not wait any more; None: not decided
+    """
 
     number: int
     connection: str
     op: str
     subject: str
     detail: dict[str, Any]
+    golden_id: str | None = None
+    mark: str | None = None
+    verdict: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RowFilter:
+    """Which rows of a plan. numbers None: all; op: a kind; field: a base field that they change"""
+
+    numbers: tuple[int, ...] | None = None
+    op: str | None = None
+    field: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlanGroup:
+    """Rows of one kind in one connection; fields: base field → rows that change it"""
+
+    connection: str
+    op: str
+    rows: int
+    fields: dict[str, int]
 
 
 _HOLD = "id, connection, run_id, gate, counts, reason, at, state, person, decided_at"
@@ -331,12 +357,56 @@ def _hold(row: Sequence[Any]) -> HoldRow:
     return HoldRow(row[0], row[1], row[2], row[3], loads(row[4]), *row[5:])
 
 
-def plan_rows(tx: Tx, hold: int, part: Part = FIRST, *, after: int | None = None) -> Listed[PlanRow]:
+_PLAN = "number, connection, op, subject, detail, golden_id, mark, verdict"
+
+
+def plan_rows(
+    tx: Tx, hold: int, part: Part = FIRST, *, after: int | None = None, chosen: RowFilter = RowFilter()
+) -> Listed[PlanRow]:
     """The plan of a hold, in its order. after: rows of a greater number"""
-    columns = "number, connection, op, subject, detail"
-    where, params = _where({"hold_id = ?": hold, "number > ?": after})
-    rows, more = page(tx, columns, f"FROM plan_row {where}", "number", part, params)
-    return Listed(tuple(PlanRow(r[0], r[1], r[2], r[3], loads(r[4])) for r in rows), more)
+    where, params = _plan_where(hold, chosen, after)
+    rows, more = page(tx, _PLAN, f"FROM plan_row {where}", "number", part, params)
+    return Listed(tuple(map(_plan_row, rows)), more)
+
+
+def plan_rows_chosen(tx: Tx, hold: int, chosen: RowFilter) -> list[PlanRow]:
+    where, params = _plan_where(hold, chosen, None)
+    return [_plan_row(row) for row in tx.all(f"SELECT {_PLAN} FROM plan_row {where} ORDER BY number", **params)]
+
+
+def has_verdict(tx: Tx, hold: int, verdict: str) -> bool:
+    """Whether some row of a hold was decided so."""
+    row = tx.one("SELECT 1 FROM plan_row WHERE hold_id = :h AND verdict = :v LIMIT 1", h=hold, v=verdict)
+    return row is not None
+
+
+def plan_groups(tx: Tx, hold: int) -> list[PlanGroup]:
+    """The rows of a plan by connection, kind and field, as they were when it was made."""
+    row = tx.one("SELECT groups FROM hold WHERE id = :h", h=hold)
+    return [PlanGroup(*group) for group in loads(row[0])] if row and row[0] else []
+
+
+def _plan_where(hold: int, chosen: RowFilter, after: int | None) -> tuple[str, dict[str, Any]]:
+    # a key is the whole of a name, or what stands before a slash; a quote inside a value is written with a backslash
+    field = like(chosen.field) if chosen.field else ""
+    where, params = _where(
+        {
+            "hold_id = ?": hold,
+            "number > ?": after,
+            "op = ?": chosen.op,
+            r"(detail LIKE ? ESCAPE '\' OR detail LIKE :slash ESCAPE '\')": f'%"{field}":[%' if field else None,
+        }
+    )
+    if field:
+        params["slash"] = f'%"{field}/%'
+    if chosen.numbers is not None:
+        where += " AND number IN :*numbers"
+        params["numbers"] = list(chosen.numbers)
+    return where, params
+
+
+def _plan_row(row: Row) -> PlanRow:
+    return PlanRow(row[0], row[1], row[2], row[3], loads(row[4]), *row[5:])
 
 
 # --- parked records ---------------------------------------------------------------------------------

@@ -294,6 +294,8 @@ hold = Table(
     Column("state", Text, nullable=False),  # open | approved | refused | overtaken
     Column("person", Text),
     Column("decided_at", Float),
+    Column("groups", Text),  # rows of its plan by connection, kind and field
+    Column("in_part", Integer, nullable=False, server_default="0"),  # 1: some rows were decided, the rest waits for it
     Index("hold_open", "state"),
 )
 
@@ -308,7 +310,7 @@ plan_row = Table(
     Column("detail", Text, nullable=False),
     Column("golden_id", Text),  # of the contact, where there is one
     Column("mark", Text),  # of what was looked at: another one now means that the world has moved
-    Column("verdict", Text),  # approved | refused; NULL: not decided by itself
+    Column("verdict", Text),  # approved | refused | done | kept | overtaken; NULL: not decided by itself
     PrimaryKeyConstraint("hold_id", "number"),
 )
 

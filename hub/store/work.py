@@ -144,6 +144,7 @@ class QueueRow:
     op: str
     attempts: int
     optout_at: float | None
+    agreed: bool = False  # a person has approved just this one
 
 
 _ENQUEUE = (
@@ -151,7 +152,7 @@ _ENQUEUE = (
         schema.queue,
         ["connection", "golden_id", "op", "queued_at", "optout_at", "next_at", "attempts", "run_id"],
     )
-    + " ON CONFLICT (connection, golden_id) DO UPDATE SET next_at = excluded.next_at, attempts = 0,"
+    + " ON CONFLICT (connection, golden_id) DO UPDATE SET next_at = excluded.next_at, attempts = 0, agreed = 0,"
     # while a deletion waits, nothing turns it into an update: only `cancel_deletions` does
     " op = CASE WHEN excluded.op = 'sync' THEN queue.op ELSE excluded.op END,"
     " run_id = excluded.run_id,"
@@ -203,8 +204,8 @@ def enqueue_missing(tx: Tx, connection: str, at: float, run_id: str) -> None:
 def ready(tx: Tx, connection: str, now: float, limit: int, held_ops: Sequence[str] = ()) -> list[QueueRow]:
     """What may go out now: opt-outs first, then in order of waiting; nothing of a run whose intake is held."""
     rows = tx.all(
-        "SELECT golden_id, op, attempts, optout_at FROM queue WHERE connection = :c AND next_at <= :now"
-        " AND NOT (op IN :*held)"
+        "SELECT golden_id, op, attempts, optout_at, agreed FROM queue WHERE connection = :c AND next_at <= :now"
+        " AND NOT (op IN :*held AND agreed = 0)"
         " AND (run_id IS NULL OR NOT EXISTS"
         " (SELECT 1 FROM hold h WHERE h.run_id = queue.run_id AND h.state IN ('open', 'refused')"
         " AND h.gate = 'intake'))"
@@ -214,24 +215,76 @@ def ready(tx: Tx, connection: str, now: float, limit: int, held_ops: Sequence[st
         n=limit,
         held=list(held_ops),
     )
-    return [QueueRow(*r) for r in rows]
+    return [QueueRow(r[0], r[1], r[2], r[3], bool(r[4])) for r in rows]
 
 
 def queue_counts(tx: Tx, connection: str) -> dict[str, int]:
-    """op → rows; `create` counts golden records that have no record in the connection yet."""
-    counts = {
-        r[0]: r[1] for r in tx.all("SELECT op, count(*) FROM queue WHERE connection = :c GROUP BY op", c=connection)
-    }
+    """op → rows; `create`: golden records that have no record in the connection yet.
+
+    Of deletions and creates only those that no person has approved one by one; the others are in `agreed`.
+    """
+    counts: dict[str, int] = {}
+    for op, agreed, n in tx.all(
+        "SELECT op, agreed, count(*) FROM queue WHERE connection = :c GROUP BY op, agreed", c=connection
+    ):
+        name = "agreed" if agreed and op != "sync" else op
+        counts[name] = counts.get(name, 0) + n
     if "sync" not in counts:
         return counts
     row = tx.one(
         "SELECT count(*) FROM queue q JOIN golden g ON g.id = q.golden_id AND g.state = 'live' WHERE q.connection = :c"
-        " AND q.op = 'sync' AND NOT EXISTS"
+        " AND q.op = 'sync' AND q.agreed = 0 AND NOT EXISTS"
         " (SELECT 1 FROM record r WHERE r.golden_id = q.golden_id AND r.connection = :c)",
         c=connection,
     )
     counts["create"] = row[0] if row else 0
     return counts
+
+
+def waiting_writes(tx: Tx, connection: str, op: str, limit: int) -> list[str]:
+    """Golden ids of creates or deletions that wait and that no person has approved one by one, the oldest first."""
+    rest = (
+        " AND q.op = 'sync' AND NOT EXISTS"
+        " (SELECT 1 FROM record r WHERE r.golden_id = q.golden_id AND r.connection = :c)"
+        if op == "create"
+        else " AND q.op = 'delete'"
+    )
+    rows = tx.all(
+        "SELECT q.golden_id FROM queue q JOIN golden g ON g.id = q.golden_id WHERE q.connection = :c AND q.agreed = 0"
+        f" AND g.state <> 'merged'{rest} ORDER BY q.queued_at, q.golden_id LIMIT :n",
+        c=connection,
+        n=limit,
+    )
+    return [r[0] for r in rows]
+
+
+def agree(tx: Tx, connection: str, golden_ids: Sequence[str]) -> None:
+    """A person has approved just these writes, as they are now."""
+    tx.run(
+        "UPDATE queue SET agreed = 1, next_at = 0 WHERE connection = :c AND golden_id IN :*ids",
+        c=connection,
+        ids=list(golden_ids),
+    )
+
+
+def decline(tx: Tx, connection: str, versions: Sequence[tuple[str, int]], person: str, at: float) -> None:
+    """(golden id, version) of contacts that are not to be made there, until they change."""
+    tx.many(
+        "INSERT INTO declined (connection, golden_id, version, person, at) VALUES (:c, :g, :v, :p, :a)"
+        " ON CONFLICT (connection, golden_id) DO UPDATE SET version = excluded.version, person = excluded.person,"
+        " at = excluded.at",
+        [{"c": connection, "g": g, "v": v, "p": person, "a": at} for g, v in versions],
+    )
+
+
+def declined(tx: Tx, connection: str, golden_ids: Sequence[str]) -> dict[str, int]:
+    """Golden id → the version that a person refused there."""
+    rows = tx.all(
+        "SELECT golden_id, version FROM declined WHERE connection = :c AND golden_id IN :*ids",
+        c=connection,
+        ids=list(golden_ids),
+    )
+    return {r[0]: r[1] for r in rows}
 
 
 def dequeue(tx: Tx, connection: str, golden_ids: Sequence[str]) -> None:
@@ -540,9 +593,90 @@ def open_gates(tx: Tx, connection: str) -> set[str]:
     return {r[0] for r in tx.all("SELECT gate FROM hold WHERE connection = :c AND state = 'open'", c=connection)}
 
 
+_PLAN_ROW = ("hold_id", "number", "connection", "op", "subject", "detail", "golden_id", "mark")
+
+
 def add_plan_rows(tx: Tx, hold_id: int, rows: Sequence[Mapping[str, Any]]) -> None:
+    """In place of those that it had. golden_id and mark of a row may be missing."""
     tx.run("DELETE FROM plan_row WHERE hold_id = :h", h=hold_id)
     tx.many(
-        insert_sql(schema.plan_row, ["hold_id", "number", "connection", "op", "subject", "detail"]),
-        [{"hold_id": hold_id, "number": n, **row} for n, row in enumerate(rows, 1)],
+        insert_sql(schema.plan_row, _PLAN_ROW),
+        [{"golden_id": None, "mark": None, "hold_id": hold_id, "number": n, **row} for n, row in enumerate(rows, 1)],
     )
+    tx.run("UPDATE hold SET groups = :g WHERE id = :h", g=dumps(_groups(rows)), h=hold_id)
+
+
+def _groups(rows: Sequence[Mapping[str, Any]]) -> list[list[Any]]:
+    """[connection, op, rows, {base field: rows}], in the order in which they first come."""
+    found: dict[tuple[str, str], list[Any]] = {}
+    for row in rows:
+        group = found.setdefault((row["connection"], row["op"]), [row["connection"], row["op"], 0, {}])
+        group[2] += 1
+        fields = loads(row["detail"]).get("fields")
+        for base in sorted({key.split("/", 1)[0] for key in fields or ()}):
+            group[3][base] = group[3].get(base, 0) + 1
+    return list(found.values())
+
+
+def still_waiting(tx: Tx, connection: str, op: str, golden_ids: Sequence[str]) -> list[str]:
+    """Of these, those whose create or deletion waits and was not approved one by one."""
+    waits = "op = 'delete'" if op == "delete" else "op = 'sync'"
+    rows = tx.all(
+        f"SELECT golden_id FROM queue WHERE connection = :c AND golden_id IN :*ids AND agreed = 0 AND {waits}",
+        c=connection,
+        ids=list(golden_ids),
+    )
+    return [r[0] for r in rows]
+
+
+def decide_in_part(
+    tx: Tx, hold_id: int, counts: Mapping[str, int], state: str, person: str | None, at: float | None
+) -> None:
+    """Some rows of a hold were decided: what is left of it."""
+    tx.run(
+        "UPDATE hold SET counts = :n, in_part = 1, state = :s, person = :p, decided_at = :a WHERE id = :i",
+        n=dumps(dict(counts)),
+        s=state,
+        p=person,
+        a=at,
+        i=hold_id,
+    )
+
+
+def gates_in_part(tx: Tx, connection: str) -> set[str]:
+    """Gates with an open hold of which a person has decided a part: the rest waits, however little it is."""
+    rows = tx.all("SELECT gate FROM hold WHERE connection = :c AND state = 'open' AND in_part = 1", c=connection)
+    return {r[0] for r in rows}
+
+
+def set_verdict(tx: Tx, hold_id: int, numbers: Sequence[int], verdict: str) -> None:
+    tx.run(
+        "UPDATE plan_row SET verdict = :v WHERE hold_id = :h AND number IN :*ids",
+        v=verdict,
+        h=hold_id,
+        ids=list(numbers),
+    )
+
+
+def replace_plan_row(tx: Tx, hold_id: int, number: int, row: Mapping[str, Any]) -> None:
+    """What would be done has changed since: to be looked at again."""
+    tx.run(
+        "UPDATE plan_row SET subject = :s, detail = :d, mark = :m WHERE hold_id = :h AND number = :n",
+        s=row["subject"],
+        d=row["detail"],
+        m=row.get("mark"),
+        h=hold_id,
+        n=number,
+    )
+
+
+def decided_rows(tx: Tx, connection: str, gate: str) -> list[tuple[int, int, str, str | None, str]]:
+    """(hold, row, subject, mark, verdict) that people decided one by one and that were not carried out yet."""
+    rows = tx.all(
+        "SELECT p.hold_id, p.number, p.subject, p.mark, p.verdict FROM hold h JOIN plan_row p ON p.hold_id = h.id"
+        " WHERE h.connection = :c AND h.gate = :g AND h.state <> 'overtaken' AND p.verdict IN ('approved', 'refused')"
+        " ORDER BY p.hold_id, p.number",
+        c=connection,
+        g=gate,
+    )
+    return [(r[0], r[1], r[2], r[3], r[4]) for r in rows]

@@ -8,6 +8,7 @@ they are not deleted.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 from hub.dedupe import consent
@@ -15,6 +16,7 @@ from hub.model import LinkState
 from hub.store import links as db
 from hub.store import work
 from hub.store.db import Tx, dumps
+from hub.sync import held_rows
 from hub.sync.clusters import Cluster, Clusters
 from hub.sync.engine import Held, Hub, Run, chunks
 from hub.sync.guard import held
@@ -65,11 +67,16 @@ def mark_absent(hub: Hub, run: Run, seen: Seen) -> None:
     counts, population = {"deletes": missing}, there + missing
     reason = held(run.route.limits, counts, population, run.allowed)
     if reason is not None and "limits" not in hub.off:
+        with hub.store.glance() as tx:
+            some = list(islice((n for n, _ in _known(tx, run.name) if n not in seen), held_rows.MOST_HELD))
+        with hub.store.glance() as tx:
+            rows = held_rows.of_missing(db.links_by_id(tx, some).values(), "missing")
         raise Held(
             "absence",
             counts,
             f"The listing shrank: {there} of {population} known records were in it. Nothing was marked as missing. "
             "See whether the account still sees all records; approve if they are really gone",
+            rows,
         )
     with hub.store.glance() as tx:
         absent = [(n, state) for n, state in _known(tx, run.name) if n not in seen]
@@ -152,13 +159,15 @@ def carry_out_deletions(hub: Hub, run: Run) -> None:
         return
     with hub.store.glance() as tx:
         count = db.count_doomed(tx, run.name)
+    if count:
+        count -= _carry_out_decided(hub, run)
     if not count:
         return
-    with hub.store.glance() as tx:
-        subjects = [x.external_id for x in db.in_state(tx, run.name, LinkState.DOOMED, 1000)]
-    reason = held(run.route.limits, {"deletes": count}, max(run.population, count), run.allowed)
+    reason = _held_deletions(hub, run, count)
     if reason is not None and "limits" not in hub.off:
-        raise Held("deletes", {"deletes": count}, f"{reason}. Nothing was deleted", subjects)
+        with hub.store.glance() as tx:
+            rows = held_rows.of_missing(db.in_state(tx, run.name, LinkState.DOOMED, held_rows.MOST_HELD), "gone")
+        raise Held("deletes", {"deletes": count}, f"{reason}. Nothing was deleted", rows)
     while True:
         with hub.store.write(run.fence) as tx:
             links = db.in_state(tx, run.name, LinkState.DOOMED, BATCH)
@@ -166,6 +175,35 @@ def carry_out_deletions(hub: Hub, run: Run) -> None:
                 return
             _bury(hub, tx, run, links)
         run.count("deletes", len(links))
+
+
+def _held_deletions(hub: Hub, run: Run, count: int) -> str | None:
+    """Why these wait for a person, or None."""
+    with hub.store.glance() as tx:
+        in_part = "deletes" in work.gates_in_part(tx, run.name)
+    reason = held(run.route.limits, {"deletes": count}, max(run.population, count), run.allowed)
+    return reason or (f"{count} deletions are left of those that a person has decided in part" if in_part else None)
+
+
+def _carry_out_decided(hub: Hub, run: Run) -> int:
+    """What people decided one by one: how many records. One that has changed since waits on."""
+    with hub.store.glance() as tx:
+        decided = work.decided_rows(tx, run.name, "deletes")
+    done = 0
+    for part in chunks(decided, BATCH):
+        with hub.store.write(run.fence) as tx:
+            links = db.links_of(tx, run.name, [subject for _, _, subject, _, _ in part])
+            for verdict, word in (("approved", "done"), ("refused", "kept")):
+                chosen = [row for row in part if row[4] == verdict]
+                due = [x for row in chosen if (x := links.get(row[2])) and held_rows.mark_of_link(x) == row[3]]
+                due = [link for link in due if link.state is LinkState.DOOMED]
+                if due:
+                    _bury(hub, tx, run, due, spread=verdict == "approved")
+                for hold_id in sorted({row[0] for row in chosen}):
+                    work.set_verdict(tx, hold_id, [row[1] for row in chosen if row[0] == hold_id], word)
+                run.count("deletes" if verdict == "approved" else "kept", len(due))
+                done += len(due)
+    return done
 
 
 def _take_opt_outs(hub: Hub, run: Run) -> None:
@@ -181,7 +219,8 @@ def _take_opt_outs(hub: Hub, run: Run) -> None:
         count = count - len(links) if links else 0
 
 
-def _bury(hub: Hub, tx: Tx, run: Run, links: Sequence[Link]) -> None:
+def _bury(hub: Hub, tx: Tx, run: Run, links: Sequence[Link], *, spread: bool = True) -> None:
+    """spread: by the connection's policy; False: a person has refused that it means anything elsewhere"""
     clusters = Clusters(hub, tx, run.id, hub.clock())
     clusters.load({x.golden_id for x in links})
     numbers = {x.id for x in links}
@@ -193,9 +232,9 @@ def _bury(hub: Hub, tx: Tx, run: Run, links: Sequence[Link]) -> None:
             link.state, link.fingerprint = LinkState.GONE, None
             changed.append(link)
         cluster.touched = True
-        cluster.kind = "deleted in " + run.name
+        cluster.kind = ("deleted in " if spread else "kept, though deleted in ") + run.name
         _forget_waiting(hub, tx, run, cluster, gone)
-        if run.route.deletes != "keep":
+        if spread and run.route.deletes != "keep":
             if edited and "edit_beats_delete" not in hub.off:
                 _log_survivor(hub, tx, run, cluster)
             else:

@@ -40,7 +40,7 @@ def approve(store: Store, number: int, person: str, now: float, *, seen: Mapping
     NotThere, Overtaken: there is none, it is not open, or counts something else by now.
     """
     with store.write() as tx:
-        hold = _open_hold(tx, number, seen)
+        hold = open_hold(tx, number, seen)
         approve_open(tx, hold.connection, person, now, number)
         note(tx, person, "hold approved", f"hold {number}", _of_hold(hold), at=now)
     return hold
@@ -49,7 +49,7 @@ def approve(store: Store, number: int, person: str, now: float, *, seen: Mapping
 def refuse(store: Store, number: int, person: str, now: float, *, seen: Mapping[str, int] | None = None) -> HoldRow:
     """Close a hold and pause its connection until somebody starts it by hand. Errors and `seen` as of `approve`."""
     with store.write() as tx:
-        hold = _open_hold(tx, number, seen)
+        hold = open_hold(tx, number, seen)
         tx.run(
             "UPDATE hold SET state = 'refused', person = :p, decided_at = :a WHERE id = :i",
             p=person,
@@ -65,7 +65,8 @@ def _of_hold(hold: HoldRow) -> dict[str, Any]:
     return {"connection": hold.connection, "gate": hold.gate, "counts": dict(hold.counts), "run": hold.run_id}
 
 
-def _open_hold(tx: Tx, number: int, seen: Mapping[str, int] | None) -> HoldRow:
+def open_hold(tx: Tx, number: int, seen: Mapping[str, int] | None) -> HoldRow:
+    """A hold that waits. NotThere, Overtaken: there is none, it is decided, or counts something else than was seen."""
     hold = lists.hold(tx, number)
     if hold is None:
         raise NotThere(f"Hold {number} does not exist, so nothing was changed. See `hub held list`.")

@@ -22,7 +22,7 @@ from hub.store import work
 from hub.store.db import Tx, dumps
 from hub.store.interactions import points_of
 from hub.store.names import add_names
-from hub.sync import history
+from hub.sync import held_rows, history
 from hub.sync.clusters import Cluster, Clusters
 from hub.sync.conflicts import Fight, log_fights
 from hub.sync.engine import Held, Hub, Run, golden_of
@@ -97,7 +97,8 @@ def _take_in(hub: Hub, tx: Tx, run: Run, reading: Reading, counts: dict[str, int
         work.close_intents(tx, reading.settles)
     reason = held(run.route.limits, counts, run.population, run.allowed)
     if reason is not None:
-        raise Held("intake", {k: counts.get(k, 0) for k in ("creates", "updates", "consents")}, reason)
+        held_counts = {k: counts.get(k, 0) for k in ("creates", "updates", "consents")}
+        raise Held("intake", held_counts, reason, held_rows.of_page(tx, run.name, run.id, now))
 
 
 def _note(hub: Hub, tx: Tx, run: Run, reading: Reading, counts: dict[str, int]) -> None:

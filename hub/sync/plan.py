@@ -57,8 +57,8 @@ class Plan:
     def add(self, connection: str, op: str, subject: str, detail: Mapping[str, Any]) -> None:
         self.total += 1
         if not self.is_full:
-            row = {"connection": connection, "op": op, "subject": subject, "detail": dumps(dict(detail))}
-            self.rows.append(row)
+            said = {"connection": connection, "op": op, "subject": subject, "detail": dumps(dict(detail))}
+            self.rows.append({**said, "golden_id": detail.get("golden_id")})
 
     @property
     def is_full(self) -> bool:

@@ -20,6 +20,7 @@ from hub.store import links as db
 from hub.store import work
 from hub.store.db import Tx, dumps
 from hub.store.work import Intent, QueueRow
+from hub.sync import held_rows
 from hub.sync.engine import Hub, Run, chunks, golden_key
 from hub.sync.guard import held
 from hub.sync.intake import save_page
@@ -110,18 +111,27 @@ def _gate(hub: Hub, run: Run, counts: Mapping[str, int]) -> frozenset[str]:
     """ "creates" and "deletes" that wait for a person, because more of them are queued than the limit."""
     waiting = set()
     for name, count in (("creates", counts.get("create", 0)), ("deletes", counts.get("delete", 0))):
-        reason = held(run.route.limits, {name: count}, run.population, run.allowed)
-        if reason is None or "limits" in hub.off:
+        if not count:
             continue
         gate = "push " + name
+        reason = held(run.route.limits, {name: count}, run.population, run.allowed)
+        if "limits" in hub.off or (reason is None and not _is_in_part(hub, run, gate)):
+            continue
         with hub.store.glance() as tx:
             is_open = gate in work.open_gates(tx, run.name)
         if not is_open:
             with hub.store.write(run.fence) as tx:
-                work.open_hold(tx, run.name, run.id, gate, {name: count}, f"To be written there: {reason}", hub.clock())
+                said = f"To be written there: {reason}"
+                number = work.open_hold(tx, run.name, run.id, gate, {name: count}, said, hub.clock())
+                work.add_plan_rows(tx, number, held_rows.waiting(hub, tx, run.name, name))
         waiting.add(name)
         run.count("held", count)
     return frozenset(waiting)
+
+
+def _is_in_part(hub: Hub, run: Run, gate: str) -> bool:
+    with hub.store.glance() as tx:
+        return gate in work.gates_in_part(tx, run.name)
 
 
 # --- deciding ---------------------------------------------------------------------------------------
@@ -141,6 +151,7 @@ def prepare(
         goldens = db.goldens(tx, ids)
         members = db.members(tx, ids)
         pending = work.intents(tx, run.name, ids)
+        declined = work.declined(tx, run.name, ids)
         queued = {
             r[0]: r[1]
             for r in tx.all(
@@ -156,10 +167,12 @@ def prepare(
         if op is None:
             continue
         links = [m for m in members[row.golden_id] if m.connection == run.name]
-        if golden is None or golden.state == "merged" or (golden.state != "live" and op == "sync"):
+        tries = pending.get(row.golden_id, [])
+        is_declined = not links and not tries and golden is not None and declined.get(golden.id) == golden.version
+        if golden is None or golden.state == "merged" or (op == "sync" and (golden.state != "live" or is_declined)):
             prepared.drop.append(row.golden_id)
         elif op == "sync":
-            _decide(hub, run, golden, links, pending.get(golden.id, []), looked, prepared, creates=creates)
+            _decide(hub, run, golden, links, tries, looked, prepared, creates=creates or row.agreed)
         else:
             _put_away(golden, Op(op), links, prepared)
     return prepared

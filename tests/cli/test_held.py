@@ -1,5 +1,7 @@
 """`hub held`: look at what a run would do, then approve or refuse."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.cli.desk import HARMFUL, Desk
@@ -94,3 +96,43 @@ def test_values_of_systems_cannot_speak_to_the_terminal(desk):
         answer = desk("held", *words)
         assert not {"\x1b", "\x9b", "\u202e", "\x07"} & set(answer.out)
         assert "[red]Eve" in answer.out
+
+
+@pytest.fixture
+def waiting(hub):
+    """Three contacts of the CRM wait to be made in the shop."""
+    desk = Desk(hub)
+    desk.sync()
+    config = Path("config/hub.yaml")
+    config.write_text(config.read_text().replace("  shop:\n", "  shop:\n    limits: {creates: 0}\n"))
+    for first in ("Ana", "Bela", "Caio"):
+        desk.type_in("crm", first, "Silva", f"{first}@example.org".lower())
+    desk.sync("crm")
+    assert desk("sync", "shop").code == 1
+    return desk
+
+
+def made(desk: Desk) -> list[str]:
+    return [row[0] for row in desk.sql("shop", "select first from people order by first")]
+
+
+def test_some_rows_are_approved_some_refused_and_the_rest_waits(waiting):
+    assert "shop: 3 create" in waiting("held", "show", "1").out
+    assert waiting("held", "approve", "1", "--row", "1").code == 0
+    answer = waiting("held", "refuse", "1", "--row", "2")
+    assert "1 row refused" in answer.out
+    waiting("sync", "shop")
+
+    assert made(waiting) == ["Ana"]
+    assert "create (refused)" in waiting("held", "show", "1").out
+    assert waiting.json("held", "list")["rows"][0]["counts"] == {"creates": 1}
+
+
+def test_rows_that_changed_since_are_named(waiting):
+    waiting.edit("crm:2", job="Director")
+    waiting.sync("crm")
+    answer = waiting("held", "approve", "1", "--op", "create")
+
+    assert "not decided: row 2" in answer.out
+    waiting("sync", "shop")
+    assert made(waiting) == ["Ana", "Caio"]

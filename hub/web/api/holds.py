@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from fastapi import APIRouter, Query
-from pydantic import Field
+from pydantic import BaseModel, Field, model_validator
 
 from hub.access.rights import Actor, Right
 from hub.store import lists
 from hub.sync import desk
+from hub.sync.in_part import decide_rows
 from hub.web.api.answers import (
+    LARGEST_NUMBER,
     ApiRoute,
     Asked,
     Moment,
@@ -25,6 +27,8 @@ from hub.web.api.answers import (
 )
 from hub.web.api.world import World
 from hub.web.guard import needs
+
+Word = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[\w. ]+$")]
 
 
 class Hold(Row):
@@ -43,13 +47,60 @@ class Hold(Row):
 
 
 class PlanRow(Row):
-    """detail  `fields`: key → [old, new], where the plan knows it"""
+    """detail   `fields`: key → [old, new], where the plan knows it
+
+    verdict  approved, refused; done, kept: carried out since; overtaken: it does not wait any more; null: not decided
+    """
 
     number: int
     connection: str
     op: str
     subject: str
     detail: dict[str, Any]
+    verdict: str | None
+
+
+class PlanGroup(Row):
+    """Rows of one kind in one connection; fields: field → rows that change it"""
+
+    connection: str
+    op: str
+    rows: int
+    fields: dict[str, int]
+
+
+class PlanGroups(BaseModel):
+    items: list[PlanGroup]
+
+
+class PlanPaged(Paged):
+    """op: rows of this kind; field: that change this field"""
+
+    op: Word | None = None
+    field: Word | None = None
+
+
+class SomeRows(Asked):
+    """Which rows: by number, or by kind and field. All of these that are given have to fit."""
+
+    verdict: Literal["approved", "refused"]
+    numbers: list[Annotated[int, Field(ge=1, le=LARGEST_NUMBER)]] | None = Field(None, min_length=1, max_length=10_000)
+    op: Word | None = None
+    field: Word | None = None
+
+    @model_validator(mode="after")
+    def _names_something(self) -> Self:
+        if not (self.numbers or self.op or self.field):
+            raise ValueError("say which: numbers, op or field")
+        return self
+
+
+class DecidedRows(BaseModel):
+    """rows: that were decided; moved: that have changed since, and were not: look at them again"""
+
+    hold: Hold
+    rows: list[int]
+    moved: list[int]
 
 
 class Holds(Paged):
@@ -90,15 +141,32 @@ def router(world: World) -> APIRouter:
         return Hold.model_validate(found)
 
     @routes.get("/{number}/plan", responses=documented(404))
-    def plan(number: Number, asked: Annotated[Paged, Query()], _: Actor = needs(Right.CONTACTS)) -> Page[PlanRow]:
+    def plan(number: Number, asked: Annotated[PlanPaged, Query()], _: Actor = needs(Right.CONTACTS)) -> Page[PlanRow]:
         """What it would do, row by row. Holds personal data."""
         place = place_of("plan", asked.cursor, int)
         with world.store.read() as tx:
             if lists.hold(tx, number) is None:
                 raise missing("hold of this number")
-            found = lists.plan_rows(tx, number, lists.Part(asked.limit), after=place[0] if place else None)
+            chosen = lists.RowFilter(op=asked.op, field=asked.field)
+            after = place[0] if place else None
+            found = lists.plan_rows(tx, number, lists.Part(asked.limit), after=after, chosen=chosen)
         more = cursor_of("plan", found.rows[-1].number) if found.more else None
         return Page(items=[PlanRow.model_validate(each) for each in found.rows], next=more)
+
+    @routes.get("/{number}/groups", responses=documented(404))
+    def groups(number: Number, _: Actor = needs(Right.HEALTH)) -> PlanGroups:
+        """The rows of its plan by connection, kind and field, as they were when it was made."""
+        with world.store.read() as tx:
+            if lists.hold(tx, number) is None:
+                raise missing("hold of this number")
+            return PlanGroups(items=[PlanGroup.model_validate(each) for each in lists.plan_groups(tx, number)])
+
+    @routes.post("/{number}/rows", responses=documented(404, 409, 413))
+    def rows(number: Number, some: SomeRows, actor: Actor = needs(Right.APPROVE)) -> DecidedRows:
+        """Some rows of a hold of deletions or of writes are approved or refused; the others wait on."""
+        chosen = lists.RowFilter(tuple(some.numbers) if some.numbers else None, some.op, some.field)
+        made = decide_rows(world.hub(), number, chosen, some.verdict, actor.name, world.clock())
+        return DecidedRows(hold=Hold.model_validate(made.hold), rows=list(made.rows), moved=list(made.moved))
 
     @routes.post("/{number}/approve", responses=documented(404, 409, 413))
     def approve(number: Number, decision: Decision, actor: Actor = needs(Right.APPROVE)) -> Hold:

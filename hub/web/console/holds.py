@@ -5,20 +5,28 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 import orjson
-from fastapi import APIRouter, Form
+from fastapi import APIRouter, Form, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
 from hub.access.rights import Actor, Right
+from hub.errors import ConfigError
 from hub.store import lists
+from hub.store.lists import RowFilter
 from hub.sync import desk
+from hub.sync.in_part import COUNTED, decide_rows
 from hub.web.console.asked import Connection, Skip, part_of
 from hub.web.console.done import done
 from hub.web.console.refusals import PageRoute
-from hub.web.console.shell import Console, missing, page
+from hub.web.console.shell import Console, gettext_of, missing, page
 from hub.web.guard import needs
 
 Show = Literal["open", "all"]
+MOST_TOLD = 20  # rows that are named in an address
+Word = Annotated[str, Query(max_length=80, pattern=r"^[\w. ]*$")]
+Moved = Annotated[str, Query(max_length=200, pattern=r"^[0-9,]*$")]
+Asked = Annotated[str, Form(max_length=80)]
+Rows = Annotated[list[int], Form(max_length=10_000)]
 
 
 def router(console: Console) -> APIRouter:
@@ -38,15 +46,39 @@ def router(console: Console) -> APIRouter:
         return page(console, request, actor, "holds.html", found=found, part=part, show=show, connection=connection)
 
     @routes.get("/{number}")
-    def hold(request: Request, number: int, skip: Skip = 0, actor: Actor = needs(Right.HEALTH)) -> Response:
-        """The plan names people, so that it is shown only to who may see contacts."""
+    def hold(
+        request: Request,
+        number: int,
+        op: Word = "",
+        field: Word = "",
+        moved: Moved = "",
+        skip: Skip = 0,
+        actor: Actor = needs(Right.HEALTH),
+    ) -> Response:
+        """The plan names people, so that it is shown only to who may see contacts. moved: rows that had changed"""
         part = part_of(skip)
+        chosen = RowFilter(op=op or None, field=field or None)
         with console.world.store.read() as tx:
             found = lists.hold(tx, number)
-            plan = lists.plan_rows(tx, number, part) if actor.may(Right.CONTACTS) else lists.Listed((), 0)
+            groups = lists.plan_groups(tx, number)
+            plan: lists.Listed[lists.PlanRow] = lists.Listed((), 0)
+            if actor.may(Right.CONTACTS):
+                plan = lists.plan_rows(tx, number, part, chosen=chosen)
         if found is None:
             raise missing(request)
-        return page(console, request, actor, "hold.html", hold=found, plan=plan, part=part)
+        return page(
+            console,
+            request,
+            actor,
+            "hold.html",
+            hold=found,
+            groups=groups,
+            plan=plan,
+            part=part,
+            asked={"op": op, "field": field},
+            moved=moved,
+            in_part=found.gate in COUNTED,
+        )
 
     @routes.post("/{number}")
     def decide(
@@ -59,6 +91,26 @@ def router(console: Console) -> APIRouter:
         act = desk.approve if verdict == "approve" else desk.refuse
         act(console.world.store, number, actor.name, console.world.clock(), seen=_counts(seen))
         return done(console, f"/holds/{number}")
+
+    @routes.post("/{number}/rows")
+    def decide_some(
+        request: Request,
+        number: int,
+        verdict: Annotated[Literal["approved", "refused"], Form()],
+        row: Rows = [],  # noqa: B006  FastAPI copies it
+        every: Annotated[bool, Form()] = False,
+        op: Asked = "",
+        field: Asked = "",
+        actor: Actor = needs(Right.APPROVE),
+    ) -> Response:
+        """Rows by number, or every one of a kind and field. What has changed since is shown again, and not decided."""
+        if not (row or every):
+            _ = gettext_of(request)
+            raise ConfigError(_("No row was chosen, so nothing was changed. Choose some, or all of a kind."))
+        chosen = RowFilter(op=op or None, field=field or None) if every else RowFilter(tuple(dict.fromkeys(row)))
+        made = decide_rows(console.world.hub(), number, chosen, verdict, actor.name, console.world.clock())
+        more = ",".join(map(str, made.moved[:MOST_TOLD]))
+        return done(console, f"/holds/{number}" + (f"?moved={more}" if more else ""))
 
     return routes
 

@@ -48,7 +48,7 @@ document.addEventListener("click", (event) => {
     toggle.setAttribute("aria-expanded", String(open));
   }
   const all = event.target.closest("[data-choose=all]");
-  if (all) all.form.querySelectorAll("input[type=checkbox][name=number]").forEach((box) => { box.checked = all.checked; });
+  if (all) all.form.querySelectorAll("input[type=checkbox][name=number], input[type=checkbox][name=row]").forEach((box) => { box.checked = all.checked; });
 });
 
 document.addEventListener("submit", (event) => {

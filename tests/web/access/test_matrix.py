@@ -59,8 +59,10 @@ POST   /api/v1/follow-ups/{number}/close            log
 GET    /api/v1/holds                                health
 GET    /api/v1/holds/{number}                       health
 POST   /api/v1/holds/{number}/approve               approve
+GET    /api/v1/holds/{number}/groups                health
 GET    /api/v1/holds/{number}/plan                  contacts
 POST   /api/v1/holds/{number}/refuse                approve
+POST   /api/v1/holds/{number}/rows                  approve
 POST   /api/v1/interactions                         log
 GET    /api/v1/lookup                               lookup
 POST   /api/v1/lookup                               lookup
@@ -129,6 +131,7 @@ GET    /healthz                                     public
 GET    /holds                                       health
 GET    /holds/{number}                              health
 POST   /holds/{number}                              approve
+POST   /holds/{number}/rows                         approve
 GET    /hooks/{connection}                          public
 POST   /hooks/{connection}                          public
 GET    /me                                          health person

@@ -120,3 +120,48 @@ def test_one_correction_is_taken_for_all_of_a_reason(stage):
         page.get_by_role("button", name="Correct and try again").click()
         expect(page.get_by_text("to be tried again").first).to_be_visible()
         expect(page.get_by_text("to be tried again")).to_have_count(4)
+
+
+@pytest.fixture
+def held(stage) -> Stage:
+    """Three contacts that wait to be made in the shop."""
+    config = Path("config/hub.yaml")
+    config.write_text(config.read_text().replace("  shop:\n", "  shop:\n    limits: {creates: 0}\n"))
+    for n in range(3):
+        stage.desk.type_in("crm", f"New{n}", "Person", f"new{n}@example.org")
+    stage.desk.sync("crm")
+    assert stage.desk("sync", "shop").code == 1
+    return stage
+
+
+def test_a_part_of_a_plan_is_approved_by_keyboard(held):
+    with held.window() as page:
+        page.goto("/holds")
+        page.keyboard.press("j")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("heading", name="Plan, by kind and field")).to_be_visible()
+        page.wait_for_load_state()
+        for key in ("j", "x", "j", "x", "A"):
+            page.keyboard.press(key)
+        expect(page.get_by_text("approved", exact=True)).to_have_count(2)
+        expect(page.get_by_text("contacts made: 1")).to_be_visible()
+    held.desk("sync", "shop")
+
+    assert held.desk.sql("shop", "select first from people where first like 'New%' order by first") == [
+        ("New0",),
+        ("New1",),
+    ]
+
+
+def test_what_has_changed_since_is_named_and_shown_again(held):
+    with held.window() as page:
+        page.goto("/holds")
+        page.get_by_role("link", name="20").first.click()
+        held.desk.edit("crm:9", job="Director")
+        held.desk.sync("crm")
+        page.get_by_label("choose all on this page").check()
+        page.get_by_role("button", name="Approve the chosen rows").click()
+
+        expect(page.get_by_text("Rows 2 have changed since")).to_be_visible()
+        expect(page.get_by_role("cell", name="Director")).to_be_visible()
+        expect(page.get_by_text("approved", exact=True)).to_have_count(2)
