@@ -15,7 +15,7 @@ from hub.store.keyring import Keyring
 DAMAGED = (sqlite3.DatabaseError, sa.exc.DatabaseError)
 """What a SQLite file raises that is none, or not any more; locks and the like are other errors before."""
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011", "0012")
 """Every schema there ever was, oldest first. Known without alembic, whose loading costs 0.1 s a command."""
 
 
