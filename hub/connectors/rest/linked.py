@@ -27,7 +27,10 @@ class Lookup(Request):
 
 
 class Tie(Request):
-    """The call that links {id} to {other}. With `item` it carries up to `size` of them, in {items}."""
+    """The call that links {id} to {other}. With `item` it carries up to `size` of them, in {items}.
+
+    One that names {record.…}, as it is there, is for a service whose records hold their links: it is read first.
+    """
 
     item: Tree = None
     size: int = Field(default=1, ge=1, le=2000)
@@ -54,6 +57,8 @@ class Linked(Part):
     @model_validator(mode="after")
     def _one_way(self) -> Linked:
         parse_path(self.field)
+        if self.tie is not None and self.tie.item is not None and "record" in self.tie.names:
+            raise ValueError("a `tie` that names the record is a call for one, without `item`")
         if (self.fields is None) == (self.tie is None):
             raise ValueError("a link is made either by `fields` or by the call `tie`")
         return self

@@ -48,10 +48,25 @@ class Links:
         rest = [each for each in ready if each.id not in ended]
         sent = iter(send(rest) if rest else ())
         outcomes = [ended[str(write.id)] if write.id in ended else next(sent) for write in writes]
+        tied: list[str] = []
         for spec, known in self._kinds:
             if spec.tie is not None:
-                self._tie(spec, spec.tie, dict(_pairs(spec, known, writes, outcomes)))
-        return outcomes
+                tied += self._tie(spec, spec.tie, dict(_pairs(spec, known, writes, outcomes)))
+        return self._afresh(outcomes, tied) if tied else outcomes
+
+    def _afresh(self, outcomes: Sequence[Outcome], tied: Sequence[str]) -> list[Outcome]:
+        """With what the service holds since the records were tied, which is another state of them."""
+        try:
+            there = self._reading.read(tied)
+        except (TransientError, AccountError) as error:  # the next write is stale then, and decided again
+            log.warning("%s: contacts that were linked could not be read again: %s", self._name, error)
+            return list(outcomes)
+        return [
+            Done(there[each.record.id], each.existed)
+            if isinstance(each, Done) and each.record is not None and each.record.id in there
+            else each
+            for each in outcomes
+        ]
 
     def _ended(self, writes: Sequence[Write]) -> dict[str | None, Outcome]:
         """By id, of updates of which nothing is left to send: what the service holds."""
@@ -84,8 +99,11 @@ class Links:
         rows = items_of(find, body)
         return [(str(find.name.of(row)), str(find.id.of(row))) for row in rows if find.id.of(row) not in (None, "")]
 
-    def _tie(self, spec: Linked, tie: Tie, pairs: Mapping[str, str]) -> None:
+    def _tie(self, spec: Linked, tie: Tie, pairs: Mapping[str, str]) -> list[str]:
+        """Ids of records that are another state since, so that they are read again."""
         try:
+            if "record" in tie.names:
+                return [each for each, other in pairs.items() if self._tied(spec, tie, each, other)]
             free = self._free(spec, pairs)
             for start in range(0, len(free), tie.size):
                 some = [{"id": each, "other": pairs[each]} for each in free[start : start + tie.size]]
@@ -93,6 +111,15 @@ class Links:
                 self._exchange.ask(tie, {**some[0], "items": items, "size": len(some)}, idempotent=True)
         except (Said, TransientError, AccountError) as error:
             log.warning("%s: some contacts were written and not linked to their company: %s", self._name, error)
+        return []
+
+    def _tied(self, spec: Linked, tie: Tie, name: str, other: str) -> bool:
+        """Whether it was: not one that belongs to a company already, nor one that is no longer there."""
+        raw = self._reading.raw(name)
+        if raw is None or (spec.unless is not None and spec.unless.of(raw) not in (None, "")):
+            return False
+        self._exchange.ask(tie, {"id": name, "other": other, "record": raw}, idempotent=True)
+        return True
 
     def _free(self, spec: Linked, pairs: Mapping[str, str]) -> list[str]:
         """Those that belong to no company yet."""

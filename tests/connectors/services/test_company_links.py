@@ -15,11 +15,13 @@ from hub.testing.mapped import mapping_of
 from hub.testing.words import done, records
 from tests.connectors.services.systems import ServiceSystem, address
 from tests.connectors.services.test_dynamics365 import DynamicsSystem
+from tests.connectors.services.test_erpnext import ErpNextSystem
 from tests.connectors.services.test_hubspot import HubSpotSystem
 from tests.connectors.services.test_salesforce import SalesforceSystem
 from tests.connectors.services.test_zoho_crm import ZohoSystem
 from tests.fakes.rig import ADA, FREE, Rig, mapping
 from tests.fakes.services.dynamics365 import Dynamics
+from tests.fakes.services.erpnext import ErpNext
 from tests.fakes.services.hubspot import HubSpot
 from tests.fakes.services.salesforce import Salesforce
 from tests.fakes.services.zoho_crm import Zoho
@@ -95,7 +97,17 @@ def hubspot() -> Case:
     )
 
 
-@pytest.fixture(params=[salesforce, zoho, dynamics, hubspot], ids=lambda make: make.__name__)
+def erpnext() -> Case:
+    fake = ErpNext()
+
+    def customer(record: Record) -> str | None:
+        links = [each["link_name"] for each in record.fields["links"] if each["link_doctype"] == "Customer"]
+        return fake.state["accounts"][links[0]].values["customer_name"] if links else None
+
+    return Case(ErpNextSystem(fake), fake.account, lambda name: {"company_name": name}, customer, "/resource/Customer")
+
+
+@pytest.fixture(params=[salesforce, zoho, dynamics, hubspot, erpnext], ids=lambda make: make.__name__)
 def case(request: pytest.FixtureRequest) -> Iterator[Case]:
     made: Case = request.param()
     yield made
@@ -195,10 +207,37 @@ def test_a_contact_that_belongs_to_a_company_keeps_it() -> None:
     assert after.fields["company"] == "Acorn Lda"
 
 
+def test_links_that_a_contact_has_stay_and_a_customer_keeps_it() -> None:
+    """ERPNext: the links are rows of the contact, and all of them are sent."""
+    case = erpnext()
+    case.company("Acorn Lda")
+    other = case.company("Oak SA")
+    supplier = {"link_doctype": "Supplier", "link_name": "SUP-1"}
+    first, second = case.system.seed(2)
+    case.system.fake.edit(first, links=[supplier])
+    case.system.fake.edit(second, links=[supplier, {"link_doctype": "Customer", "link_name": other}])
+
+    linked = [written(case, Write(Op.UPDATE, "hub:1", each, {"company_name": "Acorn Lda"})) for each in (first, second)]
+
+    assert [case.seen(each) for each in linked] == ["Acorn Lda", "Oak SA"]
+    assert [each.fields["links"][0]["link_name"] for each in linked] == ["SUP-1", "SUP-1"]
+
+
+def test_a_contact_that_was_linked_is_known_as_it_is_since() -> None:
+    """ERPNext: the link is another state of the contact, and the next write has to name it."""
+    case = erpnext()
+    case.company("Acorn Lda")
+
+    record = done(case.system.connector.write([case.new("Acorn Lda")]))
+    write = Write(Op.UPDATE, "hub:1", record.id, {"designation": "Buyer"}, record.version)
+
+    assert isinstance(case.system.connector.write([write])[0], Done)
+
+
 # --- with the engine --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("make", [salesforce, zoho, dynamics, hubspot], ids=lambda make: make.__name__)
+@pytest.mark.parametrize("make", [salesforce, zoho, dynamics, hubspot, erpnext], ids=lambda make: make.__name__)
 @pytest.mark.parametrize("known", [True, False], ids=["known there", "unknown there"])
 def test_a_contact_with_a_company_is_written_once_whether_it_is_known_there_or_not(
     make: Callable[[], Case], known: bool
@@ -222,6 +261,7 @@ def test_a_contact_with_a_company_is_written_once_whether_it_is_known_there_or_n
     writes = [request for request in case.system.requests() if case.system.is_write(request)]
     [record] = records(connector.pull(None)).values()
     assert case.seen(record) == ("Acorn Lda" if known else None)
-    assert sum("/oauth" not in str(request.url) for request in writes) == (2 if make is hubspot and known else 1)
+    tied = known and make in {hubspot, erpnext}  # by a call of its own
+    assert sum("/oauth" not in str(request.url) for request in writes) == (2 if tied else 1)
     assert rig.golden("crm", "1")["company"] == "Acorn Lda"
     rig.close()

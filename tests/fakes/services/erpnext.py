@@ -53,6 +53,7 @@ TABLES = {
     "links": ("Dynamic Link", {"link_doctype": None, "link_name": None, "link_title": None}),
 }
 COLUMNS = {*STANDARD, *TEXTS, *SHOWN_ONLY, *CHECKS, "status", "creation", "modified"}
+OTHER = {"name", "customer_name", "deleted_name", "deleted_doctype", "creation", "modified"}
 EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[A-Za-z]{2,}")
 LONGEST = 140
 KEPT = 1000  # exchanges that are remembered
@@ -74,7 +75,7 @@ class ErpNext(Service):
         super().__init__(clock)
         self.zone = ZoneInfo(zone)
         self.keys = {key: True}
-        self.state |= {"contacts": {}, "deleted": {}, "linked": set(), "made": 0}
+        self.state |= {"contacts": {}, "deleted": {}, "accounts": {}, "linked": set(), "made": 0}
         self.mismatch_status = 409
         self._sorted: dict[str, tuple[Sequence[str], Sequence[str]]] = {}
 
@@ -87,6 +88,12 @@ class ErpNext(Service):
 
     def seed(self, **fields: Any) -> str:
         return self._new(fields).name
+
+    def account(self, title: str) -> str:
+        """A customer, named by a series."""
+        name = f"CUST-{len(self.state['accounts']) + 1:05d}"
+        self.state["accounts"][name] = Document(name, {"name": name, "customer_name": title, "modified": self._now()})
+        return name
 
     def edit(self, name: str, **fields: Any) -> None:
         self._change(self.contacts[name], fields)
@@ -137,7 +144,7 @@ class ErpNext(Service):
     def listing(self, call: Call, kind: str) -> Answer:
         rows = self._kind(kind)
         call.only("fields", "filters", "order_by", "limit_start", "limit_page_length")
-        known = COLUMNS if kind == "Contact" else {"name", "deleted_name", "deleted_doctype", "creation", "modified"}
+        known = COLUMNS if kind == "Contact" else OTHER
         names = asked(call.one("fields", '["name"]'), known)
         tests = [condition(each, known) for each in parsed(call.one("filters", "[]"))]
         order = ORDER.fullmatch(call.one("order_by", "modified desc") or "")
@@ -184,9 +191,10 @@ class ErpNext(Service):
     # --- inside -----------------------------------------------------------------------------------
 
     def _kind(self, kind: str) -> dict[str, Document]:
-        if kind not in {"Contact", "Deleted Document"}:
+        kinds = {"Contact": "contacts", "Deleted Document": "deleted", "Customer": "accounts"}
+        if kind not in kinds:
             raise refused(404, "DoesNotExistError", f"DocType {kind} not found")
-        found: dict[str, Document] = self.state["contacts" if kind == "Contact" else "deleted"]
+        found: dict[str, Document] = self.state[kinds[kind]]
         return found
 
     def _by_name(self, kind: str, rows: Mapping[str, Document], filters: Sequence[Any]) -> Sequence[Document]:
@@ -215,6 +223,7 @@ class ErpNext(Service):
         for name, value in body.items():
             if name in TABLES:
                 fields[name] = [checked_row(name, row) for row in value or []]
+                self._linkable(fields[name] if name == "links" else [])
             elif name in CHECKS:
                 fields[name] = 1 if value in (1, True, "1") else 0
             elif name in TEXTS:
@@ -227,6 +236,11 @@ class ErpNext(Service):
         if key and any(each.values["hub_id"] == key for each in others):
             raise refused(409, "UniqueValidationError", "Hub Id must be unique")
         return fields
+
+    def _linkable(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        for row in rows:
+            if row.get("link_doctype") == "Customer" and row.get("link_name") not in self.state["accounts"]:
+                raise refused(417, "LinkValidationError", "Could not find Row #1: Link Name")
 
     def _new(self, fields: Mapping[str, Any]) -> Document:
         parts = [fields.get("first_name"), fields.get("last_name")]
@@ -313,12 +327,15 @@ def condition(row: Any, known: Iterable[str]) -> Callable[[Document], bool]:
         if wanted.tzinfo is not None:
             raise refused(417, "DataError", "a time of a filter has no zone")
     tests: dict[str, Callable[[Any], bool]] = {
+        "in": lambda value: same(value) in [same(each) for each in wanted],
         "=": lambda value: same(value) == same(wanted),
         "!=": lambda value: same(value) != same(wanted),
         ">=": lambda value: value >= wanted,
         "<=": lambda value: value <= wanted,
         ">": lambda value: same(value) > same(wanted),
     }
+    if operator == "in" and not isinstance(wanted, list):
+        raise refused(417, "DataError", "a list is needed")
     if operator not in tests:
         raise refused(417, "DataError", f"Operator {operator} is not allowed")
     return lambda document: tests[operator](document.values[name])
