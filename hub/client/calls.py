@@ -136,6 +136,13 @@ class Client:
     def split(self, contact_id: str, records: Sequence[Ref], *, key: str | None = None) -> Split:
         return cast("Split", self._create(f"/contacts/{contact_id}/split", {"records": list(records)}, key))
 
+    def bulk(self, *, dry_run: bool = False, key: str | None = None, **order: Any) -> dict[str, Any]:
+        """Many merges or splits, at most 500, with what came of each line, and what takes them back.
+
+        order  merges=[{"a": …, "b": …}], splits=[{"contact": …, "records": […]}], or csv= and kind=
+        """
+        return self._create("/contacts/bulk", {**order, "dry_run": dry_run}, key)
+
     def answer(self, review: int, answer: Literal["same", "different"]) -> dict[str, Any]:
         return self._post(f"/reviews/{review}/answer", {"answer": answer})
 

@@ -13,7 +13,7 @@ import csv
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, TextIO, TypeAlias
 
 from hub.errors import ConfigError
 from hub.store import links as db
@@ -53,34 +53,40 @@ class Mistake:
 
 def read_lines(path: Path, kind: Kind) -> tuple[list[Line], list[Mistake]]:
     """ConfigError when it is no CSV file in UTF-8 with the columns of the kind."""
-    lines: list[Line] = []
-    mistakes: list[Mistake] = []
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            head = file.readline()
-            delimiter = max(",;\t", key=head.count)
-            names = [name.strip().lower() for name in next(csv.reader([head], delimiter=delimiter), [])]
-            places = _places(path, names, kind)
-            for number, row in _rows(csv.reader(file, delimiter=delimiter, strict=True)):
-                found = _line(kind, number, names, places, row)
-                if isinstance(found, Line):
-                    lines.append(found)
-                else:
-                    mistakes.append(found)
+            return read_text(file, kind, str(path))
     except OSError as err:
         raise ConfigError(f"{path} cannot be read: {err.strerror}. Nothing was changed.") from err
     except UnicodeDecodeError as err:
         raise ConfigError(f"{path} is not UTF-8, so nothing was changed. Next: save it as “CSV UTF-8”.") from err
+
+
+def read_text(file: TextIO, kind: Kind, name: str) -> tuple[list[Line], list[Mistake]]:
+    """The same of an open text; name: what errors call it"""
+    lines: list[Line] = []
+    mistakes: list[Mistake] = []
+    try:
+        head = file.readline()
+        delimiter = max(",;\t", key=head.count)
+        names = [name.strip().lower() for name in next(csv.reader([head], delimiter=delimiter), [])]
+        places = _places(name, names, kind)
+        for number, row in _rows(csv.reader(file, delimiter=delimiter, strict=True)):
+            found = _line(kind, number, names, places, row)
+            if isinstance(found, Line):
+                lines.append(found)
+            else:
+                mistakes.append(found)
     except csv.Error as err:
-        raise ConfigError(f"{path} is no proper CSV file ({err}), so nothing was changed.") from err
+        raise ConfigError(f"{name} is no proper CSV file ({err}), so nothing was changed.") from err
     return lines, mistakes
 
 
-def _places(path: Path, names: Sequence[str], kind: Kind) -> tuple[int, int]:
+def _places(name: str, names: Sequence[str], kind: Kind) -> tuple[int, int]:
     one, other = COLUMNS[kind]
     if names.count(one) != 1 or names.count(other) != 1:
         raise ConfigError(
-            f"{path}, line 1: a file of {kind}s has the columns {one} and {other}, each once. "
+            f"{name}, line 1: a file of {kind}s has the columns {one} and {other}, each once. "
             f"Found: {', '.join(filter(None, names)) or 'none'}. Nothing was changed."
         )
     return names.index(one), names.index(other)
@@ -260,12 +266,25 @@ def cannot_split(leaving: set[Ref], held: set[Ref]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Back:
+    """What takes a step back: a merge with `other`, or a split of `records`."""
+
+    contact: str
+    other: str = ""
+    records: tuple[Ref, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Done:
-    """A line that was carried out, or asked for what is so already. back: lines that take it back, in their order."""
+    """A line that was carried out, or asked for what is so already. back: what takes it back, in its order.
+
+    contacts  ids that it was about, as they were before it
+    """
 
     line: int
     changed: bool
-    back: tuple[tuple[str, str], ...] = ()
+    back: tuple[Back, ...] = ()
+    contacts: tuple[str, ...] = ()
 
 
 def carry_out(
@@ -292,12 +311,12 @@ def _carry_out(hub: Hub, tx: Tx, line: Line, person: str) -> Done | Mistake:
 def _merge(clusters: Clusters, line: Line, person: str) -> Done:
     homes = [home_of(clusters.tx, name) for name in line.contacts]
     if len(set(homes)) == 1:
-        return Done(line.number, changed=False)
+        return Done(line.number, changed=False, contacts=tuple(homes[:1]))
     joined = join(clusters, homes, person)
     said = {"line": line.number, "contacts": sorted(homes)}
     note(clusters.tx, person, "merged", f"contact {joined.kept}", said, at=clusters.now)
-    back = [(joined.kept, ";".join(f"{c}:{e}" for c, e in refs)) for _, refs in reversed(joined.lost)]
-    return Done(line.number, True, tuple(back))
+    back = [Back(joined.kept, records=refs) for _, refs in reversed(joined.lost)]
+    return Done(line.number, True, tuple(back), tuple(homes))
 
 
 def _split(clusters: Clusters, line: Line, person: str) -> Done:
@@ -307,19 +326,23 @@ def _split(clusters: Clusters, line: Line, person: str) -> Done:
     members = db.members(tx, {home, *homes})
     held, leaving = {m.ref for m in members[home]}, set(line.records)
     if home not in homes and len(homes) == 1 and {m.ref for m in members[next(iter(homes))]} == leaving:
-        return Done(line.number, changed=False)
+        return Done(line.number, changed=False, contacts=(home,))
     if not leaving < held:
         raise ConfigError(cannot_split(leaving, held))
     parted = part(clusters, home, line.records, person)
     said = {"line": line.number, "records": len(line.records), "new": parted.home}
     note(tx, person, "split", f"contact {parted.left}", said, at=clusters.now)
-    return Done(line.number, True, ((parted.left, parted.home),))
+    return Done(line.number, True, (Back(parted.left, parted.home),), (home,))
 
 
 def write_back(path: Path, kind: Kind, done: Iterable[Done]) -> int:
     """The file that takes lines of this kind back, the last one first; how many lines it has."""
     other: Kind = "split" if kind == "merge" else "merge"
-    rows = [row for one in reversed(list(done)) for row in one.back]
+    rows = [
+        (back.contact, back.other or ";".join(f"{c}:{e}" for c, e in back.records))
+        for one in reversed(list(done))
+        for back in one.back
+    ]
     with path.open("x", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(COLUMNS[other])

@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse
 from hub import __version__
 from hub.access.rights import Actor, Right
 from hub.web.api import (
+    bulk,
     conflicts,
     connections,
     contacts,
@@ -32,7 +33,7 @@ from hub.web.guard import needs
 
 PREFIX = "/api/v1"
 RESOURCES = (
-    *(connections, mappings, runs, holds, contacts, edits, reviews, conflicts),
+    *(connections, mappings, runs, holds, contacts, bulk, edits, reviews, conflicts),
     *(rules, parked, interactions, lookup, exports, events),
 )
 

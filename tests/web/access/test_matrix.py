@@ -42,6 +42,7 @@ POST   /api/v1/connections/{name}/pause             run
 POST   /api/v1/connections/{name}/runs              run
 POST   /api/v1/connections/{name}/start             run
 GET    /api/v1/contacts                             contacts
+POST   /api/v1/contacts/bulk                        edit
 POST   /api/v1/contacts/merge                       edit
 GET    /api/v1/contacts/{golden_id}                 contacts
 GET    /api/v1/contacts/{golden_id}/consent         contacts
