@@ -16,7 +16,7 @@ def entries_of(raw: Any) -> list[Any]:
     """All entries of all files. ValueError when it is none of these, cut off, or too large."""
     if not isinstance(raw, bytes):
         return raw if isinstance(raw, list) else [raw]
-    plain = _unpacked(raw)
+    plain = unpacked(raw)
     if plain[257:262] != b"ustar":
         return _entries(plain)
     try:
@@ -25,7 +25,8 @@ def entries_of(raw: Any) -> list[Any]:
         raise ValueError("an archive that cannot be read") from error
 
 
-def _unpacked(raw: bytes) -> bytes:
+def unpacked(raw: bytes) -> bytes:
+    """The same where it is not packed with gzip. ValueError when it was cut off, or is too large unpacked."""
     if raw[:2] != b"\x1f\x8b":
         return raw
     unpack = Unpacker(packed=True)

@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from hub.connectors.rest.answers import unpacked
 from hub.connectors.rest.calls import Export, FileForm
 from hub.connectors.rest.exchange import Exchange, Said
 from hub.connectors.rest.words import Values
@@ -67,7 +68,7 @@ def records(form: FileForm, body: Any) -> list[Any]:
     if not isinstance(body, bytes):
         raise TransientError("The answer is no file of the form that belongs there; nothing was read.")
     try:
-        text = body.decode("utf-8-sig")
+        text = unpacked(body).decode("utf-8-sig")
         return list(_csv(form, text) if form.kind == "csv" else map(orjson.loads, filter(str.strip, text.splitlines())))
     except (ValueError, csv.Error) as error:
         raise TransientError("A file that was exported cannot be read; nothing is concluded from it.") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
+from typing import Any
 
 from hub.connectors.contract import Context
 from hub.connectors.rest.exchange import Exchange, Said
@@ -37,8 +38,8 @@ def keep_subscribed(spec: Webhooks | None, exchange: Exchange, context: Context)
 def _kept(spec: Subscription, exchange: Exchange, context: Context, hook: str) -> None:
     now = context.clock()
     until = write_moment(now + timedelta(seconds=spec.lasts), spec.form)
-    body = exchange.ask(spec.list, {}, idempotent=True).body
-    ours = [each for each in items_of(spec.list, body) if spec.list.address.of(each) == hook]
+    body = _there(spec, exchange)
+    ours = [] if body is None else [each for each in items_of(spec.list, body) if spec.list.address.of(each) == hook]
     if not ours:
         if spec.list.more is None or not spec.list.more.holds(body):
             exchange.ask(spec.make, {"hook": hook, "until": until})
@@ -48,3 +49,13 @@ def _kept(spec: Subscription, exchange: Exchange, context: Context, hook: str) -
         ends = read_moment(spec.list.until.of(each), spec.form)
         if ends is None or ends - now < timedelta(seconds=spec.lasts) / 2:
             exchange.ask(spec.renew, {"id": str(spec.list.id.of(each)), "hook": hook, "until": until}, idempotent=True)
+
+
+def _there(spec: Subscription, exchange: Exchange) -> Any:
+    """The answer that lists them; None where the service says that there is none."""
+    try:
+        return exchange.ask(spec.list, {}, idempotent=True).body
+    except Said as error:
+        if error.means in {"empty", "missing"}:
+            return None
+        raise

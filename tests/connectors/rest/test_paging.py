@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Iterator
 from typing import Any
 
@@ -208,16 +209,24 @@ EXPORT = {
 LINES = b'{"id": 1, "first": "Ana"}\n\n{"id": 2, "first": "Eva"}\n'
 
 
-def exporting(files: dict[str, Any], clock: Clock | None = None, **changed: Any) -> RestConnector:
-    """A connector to a service whose exports are these files, by path; a text is JSON."""
+def exporting(
+    files: dict[str, Any], clock: Clock | None = None, hosts: dict[str, set[str]] | None = None, **changed: Any
+) -> RestConnector:
+    """A connector to a service whose exports are these files, by path; a text is JSON.
+
+    hosts  what was asked of which host, with the names of headers; files of others are on files.example.net
+    """
 
     def handle(request: httpx.Request) -> httpx.Response:
         found = files[request.url.path.removeprefix("/v1")]
+        if hosts is not None:
+            hosts.setdefault(request.url.host, set()).update(request.headers)
         if isinstance(found, bytes):
             return httpx.Response(200, content=found, headers={"content-type": "text/csv"})
         return httpx.Response(200, json=found)
 
-    described = spec(accept=["application/json", "text/csv"], export={**EXPORT, **changed})
+    elsewhere = {} if hosts is None else {"files_at": ["files.example.net"]}
+    described = spec(accept=["application/json", "text/csv"], export={**EXPORT, **changed}, **elsewhere)
     kind = service_type("acorn", described)
     clock = clock or Clock()
     context = Context("acorn", transport=httpx.MockTransport(handle), clock=clock, sleep=clock.sleep)
@@ -251,6 +260,27 @@ def test_an_export_of_several_files_is_read_one_after_another_and_goes_on_where_
 
     assert ids(iter([first, second])) == ["1", "2", "3"]
     assert ids(again) == ["3"]
+
+
+def test_files_of_an_export_may_lie_on_a_host_that_the_file_names_and_no_key_goes_there() -> None:
+    address = "https://files.example.net/a?Signature=1"
+    files = {"/exports": {"id": "e1"}, "/exports/e1": {"state": "done", "files": [address]}, "/a": gzip.compress(LINES)}
+    hosts: dict[str, set[str]] = {}
+
+    assert ids(exporting(files, hosts=hosts, file="lines", at="files").pull(None)) == ["1", "2"]
+    assert "x-key" in hosts["api.acorn.example"]
+    assert "x-key" not in hosts["files.example.net"]
+
+
+def test_files_of_an_export_on_any_other_host_are_not_fetched() -> None:
+    address = "https://elsewhere.example.org/a"
+    files = {"/exports": {"id": "e1"}, "/exports/e1": {"state": "done", "files": [address]}, "/a": LINES}
+    hosts: dict[str, set[str]] = {}
+
+    with pytest.raises(AccountError, match="another host"):
+        list(exporting(files, hosts=hosts, file="lines", at="files").pull(None))
+
+    assert set(hosts) == {"api.acorn.example"}
 
 
 def test_a_large_file_comes_in_pages_that_can_be_taken_up_again() -> None:

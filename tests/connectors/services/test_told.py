@@ -18,12 +18,14 @@ from tests.connectors.services.test_getresponse import GetResponseSystem
 from tests.connectors.services.test_hubspot import HubSpotSystem
 from tests.connectors.services.test_mautic import MauticSystem
 from tests.connectors.services.test_microsoft_graph import GraphSystem
+from tests.connectors.services.test_zoho_crm import ZohoSystem
 from tests.fakes.services.activecampaign import ActiveCampaign
 from tests.fakes.services.getresponse import GetResponse
 from tests.fakes.services.hubspot import HubSpot
 from tests.fakes.services.mautic import Mautic
 from tests.fakes.services.microsoft_graph import Graph
 from tests.fakes.services.senders import digest
+from tests.fakes.services.zoho_crm import Zoho
 
 
 def heard(system: ServiceSystem, *sent: Sent | None, since: str | None = None) -> list[Any]:
@@ -108,7 +110,7 @@ def test_who_unsubscribed_in_getresponse_is_gone_from_the_list_when_he_is() -> N
 # --- subscriptions ----------------------------------------------------------------------------------
 
 
-def subscribed(system: GraphSystem) -> list[str]:
+def subscribed(system: GraphSystem | ZohoSystem) -> list[str]:
     """What was asked of subscriptions, and nothing else was."""
     before = len(system.requests())
     connector = system.connector
@@ -129,6 +131,31 @@ def test_the_hub_subscribes_to_a_mailbox_once_and_renews_it_in_time() -> None:
     [made] = system.fake.subscriptions.values()
     assert made["notificationUrl"] == "https://hub.example.org/hooks/kit"
     assert made["clientState"] == HOOK_SECRET
+
+
+def test_the_channel_of_zoho_is_made_once_and_renewed_before_its_day_is_over() -> None:
+    system = ZohoSystem(Zoho())
+    asked = [subscribed(system), subscribed(system)]
+    told = dict(system.fake.channels[48250001])
+    system.clock.pass_by(12 * 3600)
+    asked += [subscribed(system), subscribed(system)]
+    system.clock.pass_by(86_400)
+    asked.append(subscribed(system))
+
+    assert asked == [["GET", "POST"], ["GET"], ["GET", "PUT"], ["GET"], ["GET", "POST"]]
+    renewed = system.fake.channels[48250001]
+    assert (told["notify_url"], told["token"]) == ("https://hub.example.org/hooks/kit", HOOK_SECRET)
+    assert {**told, "channel_expiry": ""} == {**renewed, "channel_expiry": ""}
+
+
+def test_a_channel_that_zoho_refuses_is_told_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    system = ZohoSystem(Zoho())
+    system.connector = system.connect(hook_secret="x" * 51)
+
+    subscribed(system)
+
+    assert system.fake.channels == {}
+    assert "could not be made or renewed" in caplog.text
 
 
 def test_a_subscription_that_ended_is_made_anew() -> None:

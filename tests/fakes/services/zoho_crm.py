@@ -7,6 +7,7 @@ Deleted   apart, by `type`, with If-Modified-Since
 Writes    100 rows; one result each in their order, with a code of its own: SUCCESS, MANDATORY_NOT_FOUND, INVALID_DATA
           with the name of the field, DUPLICATE_DATA. 200 when all went well, 207 when some did. Upsert by unique fields
           (`duplicate_check_fields`). Unknown fields are passed over
+Channels  of notifications, by a number of the client; a day at most, and asked for more, an hour
 Token     had at another host, refused as 401 INVALID_TOKEN; the scheme is Zoho-oauthtoken
 Limits    credits of 24 hours, 429 TOO_MANY_REQUESTS; calls at a time
 """
@@ -61,7 +62,7 @@ class Zoho(Service):
 
     def __init__(self, clock: Clock | None = None) -> None:
         super().__init__(clock)
-        self.state |= {"contacts": {}, "deleted": {}, "accounts": {}, "made": 0}
+        self.state |= {"contacts": {}, "deleted": {}, "accounts": {}, "channels": {}, "made": 0}
         self.pages: dict[str, tuple[list[str], int, datetime]] = {}
 
     @property
@@ -98,6 +99,46 @@ class Zoho(Service):
 
     def too_many(self, call: Call, resets_in: float) -> Answer:
         return refused(429, "TOO_MANY_REQUESTS", "You have exceeded the limit of API credits.").answer
+
+    @property
+    def channels(self) -> dict[int, dict[str, Any]]:
+        found: dict[int, dict[str, Any]] = self.state["channels"]
+        return found
+
+    @route("GET", "/actions/watch")
+    def watched(self, call: Call) -> Answer:
+        call.only("channel_id", "module", "page", "per_page")
+        wanted = call.one("channel_id")
+        rows = [each for each in self.channels.values() if ends(each) > self.clock()]
+        rows = [each for each in rows if wanted in (None, str(each["channel_id"]))]
+        told = [{**each, "channel_id": str(each["channel_id"]), "resource_name": "Contacts"} for each in rows]
+        return (
+            Answer(200, {"watch": told, "info": {"count": len(told), "more_records": False}}) if told else Answer(204)
+        )
+
+    @route("POST", "/actions/watch")
+    def watch(self, call: Call) -> Answer:
+        return self._channel(call, 201)
+
+    @route("PUT", "/actions/watch")
+    def watch_on(self, call: Call) -> Answer:
+        return self._channel(call, 200)
+
+    def _channel(self, call: Call, status: int) -> Answer:
+        [row] = call.body(required=("watch",))["watch"]
+        known = {"channel_id", "events", "channel_expiry", "token", "notify_url"}
+        unfit = not isinstance(row.get("channel_id"), int) or not row.get("notify_url") or set(row) - known
+        if unfit or len(row.get("token", "")) > 50 or row.get("events") != ["Contacts.all"]:
+            failed = {"code": "INVALID_DATA", "details": {}, "message": "invalid data", "status": "error"}
+            return Answer(202, {"watch": [failed]})
+        if status == 200 and row["channel_id"] not in self.channels:
+            failed = {"code": "NOT_SUBSCRIBED", "details": {}, "message": "the channel is not there", "status": "error"}
+            return Answer(202, {"watch": [failed]})
+        longest = self.clock() + timedelta(days=1)
+        until = ends(row) if ends(row) <= longest else self.clock() + timedelta(hours=1)
+        self.channels[row["channel_id"]] = {**row, "channel_expiry": shown(until)}
+        done = {"code": "SUCCESS", "details": {"events": []}, "message": "Successfully subscribed", "status": "success"}
+        return Answer(status, {"watch": [done]})
 
     @route("GET", "/Contacts")
     def listing(self, call: Call) -> Answer:
@@ -270,6 +311,10 @@ class Zoho(Service):
 
 def refused(status: int, code: str, message: str, **details: Any) -> Refusal:
     return Refusal(status, {"code": code, "details": details, "message": message, "status": "error"})
+
+
+def ends(channel: Mapping[str, Any]) -> datetime:
+    return datetime.fromisoformat(channel["channel_expiry"]).astimezone(UTC)
 
 
 def success(contact_id: str, action: str | None) -> dict[str, Any]:
