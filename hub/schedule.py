@@ -79,9 +79,13 @@ class Scheduler:
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
         )
 
-    def add(self, connection: str, trigger: BaseTrigger) -> None:
-        """Schedules a connection; an interval starts with a run at once, cron waits for its time."""
-        now = {"next_run_time": datetime.now(UTC)} if isinstance(trigger, IntervalTrigger) else {}
+    def add(self, connection: str, trigger: BaseTrigger, due: datetime | None = None) -> None:
+        """Schedules a connection; an interval starts with a run at once, cron waits for its time.
+
+        due  when its next run was to be, where only its scheduler is another one now
+        """
+        first = due or (datetime.now(UTC) if isinstance(trigger, IntervalTrigger) else None)
+        now = {"next_run_time": first} if first else {}
         self._jobs.add_job(self._one, trigger, args=(connection,), id=connection, replace_existing=True, **now)
 
     def at_once(self, connection: str, run: Job) -> None:

@@ -11,9 +11,12 @@ import logging
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from threading import Lock
+from types import MappingProxyType
 from urllib.parse import quote
 
 from hub.errors import ConfigError
@@ -38,6 +41,7 @@ _lock = Lock()
 _revealed: frozenset[str] = frozenset()
 _warned: set[Path] = set()
 _sealed: dict[Path, Callable[[str], str]] = {}
+_typed: ContextVar[Mapping[str, str]] = ContextVar("typed", default=MappingProxyType({}))
 
 
 def is_reference(text: str) -> bool:
@@ -82,7 +86,19 @@ def provide_sealed(base: Path, opener: Callable[[str], str]) -> None:
         _sealed[base.resolve()] = opener
 
 
+@contextmanager
+def typed_in(values: Mapping[str, str]) -> Iterator[None]:
+    """Within it and in this thread, `sealed:NAME` is what was typed in a moment ago and is not sealed yet."""
+    token = _typed.set({**_typed.get(), **values})
+    try:
+        yield
+    finally:
+        _typed.reset(token)
+
+
 def _opened(name: str, base: Path) -> str:
+    if name in (typed := _typed.get()):
+        return typed[name]
     opener = _sealed.get(base.resolve())
     if opener is None:
         raise ConfigError(

@@ -5,35 +5,37 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from time import monotonic
 from typing import Any
 
-from prometheus_client import CollectorRegistry
+from apscheduler.triggers.base import BaseTrigger
+from prometheus_client import CollectorRegistry, Metric
+from prometheus_client.registry import Collector
 
 from hub.config import HubConfig
 from hub.connectors.form_settings import FormSettings
 from hub.connectors.messages import MessageSettings
 from hub.connectors.rest import RestConnector
-from hub.errors import ConfigError, HubError
+from hub.errors import HubError
 from hub.events.net import Outside, Poster
 from hub.events.opening import EventGauges, targets
 from hub.events.sender import Sender, Telling
+from hub.lasting import Lasting
 from hub.logs import bound
 from hub.mail.opening import MailGauges, mail_server
 from hub.mail.sender import MailSender, Posting
-from hub.metrics import Metrics, StateCollector
+from hub.metrics import StateCollector
 from hub.notify.notifier import NoticeGauges, Notifier, Notifying
 from hub.notify.opening import base_of, receivers
 from hub.opening import open_events
 from hub.optin.asking import forms_key
 from hub.optin.opening import open_opt_ins
 from hub.optin.sender import Inviting
-from hub.running import Workshop, build_hub, enabled, open_index
+from hub.running import Workshop, build_hub, enabled
 from hub.schedule import Scheduler, make_trigger
 from hub.store import audit, idempotency, mail_out, opt_in, work
 from hub.store.access import forget_ended
@@ -44,18 +46,17 @@ from hub.store.opt_in import Asking
 from hub.sync.run import Orders, Result
 from hub.web.access.identity import identify
 from hub.web.access.opened import open_entry
-from hub.web.api.world import World
+from hub.web.access.signin import Entry
+from hub.web.api.world import NO_SETUP, Setup, World
 from hub.web.app import Deps, create_app
 from hub.web.console.glance import Glance
 from hub.web.console.shell import Console
 from hub.web.monitoring import Health
-from hub.web.server import Serving, serve
-from hub.worker import LogForm, Setting, Worker
+from hub.worker import Setting as EngineSetting
+from hub.worker import Worker
 
 log = logging.getLogger(__name__)
 
-STOP_SECONDS = 30.0  # from the signal to the end of the process
-WEB_SECONDS = 6.0  # of it, kept for the requests under way
 GATHER_SECONDS = 0.2  # deliveries that arrive together are taken in together
 REST_SECONDS = 5.0  # between two runs for events of one connection: those that come meanwhile are one run
 AGAIN_SECONDS = 2.0  # a form that is being run at this moment is looked at again
@@ -64,16 +65,29 @@ LEVELS = {"failed": logging.ERROR, "held": logging.WARNING, "paused": logging.WA
 
 
 class Service:
-    """Start it, wait, stop it."""
+    """All that one configuration makes run. `hub.host` serves it, and puts another in its place.
 
-    def __init__(self, config: HubConfig, store: Store, log_form: LogForm) -> None:
-        """ConfigError when a form's secret is missing or a schedule never comes."""
-        self._config, self._store = config, store
+    before  whose place it takes: who is signed in stays so, and schedules that are the same go on as they were
+    """
+
+    def __init__(
+        self,
+        config: HubConfig,
+        store: Store,
+        lasting: Lasting,
+        before: Service | None = None,
+        setup: Setup = NO_SETUP,
+    ) -> None:
+        """ConfigError when a form's secret is missing or a schedule never comes. Nothing runs yet."""
+        self._config, self._store, self._lasting, self._setup = config, store, lasting, setup
         self._names = enabled(config)
         self._stopping = threading.Event()
+        self._handing = threading.Lock()
+        self._after: Service | None = None
+        self._asked_late: list[tuple[str, bool, str]] = []
         registry = CollectorRegistry()
+        registry.register(_Of(lasting.counters))
         self.shop = Workshop(config, build_hub(config, store), StoreInbox(store), sleep=self._pause)
-        meter = Metrics(registry)
         self._gauges = StoreGauges(store, self._names)
         registry.register(StateCollector(self._gauges))
         self.forms = {name: FormSettings.model_validate(given) for name, given in self._of_type("form")}
@@ -85,13 +99,7 @@ class Service:
             for name in self.events
         }
         self._opt_ins = open_opt_ins(config, store, self.forms, time.time, self._ring)
-        self._index = open_index(config, store)
-        if self._index.path is None:
-            raise ConfigError(
-                "`hub run` was not started: its store is in memory, which its processes cannot share and the next "
-                "start would not find. Name a file or a PostgreSQL database under store: in hub.yaml."
-            )
-        self._worker = Worker(Setting(config, self._index.path, log_form), meter)
+        self._worker = Worker(EngineSetting(config, lasting.index.path, lasting.log_form), lasting.metrics)
         sender = Sender(store, targets(config), Poster(Outside()), time.time, self._stopping.is_set)
         self._telling = Telling(sender, self._stopping) if config.events else None
         server = mail_server(config)
@@ -105,10 +113,11 @@ class Service:
         registry.register(NoticeGauges(store, list(config.notifications), time.time))
         registry.register(EventGauges(store, list(config.events), time.time))
         self._scheduler = Scheduler(self._run_scheduled)
-        self._touches = ThreadPoolExecutor(1, thread_name_prefix="access")
-        self.entry = open_entry(config, store, time.time, self.shop.hub.new_id, self._touches.submit)
+        self._triggers = self._open_triggers()
+        self._due: dict[str, datetime] = {}
+        self.entry = self._open_entry(before)
         world = self._world()
-        self._app = create_app(
+        self.app = create_app(
             Deps(
                 forms=self.forms,
                 hooks=self.hooks,
@@ -126,30 +135,47 @@ class Service:
                 opt_ins=self._opt_ins,
             )
         )
-        self.web: Serving | None = None
+
+    def _open_triggers(self) -> dict[str, BaseTrigger]:
+        now = datetime.now(UTC)
+        given = {name: self._config.connections[name] for name in self._names}
+        made = {name: make_trigger(each.schedule, each.zone, now) for name, each in given.items()}
+        return {name: trigger for name, trigger in made.items() if trigger is not None}
+
+    def _open_entry(self, before: Service | None) -> Entry:
+        """That of before, with the waits after wrong passwords, so long as nothing of it was changed."""
+        if before is not None and before._signs_in_as(self._config):
+            return before.entry
+        return open_entry(self._config, self._store, time.time, self.shop.hub.new_id, self._lasting.later)
+
+    def _signs_in_as(self, config: HubConfig) -> bool:
+        return (self._config.access, self._config.web.url) == (config.access, config.web.url)
 
     def start(self) -> None:
-        now = datetime.now(UTC)
-        for name in self._names:
-            connection = self._config.connections[name]
-            trigger = make_trigger(connection.schedule, connection.zone, now)
-            if trigger is not None:
-                self._scheduler.add(name, trigger)
+        """Schedules and intake begin. What waits in the inbox is taken in."""
         self._worker.start()
-        web = self._config.web
-        self.web = serve(self._app, web.host, web.port, web.proxies)
-        with self._store.read() as tx:
-            for name in waiting(tx, [*self.forms, *self.hooks, *self.events]):
-                self._ring(name)
+        for name, trigger in self._triggers.items():
+            self._scheduler.add(name, trigger, self._due.get(name))
+        for name in self._waiting():
+            self._ring(name)
         for each in (self._attendant, *self._listeners.values()):
             each.start()
-        if self._telling is not None:
-            self._telling.start()
-        for sender in self._mailing:
-            sender.start()
-        if self._notifying is not None:
-            self._notifying.start()
+        for sending in self._senders():
+            sending.start()
         self._scheduler.start()
+
+    def _senders(self) -> Iterator[Telling | Posting | Inviting | Notifying]:
+        yield from (each for each in (self._telling, *self._mailing, self._notifying) if each is not None)
+
+    def _waiting(self) -> Iterable[str]:
+        """Connections with something in the inbox; all that could have something where that cannot be told."""
+        names = [*self.forms, *self.hooks, *self.events]
+        try:
+            with self._store.read() as tx:
+                return waiting(tx, names)
+        except HubError as err:
+            log.warning("every form and every service is looked at: what waits cannot be told: %s", err)
+            return names
 
     def _of_type(self, name: str) -> Iterator[tuple[str, dict[str, Any]]]:
         """(connection, settings as written) of this type."""
@@ -160,28 +186,42 @@ class Service:
     def next_run(self, name: str) -> datetime | None:
         return self._scheduler.next_run(name)
 
-    def stop(self, timeout: float = STOP_SECONDS) -> bool:
-        """False when something had not ended in time; what it had saved stays, the rest is made again."""
+    def drain(self, timeout: float) -> bool:
+        """Begin nothing more and wait for what is under way; pages and intake go on. False: not all has ended."""
         until = monotonic() + timeout
-        self._stopping.set()
+        self._due = {name: due for name in self._triggers if (due := self.next_run(name)) is not None}
+        with self._handing:
+            self._stopping.set()
         self._worker.end()
-        ended = self._scheduler.stop(max(0.0, timeout - WEB_SECONDS))
+        ended = self._scheduler.stop(max(0.0, timeout))
         for each in (self._attendant, *self._listeners.values()):
-            ended &= each.wait(max(0.0, until - WEB_SECONDS - monotonic()))
-        if self.web is not None:
-            ended &= self.web.stop(max(1.0, until - monotonic()))
-        self._touches.shutdown(wait=False, cancel_futures=True)
+            ended &= each.wait(max(0.0, until - monotonic()))
+        for sending in self._senders():
+            ended &= sending.wait(max(0.5, until - monotonic()))
+        return self._worker.wait(max(0.5, until - monotonic())) and ended
+
+    def hand_over(self, after: Service) -> None:
+        """Requests that still come to this one, and runs that people asked for meanwhile, are the other's."""
+        with self._handing:
+            self._after = after
+            after._due = {name: due for name, due in self._due.items() if self._has_schedule_of(after, name)}
+            late, self._asked_late = self._asked_late, []
+        for name, full, person in late:
+            after.run_now(name, full, person)
+        self.discard(after)
+
+    def _has_schedule_of(self, other: Service, name: str) -> bool:
+        mine, its = self._config.connections[name], other._config.connections.get(name)
+        return its is not None and (mine.schedule, mine.zone) == (its.schedule, its.zone)
+
+    def discard(self, other: Service) -> None:
+        """This one is not used any more; the other one is."""
+        if self.entry is not other.entry:
+            self.close()
+
+    def close(self) -> None:
         if self.entry.oidc is not None:
             self.entry.oidc.close()
-        if self._telling is not None:
-            ended &= self._telling.wait(max(0.5, until - monotonic()))
-        for sender in self._mailing:
-            ended &= sender.wait(max(0.5, until - monotonic()))
-        if self._notifying is not None:
-            ended &= self._notifying.wait(max(0.5, until - monotonic()))
-        ended &= self._worker.wait(max(0.5, until - monotonic()))
-        self._index.close()
-        return ended
 
     def _notifier(self) -> Notifying | None:
         """None: nobody wants to know."""
@@ -198,10 +238,11 @@ class Service:
             config=self._config,
             store=self._store,
             hub=self.shop.current,
-            index=self._index,
+            index=self._lasting.index,
             run=self.run_now,
             next_run=self.next_run,
             clock=self.shop.hub.clock,
+            setup=self._setup,
         )
 
     # --- runs -----------------------------------------------------------------------------------------
@@ -212,14 +253,31 @@ class Service:
 
     def run_now(self, name: str, full: bool, person: str) -> bool:
         """Begin a run that a person asks for; False: it is being run at this moment, or cannot be."""
-        if name not in self._names or self._worker.is_running(name):
+        if name not in self._names:
+            return False
+        if self._is_late(name, full, person):
+            return True
+        if self._after is not None:
+            return self._after.run_now(name, full, person)
+        if self._worker.is_running(name):
             return False
         orders = Orders(full=full, manual=True, person=person)
         self._scheduler.at_once(name, lambda name, stopping: self._by_hand(name, replace(orders, stop=stopping.is_set)))
         return True
 
+    def _is_late(self, name: str, full: bool, person: str) -> bool:
+        """Whether no run is begun here any more, and none yet by who comes after: then it is kept for that one."""
+        with self._handing:
+            is_late = self._stopping.is_set() and self._after is None
+            if is_late:
+                self._asked_late.append((name, full, person))
+        return is_late
+
     def _by_hand(self, name: str, orders: Orders) -> None:
-        self._told(name, self._worker.cycle(name, orders))
+        result = self._worker.cycle(name, orders)
+        has_begun = result.run_id or result.status != "interrupted"
+        if has_begun or not self._is_late(name, orders.full, orders.person or ""):
+            self._told(name, result)
 
     def _run_form(self, name: str) -> bool:
         """False: it is being run by somebody at this moment."""
@@ -241,6 +299,9 @@ class Service:
         return True
 
     def _ring(self, name: str) -> None:
+        if self._after is not None:
+            self._after._ring(name)
+            return
         self._listeners.get(name, self._attendant).ring(name)
 
     def _tidy(self) -> bool:
@@ -284,6 +345,16 @@ class Service:
             for name, found in self._gauges.gauges().items()
         }
         return Health(True, ages)
+
+
+class _Of(Collector):
+    """All that another registry holds."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._registry = registry
+
+    def collect(self) -> Iterable[Metric]:
+        return self._registry.collect()
 
 
 class _Bell:

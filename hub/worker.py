@@ -320,7 +320,11 @@ def _following(shop: Workshop, path: Path | None, stopping: threading.Event) -> 
 
 
 def main() -> None:
-    for number in (signal.SIGINT, signal.SIGTERM):  # a terminal and a service manager send them to every process
+    for number in (
+        signal.SIGINT,
+        signal.SIGTERM,
+        signal.SIGHUP,
+    ):  # a terminal and a service manager send them to every process
         signal.signal(number, signal.SIG_IGN)
     if not _serve(Connection(int(sys.argv[1]))):
         sys.stderr.flush()

@@ -30,7 +30,9 @@ LAYERS = [  # from the ground up; a module may import from layers below its own,
     ["hub.schedule", "hub.web", "hub.worker"],
     ["hub.events"],
     ["hub.notify"],
+    ["hub.lasting"],
     ["hub.service"],
+    ["hub.host"],
     ["hub.cli"],
     ["hub.testing"],  # for tests only: nothing of the product imports it
 ]

@@ -10,8 +10,9 @@ from typing import Annotated
 import typer
 
 from hub.cli.checked import read_reasons
-from hub.cli.described import COLUMNS, Described, block, described, overview, row, with_block
+from hub.cli.described import COLUMNS, block, overview, row, with_block
 from hub.cli.screen import FAILED, Json, complain, print_json, screen
+from hub.config.described import Described, described
 from hub.config.schema import usable_types
 from hub.errors import ConfigError
 

@@ -7,12 +7,15 @@ import signal
 import sys
 import threading
 from types import FrameType
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.markup import escape
 
 from hub.cli.screen import DONE, Chosen, complain, screen
+
+if TYPE_CHECKING:
+    from hub.host import Host
 
 app = typer.Typer()
 
@@ -31,10 +34,11 @@ def run(
     """Run every connection on its schedule, take in forms, serve metrics and health, until it is stopped.
 
     SIGTERM and Ctrl-C end runs after the page they are at, within 30 seconds; the next start goes on there.
+    SIGHUP takes in a changed configuration, without a restart; one with a mistake is not taken, and the log says why.
     """
+    from hub.host import Host
     from hub.logs import configure
     from hub.running import calm_collector, open_store
-    from hub.service import Service
     from hub.worker import LogForm
 
     config = ctx.find_object(Chosen).loaded  # type: ignore[union-attr] # set by the command hub
@@ -48,13 +52,14 @@ def run(
     before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
     store = open_store(config)
     try:
-        service = Service(config, store, form)
+        host = Host(config, store, form)
+        before[signal.SIGHUP] = signal.signal(signal.SIGHUP, lambda _, __: stopping.set() if _hung_up() else host.ask())
         calm_collector()
-        service.start()
-        _say_started(service)
+        host.start()
+        _say_started(host)
         while not stopping.wait(3600.0):
             continue
-        ended = service.stop()
+        ended = host.stop()
     finally:
         store.close()
         for number, handler in before.items():
@@ -66,21 +71,28 @@ def run(
         os._exit(DONE)  # threads that hang in a system's answer must not keep the process
 
 
-def _say_started(service: object) -> None:
-    from hub.service import Service
+def _hung_up() -> bool:
+    """Whether the terminal that this process wrote to is closed: then SIGHUP means the end, as everywhere."""
+    try:
+        if sys.stderr.isatty():
+            os.tcgetpgrp(sys.stderr.fileno())
+    except OSError:
+        return True
+    return False
 
-    assert isinstance(service, Service)
-    out = screen()
-    if service.web is None:
+
+def _say_started(host: Host) -> None:
+    out, service, web = screen(), host.service, host.web
+    if web is None:
         return
-    out.print(f"console  {service.web.url}/")
+    out.print(f"console  {web.url}/")
     if code := service.entry.accounts.first_code("hub run"):
-        out.print(f"first    {service.web.url}/sign-in/invited with the code {code}, within an hour")
-    out.print(f"health   {service.web.url}/readyz")
-    out.print(f"metrics  {service.web.url}/metrics")
+        out.print(f"first    {web.url}/sign-in/invited with the code {code}, within an hour")
+    out.print(f"health   {web.url}/readyz")
+    out.print(f"metrics  {web.url}/metrics")
     for name, settings in service.forms.items():
         shown = "" if settings.signature == "none" else f" (signed: {settings.signature})"
-        out.print(f"form     {service.web.url}/forms/{escape(name)}{shown}")
+        out.print(f"form     {web.url}/forms/{escape(name)}{shown}")
     for name in service.shop.hub.routes:
         due = service.next_run(name)
         when = "by hand" if due is None else f"next at {due:%Y-%m-%d %H:%M:%S} UTC"

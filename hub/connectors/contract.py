@@ -129,6 +129,7 @@ class Connector(ABC):
     Settings: ClassVar[type[Settings]]
     default_mapping: ClassVar[str]  # text of a mapping file (YAML) that fits this type
     example: ClassVar[str] = ""  # keys of one connection (YAML, with `type`), as the documentation shows it
+    by_hand: ClassVar[frozenset[str]] = frozenset()  # keys that are written in files only: programs that are started
 
     def __init__(self, settings: Any, context: Context) -> None:
         self.settings = settings

@@ -62,6 +62,7 @@ class SingerConnector(Connector):
 
     Settings: ClassVar[type[SingerSettings]] = SingerSettings
     default_mapping: ClassVar[str] = ""  # flat: fields named like the canonical fields
+    by_hand = frozenset({"command"})
     example: ClassVar[str] = """\
 type: singer
 command: [/opt/taps/tap-acorn/bin/tap-acorn]

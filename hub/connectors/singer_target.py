@@ -97,6 +97,7 @@ class SingerTargetConnector(Connector):
 
     Settings: ClassVar[type[TargetSettings]] = TargetSettings
     default_mapping: ClassVar[str] = ""  # flat: columns named like the canonical fields
+    by_hand = frozenset({"command"})
     example: ClassVar[str] = """\
 type: singer_target
 command: [/opt/targets/target-acorn/bin/target-acorn]

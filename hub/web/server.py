@@ -8,13 +8,23 @@ from collections.abc import Sequence
 from time import monotonic, sleep
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from hub.errors import ConfigError
 
 MOST_AT_ONCE = 200  # requests; times the largest body: 50 MiB
 START_SECONDS = 10.0
 WAITING = 512  # connections that the system keeps until they are taken
+
+
+class Switch:
+    """An application that another one may take the place of while it is served."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.app(scope, receive, send)
 
 
 class Serving:
@@ -37,7 +47,7 @@ class Serving:
         return not self._thread.is_alive()
 
 
-def serve(app: FastAPI, host: str = "127.0.0.1", port: int = 8080, proxies: Sequence[str] = ("127.0.0.1",)) -> Serving:
+def serve(app: ASGIApp, host: str = "127.0.0.1", port: int = 8080, proxies: Sequence[str] = ("127.0.0.1",)) -> Serving:
     """Starts serving; returns when requests are answered. port=0 takes a free one.
 
     proxies  addresses and networks whose word counts on where a request comes from

@@ -11,8 +11,9 @@ from typer.testing import CliRunner
 
 from hub.cli.checked import read_reasons
 from hub.cli.connector_docs import current, pages
-from hub.cli.described import BEGIN, END, block, described, with_block
+from hub.cli.described import BEGIN, END, block, with_block
 from hub.cli.main import app
+from hub.config.described import described
 from hub.connectors.mailman import MailmanConnector
 from hub.errors import ConfigError
 

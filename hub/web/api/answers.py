@@ -36,7 +36,7 @@ WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 # --- values ------------------------------------------------------------------------------------------
 
 
-def _sound(text: str) -> str:
+def sound(text: str) -> str:
     if "\x00" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
         raise ValueError("a NUL character or half a surrogate pair, which no database takes")
     return text
@@ -50,7 +50,7 @@ def _moment(value: Any) -> Any:
     return moment(value) if isinstance(value, float | int) else value
 
 
-Plain: TypeAlias = Annotated[str, AfterValidator(_sound)]
+Plain: TypeAlias = Annotated[str, AfterValidator(sound)]
 Moment: TypeAlias = Annotated[datetime, BeforeValidator(_moment)]
 """Aware UTC; the store's are epoch seconds."""
 Number: TypeAlias = Annotated[int, Path(ge=1, le=LARGEST_NUMBER)]
@@ -104,7 +104,7 @@ def place_of(kind: str, cursor: str | None, *types: type) -> Sequence[Any] | Non
             raise _no_cursor()
         if isinstance(value, str):
             try:
-                _sound(value)
+                sound(value)
             except ValueError as err:
                 raise _no_cursor() from err
     return [kind_of(value) for value, kind_of in zip(found[1:], types, strict=True)]

@@ -12,6 +12,7 @@ from hub import __version__
 from hub.access.rights import Actor, Right
 from hub.web.api import (
     bulk,
+    configurations,
     conflicts,
     connections,
     contacts,
@@ -33,7 +34,7 @@ from hub.web.guard import needs
 
 PREFIX = "/api/v1"
 RESOURCES = (
-    *(connections, mappings, runs, holds, contacts, bulk, edits, reviews, conflicts),
+    *(connections, configurations, mappings, runs, holds, contacts, bulk, edits, reviews, conflicts),
     *(rules, parked, interactions, lookup, exports, events),
 )
 

@@ -134,6 +134,7 @@ def router(world: World) -> APIRouter:
             saved = rulebook.save(world.hub(), world.config, field, rule, actor.name, etag=etag)
         except StaleEdit as err:
             raise _changed_meanwhile(world, str(err)) from err
+        world.setup.take()
         answer = RuleSaved(field=field, rule=rule_text(rule), difference=saved.difference)
         return JSONResponse(answer.model_dump(), headers={"ETag": f'"{_etag(world)}"'})
 

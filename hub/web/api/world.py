@@ -13,6 +13,22 @@ from hub.sync.engine import Hub
 
 
 @dataclass(frozen=True, slots=True)
+class Setup:
+    """Taking in what was saved in the files of the configuration.
+
+    take     take them in now, and wait a moment for it; False: it goes on, runs that are under way end first
+    trouble  why what is in the files is not in use; "" when it is, or is being taken in
+    """
+
+    take: Callable[[], bool] = lambda: False
+    trouble: Callable[[], str] = str
+
+
+NO_SETUP = Setup()
+"""Where nothing runs that could take it in."""
+
+
+@dataclass(frozen=True, slots=True)
 class World:
     """hub       the engine as it is now: its model may change while it runs
     run       begins a run of (connection, all of it, for whom); False: it is being run already
@@ -26,3 +42,4 @@ class World:
     run: Callable[[str, bool, str], bool]
     next_run: Callable[[str], datetime | None]
     clock: Callable[[], float]
+    setup: Setup = NO_SETUP

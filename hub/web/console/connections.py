@@ -7,7 +7,6 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Form
 from starlette.requests import Request
 from starlette.responses import Response
-from yaml import safe_dump
 
 from hub.access.rights import Actor, Right
 from hub.errors import ConfigError
@@ -15,6 +14,7 @@ from hub.store import overview
 from hub.store.gauges import standings
 from hub.store.runs import past_runs
 from hub.sync import desk
+from hub.web import setup
 from hub.web.console.done import done
 from hub.web.console.overview import card_of
 from hub.web.console.refusals import PageRoute
@@ -41,8 +41,8 @@ def router(console: Console) -> APIRouter:
         with console.world.store.read() as tx:
             hours = overview.hourly(tx, [name], now)[name]
         [standing] = standings(console.world.store, [name], now, count=False)
-        written = console.world.config.connections[name].model_dump(mode="json", exclude_unset=True)
-        settings = written.pop("settings", {})
+        setting = console.world.config.connections[name]
+        route = console.world.hub().routes.get(name)
         return page(
             console,
             request,
@@ -50,7 +50,11 @@ def router(console: Console) -> APIRouter:
             "connection.html",
             card=card_of(console, standing, hours, now),
             runs=past_runs(console.world.store, name, LAST_RUNS),
-            yaml=safe_dump({name: {**written, **settings}}, sort_keys=False, allow_unicode=True),
+            setting=setting,
+            limits=setting.limits.model_dump(mode="json"),
+            able=route.can if route is not None else None,
+            stands=setup.standing(console.world, name),
+            yaml=setup.in_use(console.world.config, name),
         )
 
     @routes.post("/{name}")

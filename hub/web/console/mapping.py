@@ -173,6 +173,7 @@ def _saving(routes: APIRouter, desk: Desk) -> None:
             save_text(world.store, typed.file, text, actor.name, world.clock())
         except StaleEdit:
             return _review(desk, replace(typed, file=desk.file(request, name)))
+        world.setup.take()
         return done(desk.console, f"/connections/{name}/mapping?saved=yes")
 
 

@@ -23,6 +23,7 @@ from hub.web.console import (
     rules,
     runs,
     settings,
+    setup,
 )
 from hub.web.console.refusals import PageRoute
 from hub.web.console.shell import Console, prefer
@@ -40,6 +41,7 @@ PAGES = (
         correct,
         contacts,
         mapping,
+        setup,
         connections,
         runs,
         settings,

@@ -83,6 +83,7 @@ def router(console: Console) -> APIRouter:
             if not actor.may(Right.CONTACTS):
                 raise
             return _field(kept, request, actor, field, rule, Said(str(err), "bad"))
+        world.setup.take()
         return done(console, "/conflicts/rules")
 
     return routes

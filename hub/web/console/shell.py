@@ -155,6 +155,7 @@ def page(
         "now": datetime.fromtimestamp(console.world.clock(), UTC),
         "q": None,
         "said": None,
+        "not_taken": console.world.setup.trouble(),
     }
     html = templates(language).get_template(template).render({**shared, **texts})
     return HTMLResponse(html, status, {"Content-Security-Policy": POLICY})

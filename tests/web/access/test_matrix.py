@@ -38,6 +38,11 @@ GET    /api/v1/connections/{name}                   health
 GET    /api/v1/connections/{name}/mapping           health
 PUT    /api/v1/connections/{name}/mapping           configure
 POST   /api/v1/connections/{name}/mapping/preview   configure contacts
+DELETE /api/v1/connections/{name}/configuration     configure
+GET    /api/v1/connections/{name}/configuration     configure
+PATCH  /api/v1/connections/{name}/configuration     configure
+POST   /api/v1/connections/{name}/configuration/test configure
+PUT    /api/v1/connections/{name}/configuration     configure
 POST   /api/v1/connections/{name}/pause             run
 POST   /api/v1/connections/{name}/runs              run
 POST   /api/v1/connections/{name}/start             run
@@ -96,6 +101,9 @@ POST   /conflicts/rules/{field}                     configure
 GET    /conflicts/{number}                          contacts
 POST   /conflicts/{number}/overturn                 decide
 GET    /connections                                 health
+GET    /connections/add-one                         configure
+GET    /connections/add-one/{kind}                  configure
+POST   /connections/add-one/{kind}                  configure
 GET    /connections/{name}                          health
 POST   /connections/{name}                          run
 GET    /connections/{name}/mapping                  health
@@ -105,6 +113,10 @@ POST   /connections/{name}/mapping/preview          configure contacts
 POST   /connections/{name}/mapping/review           configure
 POST   /connections/{name}/mapping/sample           configure contacts
 POST   /connections/{name}/mapping/table            configure
+GET    /connections/{name}/remove                   configure
+POST   /connections/{name}/remove                   configure
+GET    /connections/{name}/setup                    configure
+POST   /connections/{name}/setup                    configure
 GET    /contacts                                    contacts
 GET    /contacts/found                              contacts
 GET    /contacts/{golden_id}                        contacts

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from hub.access.rights import Role
 from hub.client import Client
 from hub.config import HubConfig
 from hub.web.api.routes import PREFIX, describe, router
@@ -23,11 +24,13 @@ REQUESTS = re.findall(r"```http\n(.*?)\n→ (\d+)\n(.*?)```", PAGE, re.DOTALL)
 
 def test_every_example_answers_as_the_page_says(api):
     api.follow()
+    api.role = Role.ADMINISTRATOR
     ann = api.one("ann baker")
     etag = api.get(f"/contacts/{ann}").headers["etag"]
+    shop = api.get("/connections/shop/configuration").headers["etag"]
     assert len(REQUESTS) == PAGE.count("```http") >= 8
     for asked, status, shown in REQUESTS:
-        first, *rest = asked.replace("{contact}", ann).replace("{etag}", etag).splitlines()
+        first, *rest = asked.replace("{contact}", ann).replace("{etag}", etag).replace("{shop}", shop).splitlines()
         method, path = first.split(" ")
         headers = dict(line.split(": ", 1) for line in rest if re.match(r"[A-Z][A-Za-z-]+: ", line))
         body = next((json.loads(line) for line in rest if line.startswith("{")), None)
