@@ -165,6 +165,7 @@ def _saving(routes: APIRouter, world: World) -> None:
             rows = save_text(world.store, file, text, actor.name, world.clock())
         except StaleEdit as err:
             raise _meanwhile(err, text) from err
+        world.setup.take()
         saved = _file(world, name)
         body = Saved(connection=name, file=file.name, rows=rows, in_use=is_in_use(world, saved))
         return JSONResponse(body.model_dump(mode="json"), headers={"ETag": f'"{saved.etag}"'})
