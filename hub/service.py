@@ -42,6 +42,7 @@ from hub.store.access import forget_ended
 from hub.store.db import Store
 from hub.store.gauges import StoreGauges
 from hub.store.inbox import StoreInbox, prune, waiting
+from hub.store.keeping import forget_runs
 from hub.store.opt_in import Asking
 from hub.sync.run import Orders, Result
 from hub.web.access.identity import identify
@@ -316,6 +317,7 @@ class Service:
                     work.forget_spam(tx, name, now - form.spam_rules.keep.total_seconds())
             forget_ended(tx, now, now - self._config.access.idle.total_seconds())
             head = audit.head(tx)
+        forget_runs(self._store, now - self._config.keep.runs.total_seconds())
         if head is not None:  # where logs are kept elsewhere, rows cut off at the end are seen: hub audit verify --head
             log.info("audit head %s", head)
         return True

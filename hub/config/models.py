@@ -19,6 +19,7 @@ from pydantic import (
     Field,
     PrivateAttr,
     WithJsonSchema,
+    field_validator,
     model_validator,
 )
 
@@ -34,6 +35,7 @@ from hub.sync.guard import Limits
 DeletePolicy: TypeAlias = Literal["keep", "archive", "propagate"]
 RULES_ALLOWED = f"{', '.join(NAMED)} or a list of connections in order ({ADDRESSES} also {UNION})"
 RULE_SCHEMA = {"anyOf": [{"enum": [*NAMED, UNION]}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}
+DAY_SECONDS = 86_400.0
 NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
@@ -303,6 +305,22 @@ class MailConfig(_Part):
         return self
 
 
+class KeepConfig(_Part):
+    """How long the hub remembers what is past. The history of contacts is kept for ever."""
+
+    runs: Duration = Field(
+        default_factory=lambda: parse_duration("90 days"),
+        description="runs, plans that were decided, and what was set aside and came through since",
+    )
+
+    @field_validator("runs")
+    @classmethod
+    def _check_runs(cls, value: Any) -> Any:
+        if value.total_seconds() < DAY_SECONDS:
+            raise ValueError("at least 1 day: what a run did is looked at the day after")
+        return value
+
+
 EventKind = Literal["contact.created", "contact.changed", "contact.merged", "contact.split", "contact.consent_changed"]
 
 
@@ -377,6 +395,7 @@ class HubConfig(_Part):
     matching: MatchingConfig = Field(default_factory=MatchingConfig)
     web: WebConfig = Field(default_factory=WebConfig)
     access: AccessConfig = Field(default_factory=AccessConfig)
+    keep: KeepConfig = Field(default_factory=KeepConfig)
     mail: MailConfig | None = Field(default=None, description="the server that takes mails; none: no mail is sent")
     events: Mapping[Annotated[str, AfterValidator(_check_name)], SubscriptionConfig] = Field(
         default_factory=dict, description="who is told when contacts change, by name"
