@@ -76,12 +76,20 @@ def verify(
     verdict = show.look(ctx, lambda tx: judge(tx, kept))
     if as_json:
         wrong = [{"row": number, "what": what} for number, what in verdict.wrong]
-        show.put_json({"rows": verdict.rows, "head": str(verdict.head) if verdict.head else None, "wrong": wrong})
+        newest = str(verdict.head) if verdict.head else None
+        show.put_json({"rows": verdict.rows, "unjudged": verdict.unjudged, "head": newest, "wrong": wrong})
     else:
+        if verdict.unjudged:
+            show.say(
+                show.out(),
+                f"! {show.counted(verdict.unjudged, 'row')} from before the keys were begun anew: whether one was "
+                "changed cannot be told, but against a head that was kept",
+            )
         for number, what in verdict.wrong:
             show.say(show.out(), f"✗ row {number}: {what}")
         if not verdict.wrong:
-            show.say(show.out(), f"✓ {show.counted(verdict.rows, 'row')}, none of them tampered with")
+            judged = verdict.rows - verdict.unjudged
+            show.say(show.out(), f"✓ {show.counted(judged, 'row')}, none of them tampered with")
             if not kept:
                 show.say(show.out(), "Whether rows were cut off at the end is seen against a head: hub audit head")
     if verdict.wrong:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
 
 from hub.cli import show
 from hub.cli.screen import Json
 from hub.cli.show import By, cell, when
 from hub.errors import ConfigError
+
+if TYPE_CHECKING:
+    from hub.store.anew import Lost
 
 app = typer.Typer(no_args_is_help=True, help="Secrets that are typed in, sealed in the store, and never shown.")
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The configuration says sealed:NAME.")]
@@ -80,3 +85,48 @@ def rotate(ctx: typer.Context, by: By = None) -> None:
     with show.opened(ctx) as store, store.write() as tx:
         done = seal_anew(tx, show.person(by), time.time())
     show.say(show.out(), f"{show.counted(done, 'secret')} sealed anew; all keys are under the master key of today.")
+
+
+@app.command("begin-anew")
+def begin_anew(
+    ctx: typer.Context,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it, instead of showing what is lost.")] = False,
+    by: By = None,
+) -> None:
+    """After the master key was lost for good: give up what cannot be opened any more, and nothing else.
+
+    Stop `hub run` before, and start it again after. Should the key turn up, a backup made now can be opened with it.
+    """
+    from hub.store import anew
+
+    out = show.out()
+    with show.opened(ctx) as store:
+        if not yes:
+            with store.read() as tx:
+                found = anew.lost(tx)
+            if found is None:
+                show.say(out, "Every key of the store can be opened: nothing is lost.")
+                return
+            _print_lost(out, found)
+            show.say(out, "", "Nothing was changed. Make a backup (hub db backup), then: hub secrets begin-anew --yes")
+            return
+        with store.write() as tx:
+            found = anew.begin_anew(tx, show.person(by), time.time())
+    _print_lost(out, found)
+    show.say(out, "", "Given up. All else is as it was. Keep a copy of the new master key apart from the backups.")
+
+
+def _print_lost(out: Console, found: Lost) -> None:
+    show.say(out, found.reason, "")
+    show.say(out, f"{show.counted(len(found.secrets), 'secret')} to be typed in again: {_names(found.secrets)}")
+    show.say(
+        out,
+        f"{show.counted(len(found.accounts), 'account')} without an app for codes until a new one is set up: "
+        f"{_names(found.accounts)}",
+        f"{show.counted(found.audited, 'row')} of the audit can be read and not be verified any more",
+        "links to confirm that were sent and not followed yet, and sign-ins under way, end",
+    )
+
+
+def _names(names: Sequence[str]) -> str:
+    return ", ".join(map(show.clean, names)) or "none"

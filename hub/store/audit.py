@@ -22,6 +22,8 @@ BATCH = 2000  # rows read together
 _FIRST = ""  # what the first row follows
 _HEAD = "audit head"
 _KEY = "audit key"
+BEGUN_ANEW = "keys begun anew"
+"""Action of the first row under another key: those before it were made with one that is lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +52,13 @@ class Head:
 
 @dataclass(slots=True)
 class Verdict:
-    """What `verify` found. wrong: (number of the row, what is wrong with it), in order."""
+    """What `verify` found. wrong: (number of the row, what is wrong with it), in order.
+
+    unjudged  rows from before the keys were begun anew: whether one of them was changed cannot be told
+    """
 
     rows: int = 0
+    unjudged: int = 0
     head: Head | None = None
     wrong: list[tuple[int, str]] = field(default_factory=list)
 
@@ -153,6 +159,7 @@ def verify(tx: Tx, heads: Sequence[Head] = ()) -> Verdict:
     """Look at every row, against its code and the row before it; and at heads that were kept elsewhere."""
     verdict = Verdict()
     key = tx.keys.known(tx, AUDIT)
+    start = _begun_anew(tx, key) if key is not None else 0
     before = Head(0, _FIRST)
     kept = {h.number: h for h in heads}
     for row in _raw(tx):
@@ -160,11 +167,12 @@ def verify(tx: Tx, heads: Sequence[Head] = ()) -> Verdict:
         if key is None:
             verdict.wrong.append((number, "the key of the audit is gone from the store"))
             break
-        verdict.wrong += _judge(key, before, row)
+        verdict.wrong += _judge(key if number >= start else None, before, row)
         if number in kept and not hmac.compare_digest(code, kept[number].code):
             verdict.wrong.append((number, "is not the row whose head was kept"))
         before = Head(number, code)
         verdict.rows += 1
+        verdict.unjudged += number < start
     verdict.head = before if before.number else None
     last = max(kept, default=0)
     if last > before.number:
@@ -172,12 +180,25 @@ def verify(tx: Tx, heads: Sequence[Head] = ()) -> Verdict:
     return verdict
 
 
-def _judge(key: bytes, before: Head, row: Sequence[Any]) -> Iterator[tuple[int, str]]:
+def _begun_anew(tx: Tx, key: bytes) -> int:
+    """Number of the row under this key with which it began anew; 0: it never did. Without the key nobody writes one."""
+    text = (
+        "SELECT a.number, a.at, a.who, a.action, a.subject, a.detail, a.code, b.code FROM audit a"
+        " LEFT JOIN audit b ON b.number = a.number - 1 WHERE a.action = :a ORDER BY a.number DESC"
+    )
+    for row in tx.all(text, a=BEGUN_ANEW):
+        if hmac.compare_digest(_code(key, row[7] or _FIRST, row[:6]), row[6]):
+            return int(row[0])
+    return 0
+
+
+def _judge(key: bytes | None, before: Head, row: Sequence[Any]) -> Iterator[tuple[int, str]]:
+    """key: None where it is lost, and only numbers can be looked at"""
     number, first = row[0], before.number + 1
     if number > first:
         yield first, f"row {first} is missing" if number == first + 1 else f"rows {first} to {number - 1} are missing"
         return  # it follows a row that is not there, so its own code says nothing
-    if not hmac.compare_digest(_code(key, before.code, row[:6]), row[6]):
+    if key is not None and not hmac.compare_digest(_code(key, before.code, row[:6]), row[6]):
         yield number, "was changed, or put in another's place"
 
 

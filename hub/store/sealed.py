@@ -45,7 +45,7 @@ def keep(tx: Tx, name: str, value: str, person: str, now: float) -> None:
 def forget(tx: Tx, name: str, person: str, now: float) -> None:
     if not tx.touched("DELETE FROM sealed WHERE name = :n", n=name):
         raise ConfigError(f"There is no secret {name}. Nothing was changed. See `hub secrets list`.")
-    tx.run("DELETE FROM data_key WHERE scope = :s", s=_scope(name))
+    tx.run("DELETE FROM data_key WHERE scope = :s", s=scope_of(name))
     note(tx, person, "secret removed", f"secret {name}", at=now)
 
 
@@ -66,7 +66,7 @@ def opener(store: Store) -> Callable[[str], str]:
 
 def _value(tx: Tx, name: str) -> str:
     row = tx.one("SELECT value FROM sealed WHERE name = :n", n=name)
-    key = tx.keys.known(tx, _scope(name)) if row else None
+    key = tx.keys.known(tx, scope_of(name)) if row else None
     if row is None or key is None:
         raise ConfigError(f"The secret sealed:{name} is missing: set it with `hub secrets set {name}`, then try again.")
     try:
@@ -108,7 +108,7 @@ def rotate(tx: Tx, person: str, now: float) -> int:
     names = [secret.name for secret in secrets(tx)]
     for name in names:
         value = _value(tx, name)
-        tx.keys.renew(tx, _scope(name))
+        tx.keys.renew(tx, scope_of(name))
         tx.run("UPDATE sealed SET value = :v WHERE name = :n", v=_sealed(tx, name, value), n=name)
     done = len(names) + _rotate_accounts(tx)
     tx.keys.rewrap(tx)
@@ -130,10 +130,11 @@ def _write_totp(tx: Tx, plain: Iterable[tuple[str, str]]) -> None:
 
 
 def _sealed(tx: Tx, name: str, value: str) -> str:
-    return seal(tx.keys.key(tx, _scope(name)), value.encode(), _place(name))
+    return seal(tx.keys.key(tx, scope_of(name)), value.encode(), _place(name))
 
 
-def _scope(name: str) -> str:
+def scope_of(name: str) -> str:
+    """Of the data key that a secret is sealed under."""
     return f"secret {name}"
 
 

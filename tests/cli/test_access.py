@@ -287,6 +287,26 @@ def test_the_master_key_is_changed_while_everything_stays_readable(desk, hub):
     assert "another master key" in desk("users", "add", "eve").err
 
 
+def test_after_a_lost_master_key_everything_but_what_was_sealed_goes_on(desk, hub):
+    hub("secrets", "set", "ONE", typed=CANARY)
+    desk("users", "add", "bob")
+    people = rows(desk, "users", "list")
+    Path("data/hub.db.key").unlink()
+    assert desk("users", "add", "eve").code == 2
+
+    shown = desk("secrets", "begin-anew")
+    assert (shown.code, rows(desk, "secrets", "list")[0]["name"]) == (0, "ONE")
+    assert "1 secret to be typed in again: ONE" in shown.out and "Nothing was changed" in shown.out
+
+    assert desk("secrets", "begin-anew", "--yes", "--by", "eve").code == 0
+
+    assert rows(desk, "secrets", "list") == [] and rows(desk, "users", "list") == people
+    assert desk("users", "add", "eve").code == 0
+    verdict = desk("audit", "verify")
+    assert verdict.code == 0 and "cannot be told" in verdict.out
+    assert "nothing is lost" in desk("secrets", "begin-anew").out
+
+
 def test_nothing_starts_with_a_key_that_others_can_read(desk, hub):
     hub("secrets", "set", "ONE", typed=CANARY)
     key = Path("data/hub.db.key")
