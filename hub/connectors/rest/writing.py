@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -286,20 +286,16 @@ class Writer:
         if not writes:
             return []
         kind = self._kind(writes[0])
-        try:
-            split = [self._sending.split(write) for write in writes]
-        except Said:
-            return self._one_by_one(writes)
-        if kind.whole or any(consents for _, consents in split):
-            return self._one_by_one(writes)
-        if kind.job is not None and (found := self._by_job(kind, kind.job, writes, [fields for fields, _ in split])):
+        plain = [self._plain(kind, each) for each in writes]
+        split = [each for each in plain if each is not None]
+        if len(split) < len(writes):
+            return self._apart(writes, {number for number, each in enumerate(plain) if each is not None})
+        if kind.job is not None and (found := self._by_job(kind, kind.job, writes, split)):
             return found
         if len(writes) > kind.size:
             parts = [writes[start : start + kind.size] for start in range(0, len(writes), kind.size)]
             return in_turn(parts, self._carried_out)
-        values = [
-            self._sending.values(kind, write, fields) or {} for write, (fields, _) in zip(writes, split, strict=True)
-        ]
+        values = [self._sending.values(kind, write, fields) or {} for write, fields in zip(writes, split, strict=True)]
         items = [fill(kind.item, {**each, **self._exchange.settings}) for each in values]
         try:
             together = {"items": items, "size": len(items), "ids": [write.id for write in writes]}
@@ -310,6 +306,25 @@ class Writer:
             half = len(writes) // 2
             return in_turn([writes[:half], writes[half:]], self._carried_out)
         return self._results(kind, writes, items, answer)
+
+    def _plain(self, kind: Writing, write: Write) -> dict[str, Any] | None:
+        """Its fields; None where it goes by itself: it has consents to tell, or something that cannot be written."""
+        if kind.whole:
+            return None
+        try:
+            fields, consents = self._sending.split(write)
+        except Said:
+            return None
+        return None if consents else fields
+
+    def _apart(self, writes: Sequence[Write], together: Collection[int]) -> list[Found]:
+        """Those that go by themselves first, consents among them; then the others, together."""
+        alone = [write for number, write in enumerate(writes) if number not in together]
+        rest = [write for number, write in enumerate(writes) if number in together]
+        parts = [[each] for each in alone] + ([rest] if rest else [])
+        found = in_turn(parts, lambda some: self._together_there(some) if some is rest else [self._each(some[0])])
+        lone, others = iter(found[: len(alone)]), iter(found[len(alone) :])
+        return [next(others) if number in together else next(lone) for number in range(len(writes))]
 
     def _by_job(
         self, kind: Writing, job: Job, writes: Sequence[Write], fields: Sequence[Mapping[str, Any]]
@@ -330,9 +345,6 @@ class Writer:
             Unknown(SENT_TWICE) if entry[1] is None else self._result(kind, job.result, write, entry)
             for write, entry in zip(writes, told, strict=True)
         ]
-
-    def _one_by_one(self, writes: Sequence[Write]) -> list[Found]:
-        return in_turn([[write] for write in writes], lambda some: [self._each(some[0])])
 
     def _each(self, write: Write) -> Found:
         """One of a call for several that needs a call of its own beside it."""

@@ -184,6 +184,24 @@ def test_an_opt_out_that_is_there_already_is_no_error(system: HubSpotSystem) -> 
         assert done(system.connector.write([opt_out])).fields[CONSENT] == "true"
 
 
+def test_an_opt_out_among_many_changes_goes_first_and_the_others_go_together(system: HubSpotSystem) -> None:
+    ids = [system.fake.seed(email=address()) for _ in range(100)]
+    before = len(system.requests())
+    writes = [Write(Op.UPDATE, f"hub:{each}", each, {"city": "Faro"}) for each in ids]
+    writes[50] = Write(Op.UPDATE, "hub:out", ids[50], {CONSENT: "true", "city": "Faro"})
+    writes[60] = Write(Op.UPDATE, "hub:odd", ids[60], {"city": "\x00"})
+
+    outcomes = system.connector.write(writes)
+
+    refused = [number for number, each in enumerate(outcomes) if isinstance(each, Refused)]
+    sent = [each.url.path for each in system.requests()[before:]]
+    told = [path for path in sent if path.endswith(("/unsubscribe", "/update"))]
+    assert refused == [60]
+    assert {type(each) for number, each in enumerate(outcomes) if number != 60} == {Done}
+    assert [path.rpartition("/")[2] for path in told] == ["unsubscribe", "update", "update"]
+    assert len(sent) < 10
+
+
 def test_who_opted_out_himself_is_not_subscribed_again(system: HubSpotSystem) -> None:
     [record_id] = system.seed(1)
     email = system.fake.things["contacts"][record_id].properties["email"]
