@@ -117,7 +117,10 @@ def _together(sources: Sequence[Source], rules: Rules) -> Golden:
             all_claims = [claim for claim in all_claims if claim[0].ref == addressed]
             if not all_claims:
                 continue
-        source, value = _choose(key, _live(all_claims), rules.of(key))
+        if len(all_claims) == 1:
+            source, value = all_claims[0]
+        else:
+            source, value = _choose(key, _live(all_claims), rules.of(key))
         fields[key], origin[key] = _emptied(value), source.ref
     return Golden(fields, origin)
 
@@ -126,8 +129,9 @@ def _claims(sources: Sequence[Source], rules: Rules) -> dict[str, list[Claim]]:
     """Key → claims, sources in the order of their refs, keys sorted."""
     claims: dict[str, list[Claim]] = {}
     for source in sorted(sources, key=lambda source: source.ref):
+        echo = source.echo
         for key, value in source.fields.items():
-            if _counts(source, key, value, rules):
+            if (value is not None and value != "" and key not in echo) or _counts(source, key, value, rules):
                 claims.setdefault(key, []).append((source, value))
     return dict(sorted(claims.items()))
 

@@ -20,7 +20,7 @@ from hub.dedupe.features import ORGANISATION
 from hub.dedupe.parts import HOPELESS, Ref, Verdict
 from hub.dedupe.weigh import Bits, Model
 
-AT_ONCE: Final = 300  # components that are unpacked together
+AT_ONCE: Final = 50  # components that are unpacked together: of 30 records and 200 pairs each some 4 MB
 
 
 class Whole:
