@@ -3,7 +3,7 @@
     python -m bench.console STORE.db --rounds 40 [--conflicts 20000]
 
 STORE.db is a store as `bench.dedupe.latency --keep` or a sync leaves it; it is copied, and the copy upgraded and
-filled with open conflicts, so that the work lists are long.
+filled with open conflicts, questions and records set aside, so that the work lists are long.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from prometheus_client import CollectorRegistry
 from hub.access.rights import RIGHTS, Actor, Role
 from hub.config.load import load_config
 from hub.running import build_hub
-from hub.store.db import Store
+from hub.store import work
+from hub.store.db import Store, dumps
 from hub.store.inbox import StoreInbox
 from hub.store.search import SearchIndex
 from hub.store.upgrade import opened, upgrade
@@ -34,6 +35,7 @@ from hub.web.console.glance import Glance
 from hub.web.console.shell import Console
 from hub.web.monitoring import Health
 
+RUN = "filled"  # of the lines of history in the store
 PAGES = (
     "/",
     "/holds",
@@ -47,7 +49,16 @@ PAGES = (
     "/connections",
     "/connections/{name}",
     "/runs",
+    f"/runs/{RUN}",
+    f"/runs/{RUN}?what=created",
+    f"/runs/{RUN}?what=changed",
+    f"/runs/{RUN}?text=silva",
+    "/holds/1",
+    "/holds/1?op=create&field=emails",
+    "/parked?because=emails:+not+an+email+address",
+    "/parked/1",
 )
+REASONS = ("emails: not an email address", "birth_date: not a date", "phones: not a phone number")
 TYPED = ("s", "si", "sil", "silva m", "ana", "maria silv", "91", "+35191", "joao@", "gmail")  # as one types
 ADDRESS = "http://127.0.0.1"
 CLAIMS = (
@@ -90,6 +101,24 @@ def add_conflicts(store: Store, n: int) -> None:
         )
 
 
+def add_work(store: Store, parked: int) -> None:
+    """A run of all the history there is, a hold of 1,000 writes, and records set aside."""
+    now = time()
+    row = {"connection": "crm", "op": "create", "subject": "new record", "golden_id": None, "mark": "1"}
+    detail = dumps({"name": "Ana Silva", "fields": {"given_name": [None, "Ana"], "emails/ana@example.org": [None, {}]}})
+    aside = [
+        work.Parked(f"p{n}", "value", REASONS[n % len(REASONS)], dumps({"emails": f"nonsense {n}"}))
+        for n in range(parked)
+    ]
+    with store.write() as tx:
+        work.start_run(tx, RUN, "crm", now)
+        work.end_run(tx, RUN, now, "done", {"pulled": 1}, None)
+        tx.run("UPDATE run SET first_change = 0 WHERE id = :r", r=RUN)
+        number = work.open_hold(tx, "crm", RUN, "push creates", {"creates": 1000}, "much", now)
+        work.add_plan_rows(tx, number, [{**row, "detail": detail}] * 1_000)
+        work.park(tx, "crm", aside, now, RUN)
+
+
 def configured(folder: Path, names: list[str]) -> Path:
     (folder / "data").mkdir()
     lines = [f"  {name}: {{type: file, path: data/{name}.csv, key: id}}" for name in names]
@@ -105,6 +134,7 @@ def main() -> None:
     args = parser.parse_args()
     with copied(args.store) as store, tempfile.TemporaryDirectory() as folder:
         add_conflicts(store, args.conflicts)
+        add_work(store, args.conflicts)
         with store.read() as tx:
             names = [row[0] for row in tx.all("SELECT DISTINCT connection FROM record ORDER BY connection")]
             golden = [row[0] for row in tx.all("SELECT id FROM golden LIMIT 100000")][:: 100_000 // args.rounds]

@@ -16,8 +16,8 @@ from hub.store.db import Row, Tx, loads
 from hub.store.lists import like
 from hub.store.runs import PastRun
 
-LOOKED_AT = 20_000  # lines of history that one part of a list looks at
-LOOKED_INTO = 2_000  # the same where their contents are searched
+LOOKED_AT = 10_000  # lines of history that one part of a list looks at
+LOOKED_INTO = 800  # the same where their contents are searched
 MOST_RECORDS = 5  # named of one contact
 
 

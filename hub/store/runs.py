@@ -78,6 +78,11 @@ def one_run(tx: Tx, run_id: str) -> PastRun | None:
     return None if row is None else _run(row)
 
 
+def gates_of(tx: Tx, run_id: str) -> list[str]:
+    """What of a run was held."""
+    return [row[0] for row in tx.all("SELECT DISTINCT gate FROM hold WHERE run_id = :i ORDER BY gate", i=run_id)]
+
+
 def run_detail(store: Store, run_id: str) -> tuple[PastRun, dict[str, dict[str, int]]] | None:
     """A run, and what it left behind: kind of entry → word → how many, of the first `MOST_COUNTED` lines of history."""
     with store.read() as tx:

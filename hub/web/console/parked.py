@@ -48,7 +48,7 @@ def router(console: Console) -> APIRouter:
         chosen = _filter(connection, stage, reason, because)
         with console.world.store.read() as tx:
             found = lists.parked(tx, chosen, part)
-            reasons = lists.parked_reasons(tx, _filter(connection, stage, reason, because))
+            reasons = [] if because else lists.parked_reasons(tx, chosen)
         return page(
             console,
             request,

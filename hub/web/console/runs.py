@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from hub.access.rights import Actor, Right
 from hub.store.outcomes import Part, Place, Wanted, outcomes
-from hub.store.runs import PastRun, past_runs, run_detail
+from hub.store.runs import PastRun, gates_of, one_run, past_runs
 from hub.sync import desk
 from hub.web.api.answers import Refused, cursor_of, place_of
 from hub.web.console.asked import Connection, Skip, part_of
@@ -55,21 +55,22 @@ def router(console: Console) -> APIRouter:
         actor: Actor = needs(Right.HEALTH),
     ) -> Response:
         """What it did names people, so that it is shown only to who may see contacts."""
-        found = run_detail(console.world.store, run_id)
+        with console.world.store.read() as tx:
+            found, gates = one_run(tx, run_id), gates_of(tx, run_id)
         if found is None:
             raise missing(request)
         part = Part((), None)
         if actor.may(Right.CONTACTS):
-            part = _part(console, request, found[0], Wanted(what or None, text or None), cursor)
-        if found[0].status != "running" and request.headers.get("hx-request") == "true":
+            part = _part(console, request, found, Wanted(what or None, text or None), cursor)
+        if found.status != "running" and request.headers.get("hx-request") == "true":
             return Response(headers={"HX-Refresh": "true"})  # it has ended while somebody looked
         return page(
             console,
             request,
             actor,
             "run.html",
-            run=found[0],
-            left=found[1],
+            run=found,
+            gates=gates,
             outcomes=part.rows,
             next=cursor_of("outcomes", part.next.source, part.next.after) if part.next else "",
             what=what,
