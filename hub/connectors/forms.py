@@ -20,7 +20,7 @@ from typing import Any
 import orjson
 import yaml
 
-from hub.connectors.contract import PAGE_SIZE, Can, Connector, Inbox, Report
+from hub.connectors.contract import Can, Connector, Inbox, Report
 from hub.connectors.form_presets import Malformed, unpack
 from hub.connectors.form_settings import (
     BOXES,
@@ -36,6 +36,7 @@ from hub.connectors.form_texts import say
 from hub.errors import ConfigError, CursorExpired
 from hub.model import Cursor, Interaction, Item, Page, Record, Statement, Unreadable
 
+AT_ONCE = 100  # deliveries of a page: others are stored between two pages, and wait for none for long
 MOST_WORDING = 500  # characters of a wording in a timeline: whole it is with the consent
 ASKED = "asked"  # basis of a consent that somebody has to confirm: see hub.dedupe.consent
 
@@ -84,8 +85,8 @@ origins: ["https://www.example.org"]
 
     def pull(self, since: Cursor | None) -> Iterator[Page]:
         after, rows = _number(since), None
-        while rows is None or len(rows) == PAGE_SIZE:
-            rows = self._inbox.read(after, PAGE_SIZE)
+        while rows is None or len(rows) == AT_ONCE:
+            rows = self._inbox.read(after, AT_ONCE)
             after = rows[-1][0] if rows else after
             yield Page(tuple(item for row in rows for item in _told(*row[1:], self.settings)), str(after))
 

@@ -30,6 +30,8 @@ __all__ = ["Fence", "Row", "Store", "Tx", "dumps", "insert_row_sql", "insert_sql
 
 POOL = {"pool_size": 10, "max_overflow": 40}  # a thread a connection, and those of the web server
 BUSY_SECONDS = 30  # how long a writer waits for the one before it
+BUSY_NAMES = frozenset({"SQLITE_BUSY", "SQLITE_BUSY_RECOVERY", "SQLITE_BUSY_SNAPSHOT"})
+LOOK_AGAIN_SECONDS = 0.001  # whether the writer of another process has ended
 IDLE_SECONDS = 10  # a connection to a server that was unused for longer is tried before it is used
 WRITER_LOCK = 7_210_150  # advisory lock number of "the one writer" on PostgreSQL
 
@@ -45,6 +47,7 @@ def insert_row_sql(table: sa.Table, columns: Iterable[str]) -> str:
     return f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
 
 
+_WRITING = "BEGIN IMMEDIATE"  # on SQLite
 _ALONE = f"SELECT pg_advisory_xact_lock({WRITER_LOCK})"
 _ALONE_WITH_FEW = f"{_ALONE}, set_config('plan_cache_mode', 'force_generic_plan', true)"
 
@@ -82,7 +85,7 @@ class Store:
 
         few  all lists in it are short: then PostgreSQL keeps its plans, where a long list is worth a plan of its own
         """
-        begin = ("BEGIN IMMEDIATE",) if self.dialect == "sqlite" else ("BEGIN", _ALONE_WITH_FEW if few else _ALONE)
+        begin = (_WRITING,) if self.dialect == "sqlite" else ("BEGIN", _ALONE_WITH_FEW if few else _ALONE)
         with self._turns, self._transaction(*begin) as tx:
             if fence is not None:
                 tx.guard(fence)
@@ -108,7 +111,10 @@ class Store:
         connection, tx = self._tx()
         try:
             for text in begin:
-                tx.run(text)
+                if text == _WRITING:
+                    self._begin_writing(tx)
+                else:
+                    tx.run(text)
             yield tx
         except BaseException as err:
             tx.undo()
@@ -116,6 +122,27 @@ class Store:
             raise
         finally:
             self._give_back(connection)
+
+    def _begin_writing(self, tx: Tx) -> None:
+        """Wait for the writer of another process, and come right after it.
+
+        SQLite itself would look again after up to 0.1 s each time: beside a process that writes page after page, a
+        small write then seldom finds the moment in between.
+        """
+        until = time.monotonic() + BUSY_SECONDS
+        busy: type[Exception] = self.engine.dialect.loaded_dbapi.OperationalError
+        tx.run("PRAGMA busy_timeout = 0")
+        try:
+            while True:
+                try:
+                    tx.run(_WRITING)
+                    return
+                except busy as err:
+                    if getattr(err, "sqlite_errorname", "") not in BUSY_NAMES or time.monotonic() > until:
+                        raise
+                time.sleep(LOOK_AGAIN_SECONDS)
+        finally:
+            tx.run(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
 
     @contextmanager
     def glance(self) -> Iterator[Tx]:

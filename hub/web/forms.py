@@ -118,8 +118,7 @@ def store_delivery(inbox: InboxWriter, connection: str, delivery: Delivery) -> b
 def _thank(form: Form | None, request: Request, delivery: Delivery, is_new: bool) -> Response:
     mailed = delivery.asking is not None
     if form is not None and is_browser(form, request):
-        language = delivery.payload.get("_shown", {}).get("language") or language_of(form, request)
-        own = f"/forms/{form.name}/thanks?lang={language}" + ("&mailed" if mailed else "")
+        own = f"/forms/{form.name}/thanks?lang={delivery.language}" + ("&mailed" if mailed else "")
         return RedirectResponse(form.settings.thanks_url or own, 303)
     told = {"status": "stored" if is_new else "stored before", "delivery_id": delivery.id}
     return JSONResponse(told | ({"confirmation": "mailed"} if mailed else {}))

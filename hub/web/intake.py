@@ -90,6 +90,7 @@ class Delivery:
     received_at: datetime
     payload: Mapping[str, Any]
     asking: Asking | None = None
+    language: str = ""  # that its page was in
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +142,8 @@ class Form:
         hidden = {name: fields.pop(name) for name in HIDDEN - {SUBMISSION_ID} if name in fields}
         delivery_id = signed_id or self._delivery_id(sender.headers, body, fields, now)
         coming = self._read(hidden, fields, now)
-        return Delivery(delivery_id, now, *self._stored(delivery_id, coming, sender, now))
+        payload, asking = self._stored(delivery_id, coming, sender, now)
+        return Delivery(delivery_id, now, payload, asking, coming.language)
 
     def stamp(self, language: str, now: datetime) -> str:
         """For a page of this form that is made now."""

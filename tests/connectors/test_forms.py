@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from hub.connectors.contract import PAGE_SIZE, Connector, Context, Inbox
+from hub.connectors.contract import Connector, Context, Inbox
 from hub.connectors.form_settings import CONSENTS, SPAM, ConsentBox, FormSettings, is_ticked
-from hub.connectors.forms import FormConnector, look_up, mapping_of, read_consents, read_delivery
+from hub.connectors.forms import AT_ONCE, FormConnector, look_up, mapping_of, read_consents, read_delivery
 from hub.document import parse_document
 from hub.errors import ConfigError, CursorExpired, TransientError
 from hub.mapping.spec import load_mapping
@@ -48,7 +48,7 @@ class Away:
 class FormSystem(System):
     """A form whose deliveries arrive in memory; the secret is a canary."""
 
-    many = PAGE_SIZE + 100
+    many = AT_ONCE + 100
     plenty = 10_000
     secrets = ("c4nary-of-a-form",)
 
@@ -136,12 +136,12 @@ def test_a_pull_with_nothing_new_stays_where_it_was():
 
 
 def test_many_deliveries_come_in_pages_that_each_can_be_resumed_from():
-    form = connector([{"n": number} for number in range(2 * PAGE_SIZE + 1)])
+    form = connector([{"n": number} for number in range(2 * AT_ONCE + 1)])
 
     pages = list(form.pull(None))
 
-    assert [len(page.items) for page in pages] == [2 * PAGE_SIZE, 2 * PAGE_SIZE, 2]  # a record and that it was sent
-    assert [page.cursor for page in pages] == [str(PAGE_SIZE), str(2 * PAGE_SIZE), str(2 * PAGE_SIZE + 1)]
+    assert [len(page.items) for page in pages] == [2 * AT_ONCE, 2 * AT_ONCE, 2]  # a record and that it was sent
+    assert [page.cursor for page in pages] == [str(AT_ONCE), str(2 * AT_ONCE), str(2 * AT_ONCE + 1)]
 
 
 @given(cut=st.integers(0, 20), total=st.integers(0, 20))

@@ -1,8 +1,10 @@
 """Deliveries: once, in order, durable; forgotten when they are old and pulled."""
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from time import sleep
 
 import pytest
 
@@ -69,6 +71,62 @@ def test_whoever_read_up_to_a_number_has_missed_none_before_it(inbox):
 
     assert len(seen) == 100
     assert seen == sorted(seen)
+
+
+def test_deliveries_that_come_together_are_stored_together_each_with_its_own_answer(inbox, store):
+    commits: list[str] = []
+    store._boundary = commits.append
+    with ThreadPoolExecutor(32) as pool, store.write():  # they all wait for this one
+        jobs = [pool.submit(inbox.add, "form", f"d{n % 200}", NOW, {"n": n}) for n in range(400)]
+        while len(inbox._waiting) < 31:
+            sleep(0.001)
+    news = [job.result() for job in jobs]
+
+    assert sum(news) == 200
+    assert len(inbox.of("form").read(0, 500)) == 200
+    assert commits.count("after") < 200
+
+
+def test_no_answer_comes_before_the_commit(store):
+    inbox, seen = StoreInbox(store), []
+    store._boundary = lambda moment: seen.append((moment, answered.is_set()))
+    answered = threading.Event()
+
+    inbox.add("form", "d1", NOW, {})
+    answered.set()
+
+    assert seen == [("before", False), ("after", False)]
+
+
+def test_a_commit_that_breaks_tells_all_that_wait_to_come_again(store):
+    inbox = StoreInbox(store)
+
+    def broken(moment: str) -> None:
+        if moment == "before":
+            raise TransientError("the disk is full")
+
+    store._boundary = broken
+    with ThreadPoolExecutor(8) as pool:
+        jobs = [pool.submit(inbox.add, "form", f"d{n}", NOW, {}) for n in range(8)]
+    store._boundary = None
+
+    assert [type(job.exception()) for job in jobs] == [TransientError] * 8
+    assert inbox.of("form").read(0, 10) == []
+
+
+def test_an_error_of_the_hub_loses_nobody_silently(store):
+    inbox = StoreInbox(store)
+
+    def broken(_: str) -> None:
+        raise KeyError("a bug")
+
+    store._boundary = broken
+    with ThreadPoolExecutor(4) as pool:
+        jobs = [pool.submit(inbox.add, "form", f"d{n}", NOW, {}) for n in range(4)]
+    store._boundary = None
+
+    assert all(isinstance(job.exception(), KeyError | TransientError) for job in jobs)
+    assert inbox.add("form", "later", NOW, {})
 
 
 @pytest.mark.parametrize("url", ["sqlite:////no/such/folder/hub.db", "postgresql+psycopg://hub@127.0.0.1:1/hub"])

@@ -21,6 +21,7 @@ from hub.web.signatures import (
     Headers,
     PlainHmac,
     Standard,
+    match,
     plain_keys,
     standard_keys,
 )
@@ -194,3 +195,20 @@ def test_a_plain_secret_that_anybody_could_guess_is_a_configuration_error():
 
 def test_a_verifier_does_not_show_its_keys():
     assert str(KEY) not in repr(Standard((KEY,))) + repr(PlainHmac((KEY,), "X-Signature"))
+
+
+class Untouchable(bytes):
+    """Compared by nothing that stops at the first difference."""
+
+    __hash__ = bytes.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        raise AssertionError("compared by ==")
+
+
+def test_signatures_are_compared_in_constant_time_and_every_one_of_them():
+    wanted, other = Untouchable(b"a" * 44), Untouchable(b"b" * 44)
+
+    match([wanted, other], [other, wanted])
+    with pytest.raises(Forged):
+        match([wanted], [other, Untouchable(b"a" * 43)])

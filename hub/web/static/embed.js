@@ -31,6 +31,7 @@
   function row(field, id, words) {
     const label = made("label", { for: id, class: "hub-form-label", text: field.label });
     if (field.required) label.append(" ", made("abbr", { title: words.required, text: "*" }));
+    label.style.display = "block"; // a site that has no style for it still sees one field below the other
     const fault = made("span", { id: id + "-fault", class: "hub-form-fault" });
     return made("p", { class: "hub-form-field" }, label, input(field, id), fault);
   }

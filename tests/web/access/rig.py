@@ -21,6 +21,7 @@ from hub.accounts.oidc import Oidc
 from hub.accounts.people import Accounts
 from hub.accounts.signin import SignIn
 from hub.config.load import load_config
+from hub.optin.asking import OptIns
 from hub.running import build_hub
 from hub.store import access as db
 from hub.store import audit
@@ -157,6 +158,7 @@ def made(folder: Path, oidc: Callable[[Callable[[], float]], Oidc] | None = None
             api=world,
             entry=entry,
             identify=identify(entry.signin),
+            opt_ins=OptIns(store, {}, HERE, clock, lambda _: None),
         )
     )
     try:

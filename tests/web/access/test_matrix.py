@@ -136,6 +136,10 @@ POST   /desk/notes                                  log
 POST   /forms/{connection}                          public
 GET    /forms/{connection}                          public
 OPTIONS /forms/{connection}                         public
+GET    /forms/{connection}/confirm                  public
+POST   /forms/{connection}/confirm                  public
+POST   /forms/{connection}/confirm/again            public
+GET    /forms/{connection}/confirmed                public
 GET    /forms/{connection}/definition               public
 OPTIONS /forms/{connection}/definition              public
 GET    /forms/{connection}/embed.js                 public
