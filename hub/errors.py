@@ -22,10 +22,14 @@ class TransientError(HubError):
 
     retry_after  seconds the other side asked for, or None
     maybe_done   the request may have been carried out: for a write the outcome is unknown
+    untried      nobody was asked: it was not the time, and says nothing of what was to be done
     """
 
-    def __init__(self, message: str, *, retry_after: float | None = None, maybe_done: bool = False) -> None:
+    def __init__(
+        self, message: str, *, retry_after: float | None = None, maybe_done: bool = False, untried: bool = False
+    ) -> None:
         super().__init__(message)
+        self.untried = untried
         self.retry_after = retry_after
         self.maybe_done = maybe_done
 

@@ -225,10 +225,14 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class NotSent:
-    """Surely not carried out: the same write may be made again."""
+    """Surely not carried out: the same write may be made again.
+
+    untried  nobody was asked, so it counts as no attempt
+    """
 
     reason: str
     retry_after: float | None = None
+    untried: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -262,7 +262,7 @@ def _send(hub: Hub, run: Run, jobs: Sequence[Job], window: Window) -> None:
         outcomes = run.connector.write([job.write for job in jobs])
     except TransientError as err:
         failure = err
-        lost = Unknown(str(err)) if err.maybe_done else NotSent(str(err), err.retry_after)
+        lost = Unknown(str(err)) if err.maybe_done else NotSent(str(err), err.retry_after, err.untried)
         outcomes = [lost] * len(jobs)
     if len(outcomes) != len(jobs):
         raise AssertionError(f"{len(outcomes)} outcomes for {len(jobs)} writes")
@@ -363,7 +363,7 @@ def _record_outcomes(hub: Hub, run: Run, results: Sequence[tuple[Job, Outcome]],
 def _try_later(tx: Tx, run: Run, job: Job, outcome: NotSent | Unknown, attempts: int, now: float) -> None:
     if isinstance(outcome, NotSent):
         work.close_intents(tx, [job.intent_id])
-        if attempts + 1 >= TRIES:
+        if attempts + 1 >= TRIES and not outcome.untried:
             _park_write(tx, run, job, f"Tried {TRIES} times: {outcome.reason}", now)
             return
         run.count("not_sent")
@@ -372,7 +372,8 @@ def _try_later(tx: Tx, run: Run, job: Job, outcome: NotSent | Unknown, attempts:
     wait = min(3600.0, FIRST_WAIT * 2.0**attempts)
     if isinstance(outcome, NotSent) and outcome.retry_after:
         wait = max(wait, outcome.retry_after)
-    work.postpone(tx, run.name, [(job.golden_id, now + wait)], failed=True)
+    untried = isinstance(outcome, NotSent) and outcome.untried
+    work.postpone(tx, run.name, [(job.golden_id, now + wait)], failed=not untried)
 
 
 def _park_write(tx: Tx, run: Run, job: Job, reason: str, now: float) -> None:

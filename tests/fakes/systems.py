@@ -279,9 +279,9 @@ def refused(reason: str) -> Answer:
     return lambda connector, writes: [Refused(reason) for _ in writes]
 
 
-def not_now(retry_after: float | None = None) -> Answer:
+def not_now(retry_after: float | None = None, *, untried: bool = False) -> Answer:
     """Surely not carried out."""
-    return lambda connector, writes: [NotSent("too many requests", retry_after) for _ in writes]
+    return lambda connector, writes: [NotSent("too many requests", retry_after, untried) for _ in writes]
 
 
 def cut(**longest: int) -> Callable[[Mapping[str, Any]], dict[str, Any]]:

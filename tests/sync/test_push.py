@@ -409,6 +409,19 @@ def test_what_is_not_taken_again_and_again_goes_to_a_person(rig):
     assert rig.queue("erp") == []
 
 
+def test_what_nobody_was_asked_for_is_no_attempt_and_never_goes_to_a_person(rig):
+    erp = in_step(rig)
+    note(rig, "new")
+    erp.answers.extend([not_now(untried=True)] * (TRIES + 2))
+
+    for _ in range(TRIES + 3):
+        rig.later(4000)
+        rig.sync("erp")
+
+    assert rig.parked("write") == []
+    assert erp.rows["A"].fields["note"] == "new"
+
+
 def test_a_system_that_is_down_keeps_everything_queued(rig):
     erp = in_step(rig)
     note(rig, "new")

@@ -78,7 +78,7 @@ class ChildRows:
             raws = self._raws(writes)
             ready = [self._ready(write, raws.get(str(write.id))) for write in writes]
         except TransientError as error:
-            return [NotSent(str(error), error.retry_after)] * len(writes)
+            return [NotSent(str(error), error.retry_after, error.untried)] * len(writes)
         except AccountError as error:
             if first:
                 raise

@@ -124,6 +124,10 @@ class Exchange:
         """By the service's clock, as far as its answers told it. They tell whole seconds."""
         return self._context.clock().astimezone(UTC) + self._ahead - timedelta(seconds=1)
 
+    def clock(self) -> datetime:
+        """Our own, whatever the service's says."""
+        return self._context.clock()
+
     def wait(self, seconds: float) -> None:
         self._context.sleep(seconds)
 

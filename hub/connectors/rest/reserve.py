@@ -87,4 +87,5 @@ class Reserve:
             f"used, and the last {self._leave} % are left to others. Nothing was sent. It goes on by itself when there "
             "are more, the next day at the latest; opt-outs are sent all the same.",
             retry_after=(until - now).total_seconds(),
+            untried=True,
         )

@@ -51,7 +51,7 @@ def in_turn(parts: Sequence[Sequence[Write]], carry_out: Callable[[Sequence[Writ
 
 
 def in_doubt(error: TransientError) -> Outcome:
-    return Unknown(str(error)) if error.maybe_done else NotSent(str(error), error.retry_after)
+    return Unknown(str(error)) if error.maybe_done else NotSent(str(error), error.retry_after, error.untried)
 
 
 def not_there(write: Write) -> Outcome:

@@ -32,6 +32,7 @@ from hub.errors import AccountError, RecordError, TransientError
 from hub.model import Done, Missing, NotSent, Op, Outcome, Record, Refused, Stale, Unknown, Write
 
 LOOK_EVERY = 2.0  # seconds between looks for a record that the service makes later
+ROOM = 100.0  # seconds for the writes of one batch: a run holds its connection for 120 without a sign of life
 IN_A_HURRY = timedelta(hours=1)  # calls go one by one after the service did not get through many of them in time
 
 
@@ -46,8 +47,21 @@ class Writer:
     def write(self, writes: Sequence[Write]) -> list[Outcome]:
         """One outcome each, in order. An error of the account is raised only while nothing was sent."""
         since = self._exchange.now()
+        begun = self._exchange.clock()
         parts = [part for group in self._groups(writes) for part in self._parts(group)]
-        return self._read_back(writes, in_turn(parts, self._sampled), since)
+        return self._read_back(writes, in_turn(parts, lambda part: self._in_time(part, begun)), since)
+
+    def _in_time(self, writes: Sequence[Write], begun: datetime) -> list[Found]:
+        """Those of one call, where there is room for it: what does not fit goes with the next ones."""
+        deferred = self._spec.deferred
+        if deferred is None:
+            return self._sampled(writes)
+        poll = deferred.start.poll
+        takes = poll.at_most if poll is not None and len(writes) > 1 else 0.0
+        spent = (self._exchange.clock() - begun).total_seconds()
+        if spent > 0 and spent + takes > ROOM:
+            return [NotSent("There was no time left for it; it goes with the next ones.", untried=True)] * len(writes)
+        return self._sampled(writes)
 
     @property
     def batch(self) -> int:
@@ -73,7 +87,7 @@ class Writer:
         deferred = self._spec.deferred
         if deferred is None or not self._kind(group[0]).deferred:
             return [group]
-        worth = deferred.worth(len(group), self._exchange.settings) and self._exchange.now() >= self._hurried_until
+        worth = deferred.worth(len(group), self._exchange.settings) and self._exchange.clock() >= self._hurried_until
         return [group] if worth else [[each] for each in group]
 
     def _kind(self, write: Write) -> Writing:
@@ -243,7 +257,7 @@ class Writer:
             return [self._answer(kind, each) for each in values]
         except TransientError as error:
             if kind.deferred and error.maybe_done:
-                self._hurried_until = self._exchange.now() + IN_A_HURRY
+                self._hurried_until = self._exchange.clock() + IN_A_HURRY
             return [error] * len(values)
 
     def _answer(self, kind: Writing, values: Mapping[str, Any]) -> Answer | Verdict:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from hub.model import Done, Missing, Op, Refused, Unknown, Write
+from hub.model import Done, Missing, NotSent, Op, Refused, Unknown, Write
 from hub.testing import ConnectorContract
 from hub.testing.faults import Faults, changed
 from hub.testing.words import done, records
@@ -270,6 +270,30 @@ def test_answers_on_a_host_that_is_not_named_are_not_fetched(system: MailchimpSy
     assert {type(each) for each in outcomes} == {Unknown}
     assert {each.host for each in faults.sent} == {"us21.api.mailchimp.com"}
     assert system.fake.fetches == []
+
+
+def test_what_does_not_fit_into_the_time_of_a_batch_goes_with_the_next_one(system: MailchimpSystem) -> None:
+    """A run that gives no sign of life for two minutes loses its connection to another one."""
+    ids = system.seed(49)
+    faults = Faults(system.network)
+    faults.inject(slow(system), times=None)
+    connector = system.within(system.context(faults))
+
+    outcomes = connector.write(language(ids))
+
+    kinds = [type(each) for each in outcomes]
+    done_first = kinds.index(NotSent)
+    assert 30 <= done_first <= 34
+    assert kinds == [Done] * done_first + [NotSent] * (49 - done_first)
+    assert all(each.untried for each in outcomes if isinstance(each, NotSent))
+
+
+def slow(system: MailchimpSystem) -> Any:
+    def three_seconds(request: Any, forward: Any) -> Any:
+        system.fake.clock.pass_by(3)
+        return forward()
+
+    return three_seconds
 
 
 @pytest.mark.parametrize("count", [2, 49])
