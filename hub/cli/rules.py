@@ -111,6 +111,6 @@ def _print_difference(out: Console, draft: Draft, *, saved: bool) -> None:
     show.heading(out, "hub.yaml")
     show.say(out, *draft.difference.splitlines())
     if saved:
-        show.say(out, "", "Saved. The rule decides from the next change of a contact on; `hub run` reads it anew.")
+        show.say(out, "", "Saved. It decides from the next change of a contact on; `hub run` takes it in by SIGHUP.")
     else:
         show.say(out, "", "Nothing was changed. --save puts it into hub.yaml.")

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from hub.access.rights import Actor, Right
 from hub.store import lists
 from hub.sync import desk, people
+from hub.sync.aftermath import aftermath
 from hub.web.console.asked import Connection, Skip, part_of
 from hub.web.console.done import done
 from hub.web.console.refusals import PageRoute
@@ -52,9 +53,10 @@ def router(console: Console) -> APIRouter:
     def conflict(request: Request, number: int, actor: Actor = needs(Right.CONTACTS)) -> Response:
         with console.world.store.read() as tx:
             row = lists.conflict(tx, number)
+            after = aftermath(tx, row) if row is not None else None
         if row is None:
             raise missing(request)
-        return page(console, request, actor, "conflict.html", row=row)
+        return page(console, request, actor, "conflict.html", row=row, after=after)
 
     @routes.post("/accept")
     def accept(number: Numbers, actor: Actor = needs(Right.DECIDE)) -> Response:

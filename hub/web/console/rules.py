@@ -84,6 +84,7 @@ def router(console: Console) -> APIRouter:
                 raise
             return _field(kept, request, actor, field, rule, Said(str(err), "bad"))
         world.setup.take()
+        world.setup.take()
         return done(console, "/conflicts/rules")
 
     return routes

@@ -101,6 +101,16 @@ def test_interactions_of_one_kind_are_shown_alone(look, ann):
     assert "about call.missed" in calls and "about note" not in calls and "about mail.opened" not in calls
 
 
+def test_a_consent_is_shown_with_its_statements_its_past_and_who_knows_it(look, ann):
+    call = Interaction("c1", datetime(2026, 1, 1, tzinfo=UTC), "call", "call.answered", "in")
+    notes.log(hub_of(look), ann, notes.Note(call, withdraws=frozenset({"email"})), "eve")
+
+    shown = look.get(f"/contacts/{ann}/consent").text
+
+    for text in ("denied", "every purpose", "ann.baker@example.org", "own act", "2026-01-01", "What it was before"):
+        assert text in shown
+
+
 def test_a_contact_without_consents_says_so(look, ann):
     assert "Nobody ever said anything about consent." in look.get(f"/contacts/{ann}/consent").text
 
