@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hub.store.db import Store
+from hub.store.db import BUSY_SECONDS, Store
 from hub.store.turns import Turns
 
 
@@ -116,3 +116,31 @@ def test_writers_of_a_store_come_in_turn(tmp_path: Path):
     store.close()
 
     assert order == ["first", "second", "third", "late"]
+
+
+def test_a_writer_comes_soon_after_the_writer_of_another_process(tmp_path: Path):
+    """Two stores on one file have nothing in common but the file, as two processes have."""
+    one, other = (Store(f"sqlite:///{tmp_path}/hub.db") for _ in range(2))
+    one.create()
+    begun, waited = threading.Event(), []
+
+    def page_after_page() -> None:
+        until = time.monotonic() + 1.5
+        while time.monotonic() < until:
+            with one.write():
+                begun.set()
+                time.sleep(0.05)
+            time.sleep(0.005)
+
+    pages = started(page_after_page)
+    assert begun.wait(10)
+    for _ in range(5):
+        before = time.monotonic()
+        with other.write() as tx:
+            waited.append(time.monotonic() - before)
+            assert tx.one("PRAGMA busy_timeout") == (BUSY_SECONDS * 1000,)
+    pages.join(30)
+    one.close()
+    other.close()
+
+    assert sorted(waited)[2] < 0.5, waited
