@@ -84,7 +84,7 @@ def test_a_receipt_is_seen_with_who_knows_it(stage):
 
 
 def test_a_stale_correction_loses_nothing_that_was_typed(stage):
-    with stage.window() as page:
+    with stage.window(refused=409) as page:
         page.goto(f"/contacts/{stage.ann}/correct?field=job_title")
         people.pin(stage.look.console.world.hub(), stage.ann, "job_title", "Director", "eve")
         page.get_by_label("Value; empty removes it").fill("Head of all")
