@@ -122,7 +122,9 @@ def _waiting(tx: Tx, names: Iterable[str]) -> dict[str, Standing]:
         gates.setdefault(name, []).append(gate)
     for name, opened in gates.items():
         _note(found, name, gates=tuple(opened))
-    for name, parked in tx.all("SELECT connection, count(*) FROM parked WHERE state = 'open' GROUP BY connection"):
+    for name, parked in tx.all(
+        "SELECT connection, count(*) FROM parked WHERE state = 'open' AND stage <> 'spam' GROUP BY connection"
+    ):
         _note(found, name, parked=parked)
     for name, since in work.refused_opt_outs(tx):
         if name in found:

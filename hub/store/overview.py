@@ -34,7 +34,7 @@ _OPEN = {
     "reviews": "SELECT count(*), min(ask.at) FROM ask JOIN record a ON a.id = ask.record_a"
     " JOIN record b ON b.id = ask.record_b WHERE ask.state = 'open' AND a.golden_id <> b.golden_id",
     "conflicts": "SELECT count(*), min(at) FROM conflict WHERE state = 'open'",
-    "parked": "SELECT count(*), min(at) FROM parked WHERE state IN ('open', 'retry')",
+    "parked": "SELECT count(*), min(at) FROM parked WHERE state IN ('open', 'retry') AND stage <> 'spam'",
 }
 
 

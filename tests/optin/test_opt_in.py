@@ -27,6 +27,7 @@ from hub.optin.asking import MOST_A_DAY, PAUSE_SECONDS, OptIns
 from hub.optin.opening import open_opt_ins
 from hub.store import opt_in, work
 from hub.store.db import Store
+from hub.store.gauges import StoreGauges
 from hub.store.inbox import StoreInbox
 from hub.store.lists import ParkedFilter
 from hub.store.upgrade import ready
@@ -360,3 +361,11 @@ def test_a_hub_that_cannot_send_the_mail_does_not_start(tmp_path):
 def test_double_opt_in_needs_a_box_and_a_link_that_ends(change):
     with pytest.raises(ValueError, match=r"double_opt_in|30 days"):
         FormSettings.model_validate(GIVEN | change)
+
+
+def test_spam_is_no_open_work_and_alarms_nobody(world):
+    world.ask("POST", "/forms/website", data=ANN | {"homepage": "http://x.example"})
+    world.take_in()
+
+    assert [row.stage for row in world.hub.parked()] == ["spam"]
+    assert StoreGauges(world.store, ["website"]).gauges()["website"].parked == 0
