@@ -13,7 +13,7 @@ from starlette.responses import Response
 from hub.access.rights import Actor, Right
 from hub.config.editing import StaleEdit, difference, read_only
 from hub.config.mapping_file import MappingFile, default_paths, open_mapping, refuse_stale, rewritten, save_text
-from hub.errors import HubError
+from hub.errors import HubError, TransientError
 from hub.mapping.alter import changed_rows
 from hub.sampling import MOST_COUNTED, Sample, Samples
 from hub.secrets import redact
@@ -136,8 +136,12 @@ def _typing(routes: APIRouter, desk: Desk) -> None:
     def sample(request: Request, name: str, sent: Sent, actor: Actor = needs(Right.CONFIGURE)) -> Response:
         """Up to ten records are read now, and kept for this person for ten minutes."""
         typed = desk.typed(request, name, actor, sent)
-        desk.samples.read(desk.console.world.config, name, actor.id)
-        return _page(desk, typed, "mapping_table.html")
+        trouble = ""
+        try:
+            desk.samples.read(desk.console.world.config, name, actor.id)
+        except TransientError as err:
+            trouble = redact(str(err))
+        return _page(desk, typed, "mapping_table.html", trouble=trouble)
 
 
 def _saving(routes: APIRouter, desk: Desk) -> None:
@@ -201,7 +205,7 @@ def _review(desk: Desk, typed: Typed) -> Response:
     )
 
 
-def _page(desk: Desk, typed: Typed, part: str = "", *, status: int = 200, saved: bool = False) -> Response:
+def _page(desk: Desk, typed: Typed, part: str = "", *, status: int = 200, **said: Any) -> Response:
     """part: the template of what is asked for where only a part of the page is"""
     looked = desk.look(typed)
     is_part = bool(part) and typed.is_part
@@ -218,7 +222,8 @@ def _page(desk: Desk, typed: Typed, part: str = "", *, status: int = 200, saved:
         preview=desk.preview(typed, looked),
         offers=OFFERS,
         golden_fields=GOLDEN_FIELDS,
-        saved=saved,
+        saved=said.get("saved", False),
+        trouble=said.get("trouble", ""),
         state=_state(desk, typed.file),
         is_part=is_part,
         oob=part == "mapping_preview.html",

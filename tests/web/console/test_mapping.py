@@ -11,6 +11,7 @@ import pytest
 
 from hub.access.rights import Role
 from hub.config.load import load_config
+from hub.errors import TransientError
 from tests.web.console.rig import looked_at
 
 PLACE = "/connections/crm/mapping"
@@ -205,3 +206,44 @@ def test_a_preview_of_ten_records_is_there_at_once(desk, look):
         took.append(perf_counter() - began)
 
     assert min(took) < 0.5  # 0.1 on a machine that does nothing else
+
+
+def test_when_too_many_are_reading_it_says_so_and_what_was_typed_stays(desk_look, monkeypatch):
+    def busy(*_: object) -> None:
+        raise TransientError("Others are reading at this moment, so none were read.")
+
+    form = opened(desk_look) | {"f.0.from": "forename"}
+    monkeypatch.setattr("hub.web.console.mapping.Samples.read", busy)
+
+    answer = desk_look.post(f"{PLACE}/sample", **form)
+
+    assert "Others are reading at this moment" in answer.text and 'value="forename"' in answer.text
+
+
+def test_a_system_that_does_not_answer_is_said_in_the_preview(desk_look):
+    Path("crm.db").unlink()
+    form = opened(desk_look)
+
+    assert "No records could be read." in desk_look.post(f"{PLACE}/sample", **form).text
+
+
+def test_hostile_values_and_names_are_shown_as_they_are(desk_look, desk):
+    desk.type_in("crm", "<b>x", "y", None)
+    form = opened(desk_look) | {"f.0.name": "<script>alert(1)</script>", "f.1.from": '"><img>'}
+
+    shown = desk_look.post(f"{PLACE}/sample", **form).text
+
+    assert "<script>alert" not in shown and "<img>" not in shown and "<b>x" not in shown
+
+
+def test_nothing_is_saved_where_the_configuration_says_so(desk):
+    hub = Path("config/hub.yaml")
+    hub.write_text(hub.read_text() + "web: {edit: false}\n")
+    with looked_at(Path("config").absolute()) as look:
+        look.role = Role.ADMINISTRATOR
+        shown = look.get(PLACE).text
+        answer = look.post(PLACE, **typed(shown) | {"f.0.from": "other"})
+
+    assert "Nothing can be saved from here: web.edit is false" in html.unescape(shown)
+    assert answer.status_code == 409
+    assert "other" not in Path("config/people.yaml").read_text()
