@@ -68,7 +68,7 @@ class TryOrder(Asked):
 
 
 class Saved(Row):
-    """rows  that changed; in_use: the hub that runs maps by it already"""
+    """rows  that changed; in_use: the hub that runs maps by it already, else as soon as runs under way have ended"""
 
     connection: str
     file: str
@@ -165,9 +165,9 @@ def _saving(routes: APIRouter, world: World) -> None:
             rows = save_text(world.store, file, text, actor.name, world.clock())
         except StaleEdit as err:
             raise _meanwhile(err, text) from err
-        world.setup.take()
+        is_taken = world.setup.take() and not world.setup.trouble()
         saved = _file(world, name)
-        body = Saved(connection=name, file=file.name, rows=rows, in_use=is_in_use(world, saved))
+        body = Saved(connection=name, file=file.name, rows=rows, in_use=is_taken or is_in_use(world, saved))
         return JSONResponse(body.model_dump(mode="json"), headers={"ETag": f'"{saved.etag}"'})
 
 

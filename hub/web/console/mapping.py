@@ -175,6 +175,7 @@ def _saving(routes: APIRouter, desk: Desk) -> None:
             refuse_stale(typed.file, typed.etag)
             text = rewritten(typed.file, looked.table)
             save_text(world.store, typed.file, text, actor.name, world.clock())
+            world.setup.take()
         except StaleEdit:
             return _review(desk, replace(typed, file=desk.file(request, name)))
         world.setup.take()
@@ -236,5 +237,6 @@ def _state(desk: Desk, file: MappingFile) -> dict[str, Any]:
     return {
         "read_only": read_only(config),
         "is_taken": is_in_use(desk.console.world, file),
+        "trouble": redact(desk.console.world.setup.trouble()),
         "full_every": config.connections[file.connection].full_every,
     }
