@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -84,9 +84,12 @@ def open_file(folder: Path, name: str) -> Written:
         raise ConfigError(f"{path} is not UTF-8 text, so it was not opened. Save it as UTF-8.") from err
 
 
-def judge(folder: Path, files: Mapping[str, str], types: Types | None = None) -> HubConfig:
+def judge(
+    folder: Path, files: Mapping[str, str], types: Types | None = None, only: Collection[str] | None = None
+) -> HubConfig:
     """The configuration as it would be with these texts; connections opened with it use them too.
 
+    only  connections whose mappings are looked at; None: all that are enabled, and those that these files are for
     ConfigError lists every mistake of `hub.yaml`, or of the mappings that enabled connections and these files name.
     """
     for name in files:
@@ -94,7 +97,7 @@ def judge(folder: Path, files: Mapping[str, str], types: Types | None = None) ->
     config = load_config(folder, types, files)
     mistakes = []
     for name, connection in config.connections.items():
-        if connection.enabled or connection.mapping in files:
+        if name in only if only is not None else connection.enabled or connection.mapping in files:
             try:
                 connection_mapping(config, name, types)
             except ConfigError as err:

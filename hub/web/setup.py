@@ -150,7 +150,7 @@ def draft(world: World, wish: Wish) -> Draft:
     opened = {names[place]: value for place, value in wish.typed.items()}
     made = Draft(wish, replace(file, text=text), before, difference(file.text, text, FILE), None, (), opened)
     try:
-        return replace(made, config=judge(folder, {FILE: text}))
+        return replace(made, config=judge(folder, {FILE: text}, only=[wish.name]))
     except ConfigError as err:
         return replace(made, mistakes=tuple(_mistakes(str(err), folder, wish.name)))
 

@@ -11,6 +11,7 @@ from hub.host import Host
 from hub.running import open_store
 from hub.web.guard import LOCAL_COOKIE
 from hub.worker import LogForm
+from tests.cli.test_run import eventually
 from tests.web.console.browser import CHROMIUM, chromium, served, window
 from tests.web.console.test_setup import admin, file
 
@@ -42,7 +43,7 @@ def signed_in(host, admin):
     host.service.app.state.identify = lambda request: admin.actor(request) if LOCAL_COOKIE in request.cookies else None
 
 
-def test_a_file_is_added_tried_saved_and_read(host, admin):
+def test_a_file_is_added_tried_saved_and_run(host, admin, caplog):
     signed_in(host, admin)
     with chromium() as browser, window(browser, host.web.url) as page:
         page.goto("/connections")
@@ -61,21 +62,24 @@ def test_a_file_is_added_tried_saved_and_read(host, admin):
         page.click("button[value=test]")
         page.wait_for_selector("text=ana.lima@example.org")
         assert "fair" not in load_config(file().parent).connections
+        before = host.service
         page.click("button[value=save]")
-        page.wait_for_url(re.compile("/sign-in|/connections/fair"))
+        assert eventually(lambda: host.service is not before, 30)
         signed_in(host, admin)
         page.goto("/connections/fair")
         page.wait_for_selector("h1:has-text('fair')")
-        assert _has_run(page)
+        assert _says(page, "first sync waits"), page.inner_text("main")
+        assert eventually(lambda: "run held: The first sync stops at its plan" in caplog.text, 60)
 
     assert load_config(file().parent).connections["fair"].settings == {"path": "in/*.csv"}
 
 
-def _has_run(page):
-    for _ in range(40):
-        if page.locator("tr[data-row]").count():
+def _says(page, text):
+    """Looked at again and again, as a person would."""
+    for _ in range(60):
+        if page.locator(f"text={text}").count():
             return True
-        page.wait_for_timeout(250)
+        page.wait_for_timeout(500)
         page.reload()
     return False
 
