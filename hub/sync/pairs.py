@@ -107,7 +107,7 @@ def explain_pair(tx: Tx, a: str, b: str, model: Model) -> PairStory:
     said = verdicts.get(frozenset((one.ref, other.ref)))
     both = features(one.opinion().fields), features(other.opinion().fields)
     keys = _keys(tx, *both)
-    held = _people(tx, [*homes[one.golden_id], *homes[other.golden_id]], (one, other), model)
+    held = _people(tx, _some([*homes[one.golden_id], *homes[other.golden_id]], one, other), model)
     cluster_weight, decision, reason = _decide(tx, homes, one, other, verdicts, model, held)
     is_one = one.golden_id == other.golden_id
     return PairStory(
@@ -122,7 +122,7 @@ def explain_pair(tx: Tx, a: str, b: str, model: Model) -> PairStory:
         verdict=str(said) if said else None,
         decision=decision,
         reason=reason,
-        path=_path(homes[one.golden_id], one, other, model) if is_one else (),
+        path=_path(homes[one.golden_id], one, other, model, held) if is_one else (),
         said=_said(tx, [*homes[one.golden_id], *homes[other.golden_id]]),
     )
 
@@ -147,10 +147,10 @@ def _closest(left: Sequence[Link], right: Sequence[Link], model: Model) -> tuple
     return max(pairs, key=lambda p: (weight(looks[p[0].ref], looks[p[1].ref], model), -p[0].id))
 
 
-def _people(tx: Tx, everyone: Sequence[Link], both: Iterable[Link], model: Model) -> People:
-    """How many people hold the values of the two."""
+def _people(tx: Tx, everyone: Sequence[Link], model: Model) -> People:
+    """How many people hold the values of these records."""
     seen = {x.id: Seen(x.id, x.ref, x.golden_id, 0.0, features(x.opinion().fields)) for x in everyone}
-    return people_around(tx, seen, [link.id for link in both], model)
+    return people_around(tx, seen, seen, model)
 
 
 def _side(link: Link, homes: Mapping[str, Sequence[Link]]) -> Side:
@@ -167,7 +167,7 @@ def _keys(tx: Tx, a: Features, b: Features) -> tuple[Key, ...]:
     return tuple(Key(text, number in hot, len(set(holders.get(number, ())))) for text, number in shared.items())
 
 
-def _path(members: Sequence[Link], one: Link, other: Link, model: Model) -> tuple[Step, ...]:
+def _path(members: Sequence[Link], one: Link, other: Link, model: Model, held: People) -> tuple[Step, ...]:
     """From one record to the other over the strongest links: its weakest step is as strong as can be."""
     looks = {m.ref: features(m.opinion().fields) for m in _some(members, one, other)}
     best: dict[Ref, tuple[float, Ref | None]] = {one.ref: (inf, None)}
@@ -178,12 +178,12 @@ def _path(members: Sequence[Link], one: Link, other: Link, model: Model) -> tupl
         if at == other.ref:
             break
         for ref in todo:
-            reach = min(best[at][0], weight(looks[at], looks[ref], model))
+            reach = min(best[at][0], weight(looks[at], looks[ref], model, held))
             if reach > best.get(ref, (-inf, None))[0]:
                 best[ref] = (reach, at)
     steps, here = [], other.ref
     while (before := best[here][1]) is not None:
-        steps.append(Step(_name(before), _name(here), round(weight(looks[before], looks[here], model), 2)))
+        steps.append(Step(_name(before), _name(here), round(weight(looks[before], looks[here], model, held), 2)))
         here = before
     return tuple(reversed(steps))
 

@@ -66,6 +66,15 @@ def test_people_count_and_not_their_records(rig):
     assert line == ("by 2 people", -1.0)
 
 
+def test_the_way_from_one_to_the_other_is_weighed_likewise(rig):
+    crowd(rig, 1, systems=("erp", "web"))
+    read(rig, "erp", "web")
+
+    story = explained(rig, "erp:rita", "web:rita")
+
+    assert [step.bits for step in story.path] == [story.weight]
+
+
 def test_records_that_name_nobody_are_not_counted(rig):
     rig.systems["erp"].put("rita", **RITA)
     rig.systems["web"].put("x", mail=TEAM)
