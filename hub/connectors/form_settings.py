@@ -228,7 +228,7 @@ class FormSettings(Settings):
     consent: tuple[ConsentBox, ...] = ()
     honeypot: Name | None = None
     per_minute: int = Field(default=600, ge=1, le=1_000_000)
-    per_address: int = Field(default=20, ge=1, le=1_000_000)
+    per_address: int = Field(default=60, ge=1, le=1_000_000)
     origins: tuple[Origin, ...] = ()
     double_opt_in: Annotated[OptIn | None, BeforeValidator(_opt_in)] = None
     spam: SpamRules | None = None
