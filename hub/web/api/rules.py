@@ -135,7 +135,6 @@ def router(world: World) -> APIRouter:
         except StaleEdit as err:
             raise _changed_meanwhile(world, str(err)) from err
         world.setup.take()
-        world.setup.take()
         answer = RuleSaved(field=field, rule=rule_text(rule), difference=saved.difference)
         return JSONResponse(answer.model_dump(), headers={"ETag": f'"{_etag(world)}"'})
 

@@ -175,7 +175,6 @@ def _saving(routes: APIRouter, desk: Desk) -> None:
             refuse_stale(typed.file, typed.etag)
             text = rewritten(typed.file, looked.table)
             save_text(world.store, typed.file, text, actor.name, world.clock())
-            world.setup.take()
         except StaleEdit:
             return _review(desk, replace(typed, file=desk.file(request, name)))
         world.setup.take()

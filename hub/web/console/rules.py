@@ -84,7 +84,6 @@ def router(console: Console) -> APIRouter:
                 raise
             return _field(kept, request, actor, field, rule, Said(str(err), "bad"))
         world.setup.take()
-        world.setup.take()
         return done(console, "/conflicts/rules")
 
     return routes
