@@ -23,7 +23,7 @@ from hub.web.console.shell import Console, gettext_of, missing, page
 from hub.web.guard import needs
 
 MOST = 500  # records by one step, unless all of a filter are meant
-Stage = Literal["", "read", "map", "value", "write", "unknown", "declined", "spam"]
+Stage = Literal["", "read", "map", "value", "write", "unknown", "spam"]
 Reason = Annotated[str, Query(max_length=200)]
 Because = Annotated[str, Query(max_length=2_000)]
 Numbers = Annotated[list[int], Form(max_length=MOST)]
