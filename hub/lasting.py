@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 from prometheus_client import CollectorRegistry
 
+from hub.accounts.reads import Reads
 from hub.config import HubConfig
 from hub.errors import ConfigError
 from hub.metrics import Metrics
@@ -30,7 +32,9 @@ class Lasting:
             )
         self._touches = ThreadPoolExecutor(1, thread_name_prefix="access")
         self.later = self._touches.submit
+        self.reads = Reads(store, time.time, self.later)
 
     def stop(self) -> None:
         self._touches.shutdown(wait=False, cancel_futures=True)
+        self.reads.write_down()
         self.index.close()

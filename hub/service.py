@@ -16,6 +16,7 @@ from apscheduler.triggers.base import BaseTrigger
 from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.registry import Collector
 
+from hub.accounts.heads import heads_file, keep_head
 from hub.config import HubConfig
 from hub.connectors.form_settings import FormSettings
 from hub.connectors.messages import MessageSettings
@@ -37,7 +38,7 @@ from hub.optin.opening import open_opt_ins
 from hub.optin.sender import Inviting
 from hub.running import Workshop, build_hub, enabled
 from hub.schedule import Scheduler, make_trigger
-from hub.store import audit, idempotency, mail_out, opt_in, work
+from hub.store import idempotency, mail_out, opt_in, work
 from hub.store.access import forget_ended
 from hub.store.db import Store
 from hub.store.gauges import StoreGauges
@@ -134,6 +135,7 @@ class Service:
                 url=config.web.url,
                 form_key=forms_key(store) if self.forms else b"",
                 opt_ins=self._opt_ins,
+                reads=self._lasting.reads,
             )
         )
 
@@ -316,10 +318,9 @@ class Service:
                 if form.spam_rules is not None:
                     work.forget_spam(tx, name, now - form.spam_rules.keep.total_seconds())
             forget_ended(tx, now, now - self._config.access.idle.total_seconds())
-            head = audit.head(tx)
         forget_runs(self._store, now - self._config.keep.runs.total_seconds())
-        if head is not None:  # where logs are kept elsewhere, rows cut off at the end are seen: hub audit verify --head
-            log.info("audit head %s", head)
+        self._lasting.reads.write_down()
+        keep_head(self._store, heads_file(self._config))
         return True
 
     def _waits_for_approval(self, name: str) -> bool:

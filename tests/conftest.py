@@ -6,6 +6,10 @@ from collections import Counter
 
 import pytest
 
+from tests.leaks import no_secret_gets_out, pytest_runtest_makereport
+
+__all__ = ["no_secret_gets_out", "pytest_runtest_makereport"]
+
 SLOW = (  # few tests, each of which takes seconds: processes that are killed, servers that start
     "tests/bench/test_spark.py",
     "tests/cli/test_run.py",

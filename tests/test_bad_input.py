@@ -33,6 +33,7 @@ import pytest
 from typer.testing import CliRunner
 
 from hub.cli.main import app
+from tests.canaries import canary
 from tests.cli.company import Company, person
 from tests.connectors.test_http import certificate, listening
 
@@ -52,7 +53,7 @@ DENIED = b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\nConnection: close\r
 def hub(tmp_path, monkeypatch):
     """Runs `hub ARGS…`: (exit code, everything it said)."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("NEWS_KEY", "s3cr3t-key")
+    monkeypatch.setenv("NEWS_KEY", canary("news"))
 
     def run(*args: str) -> tuple[int, str]:
         result = CliRunner().invoke(app, list(args), env={"COLUMNS": "200"})

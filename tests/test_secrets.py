@@ -9,8 +9,9 @@ from sqlalchemy.engine import make_url
 
 from hub import secrets
 from hub.errors import ConfigError
+from tests.canaries import canary
 
-SECRET = "tr0ub4dor & s0ns"
+SECRET = canary("secrets") + " & s0ns"
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hub.cli import show
-from hub.cli.screen import FAILED, Json
+from hub.cli.screen import FAILED, Chosen, Json
 from hub.cli.show import Limit, cell, when
 
 if TYPE_CHECKING:
@@ -69,10 +69,17 @@ def verify(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Look at every row: was one changed, left out or put in another's place? Exit: 0 sound, 2 not."""
+    """Look at every row: was one changed, left out, put in another's place or cut off? Exit: 0 sound, 2 not.
+
+    Heads of `access.audit_heads` are held against it too, where the file is there.
+    """
+    from hub.accounts.heads import heads_file
     from hub.store.audit import verify as judge
 
-    kept = _heads(heads or [], file)
+    config = ctx.find_object(Chosen).loaded  # type: ignore[union-attr] # set by the command hub
+    own = heads_file(config)
+    files = [each for each in (file, own) if each is not None and (each is file or each.is_file())]
+    kept = _heads(heads or [], files)
     verdict = show.look(ctx, lambda tx: judge(tx, kept))
     if as_json:
         wrong = [{"row": number, "what": what} for number, what in verdict.wrong]
@@ -96,8 +103,8 @@ def verify(
         raise typer.Exit(FAILED)
 
 
-def _heads(texts: list[str], file: Path | None) -> list[Head]:
+def _heads(texts: list[str], files: list[Path]) -> list[Head]:
+    from hub.accounts.heads import read_heads
     from hub.store.audit import read_head
 
-    lines = file.read_text(encoding="ascii", errors="replace").splitlines() if file is not None else []
-    return [read_head(text) for text in (*texts, *lines) if text.strip()]
+    return [*map(read_head, texts), *(head for file in files for head in read_heads(file))]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
+from hub.cli import show
 from hub.cli.screen import FAILED, Chosen, Json, print_json, screen
 from hub.config import HubConfig
 
@@ -56,11 +57,14 @@ def backup(
     The copy holds personal data: only this user can read it. On PostgreSQL it is made by pg_dump.
     """
     from hub.running import open_store
+    from hub.store.audit import note
     from hub.store.backup import backup as copy
 
     store = open_store(_config(ctx))
     try:
         size = copy(store, file, overwrite=overwrite)
+        with store.write() as tx:
+            note(tx, show.reader(), "backup made", "store")
     finally:
         store.close()
     screen().print(f"wrote {escape(str(file))} ({size / 1e6:,.1f} MB)")

@@ -64,11 +64,15 @@ def interactions(ctx: typer.Context, out: Out, as_json: Json = False) -> None:
 
 
 def _written(ctx: typer.Context, out: Path, what: What, as_json: bool, *, gone: bool = False) -> int:
+    from hub.store.audit import note
     from hub.sync.exporting import table
 
-    with show.opened(ctx) as store, store.read() as tx:
-        found = table(tx, what, gone=gone)
-        return write_csv(out, found.header, found.rows, found.total, quiet=as_json)
+    with show.opened(ctx) as store:
+        with store.write() as tx:
+            note(tx, show.reader(), "exported", what)
+        with store.read() as tx:
+            found = table(tx, what, gone=gone)
+            return write_csv(out, found.header, found.rows, found.total, quiet=as_json)
 
 
 def _say(out: Path, written: int, what: str, as_json: bool) -> None:

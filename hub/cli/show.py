@@ -7,6 +7,7 @@ markup. `clean` makes the first visible; texts are handed to rich as `Text`, whi
 from __future__ import annotations
 
 import getpass
+import os
 import re
 import sys
 import unicodedata
@@ -243,6 +244,14 @@ def person(by: str | None) -> str:
         return getpass.getuser()
     except (KeyError, OSError, ImportError) as err:
         raise ConfigError("Your login name is not known, so nothing was changed. Say who you are: --by NAME.") from err
+
+
+def reader() -> str:
+    """Who takes data out. A container may have no name for its user: then the number."""
+    try:
+        return person(None)
+    except ConfigError:
+        return f"user {os.getuid()}"
 
 
 def numbers(found: Iterable[int]) -> str:

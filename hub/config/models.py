@@ -235,6 +235,11 @@ class AccessConfig(_Part):
         default_factory=lambda: parse_duration("12 hours"), description="a session ends after so long in any case"
     )
     oidc: OidcConfig | None = Field(default=None, description="another party that signs people in")
+    audit_heads: str | None = Field(
+        default=None,
+        min_length=1,
+        description="file of another machine to which the head of the audit is added every hour, from the home folder",
+    )
 
 
 def _check_network(text: str) -> str:

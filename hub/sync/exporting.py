@@ -28,7 +28,7 @@ TOGETHER = 500  # rows of a part of the text
 CROSSWALK = ("connection", "external_id", "golden_id")
 INTERACTIONS = (
     *("at", "connection", "id", "channel", "kind", "direction", "golden_ids", "contact_points", "record"),
-    *("summary", "reference"),
+    *("summary", "reference", "outcome"),
 )
 SINGLES = (
     "given_name",
@@ -123,6 +123,7 @@ def _interactions(tx: Tx) -> Iterator[list[str]]:
                 _text(row.record),
                 row.summary,
                 _text(row.reference),
+                _text(row.details.get("outcome")),
             ]
 
 

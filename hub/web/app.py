@@ -26,6 +26,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.staticfiles import StaticFiles
 
+from hub.accounts.reads import Reads
 from hub.connectors.form_settings import FormSettings
 from hub.connectors.messages import MessageSettings
 from hub.connectors.rest.hooks import Webhooks
@@ -72,6 +73,7 @@ class Deps:
     url       where people reach it, when that is not where it listens
     form_key  what pages of forms are signed with; the same in every process of a hub
     opt_ins   consents of forms that are confirmed by mail; None: there is no such form
+    reads     counts who reads personal data; None: nobody does
     """
 
     forms: Mapping[str, FormSettings]
@@ -90,6 +92,7 @@ class Deps:
     url: str | None = None
     form_key: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
     opt_ins: OptIns | None = None
+    reads: Reads | None = None
 
 
 def create_app(deps: Deps) -> FastAPI:
@@ -120,6 +123,7 @@ def create_app(deps: Deps) -> FastAPI:
     if deps.url is not None:
         app.add_middleware(PublicAddress, url=deps.url)
     app.state.identify = deps.identify
+    app.state.reads = deps.reads
     app.add_exception_handler(Denied, say_denied)
     app.add_exception_handler(HTTPException, _say_http_error)
     app.add_exception_handler(Exception, _say_bug)

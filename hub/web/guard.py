@@ -23,6 +23,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from hub.access.rights import Actor, Right
+from hub.accounts.reads import Reads
 from hub.errors import HubError
 from hub.web.problems import problem
 
@@ -106,6 +107,9 @@ class Needs:
             raise Denied(403, "Only for people", "Nothing was done. A token cannot do this: a person signs in for it.")
         if self.fresh and not actor.fresh:
             raise _stale(request)
+        reads: Reads | None = getattr(request.app.state, "reads", None)
+        if reads is not None:
+            reads.count(actor.name, self.right)
         return actor
 
 

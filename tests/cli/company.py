@@ -10,13 +10,15 @@ from contextlib import closing
 from pathlib import Path
 from time import sleep
 
+from tests.canaries import canary
+
 MAPPING = """
 fields:
   given_name: first
   family_name: last
   emails: mail
 """
-SECRET = "geheim-7f3a9"
+SECRET = canary("company")
 
 
 class Company:

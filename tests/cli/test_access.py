@@ -16,11 +16,12 @@ from hub.accounts.people import Accounts
 from hub.config import load_config
 from hub.config.keys import open_configured
 from hub.secrets import resolve
+from tests.canaries import canary
 from tests.cli.desk import Desk
 
 CANARY = "canary-secret-of-the-test"
 CODE = re.compile(r"Code: ([0-9a-z-]{35})")
-PASSWORD = "many small boats at sea"
+PASSWORD = canary("typed-password")
 
 
 @pytest.fixture

@@ -17,10 +17,11 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
+from tests.canaries import canary
 from tests.cli.company import Company
 from tests.cli.test_run import eventually, running
 
-SECRET = "secret-of-the-webhooks"
+SECRET = canary("cli-webhooks")
 SERVICE = """\
 service: Acorn
 about: a made-up service

@@ -21,7 +21,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-USER, PASSWORD = "hub@example.org", "a password of the mail server"
+from tests.canaries import canary
+
+USER, PASSWORD = "hub@example.org", canary("mail-server")
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import socket
 import ssl
 import threading
@@ -13,9 +14,10 @@ from hub.config import load_config
 from hub.errors import ConfigError
 from hub.events.net import Outside
 from hub.notify.opening import base_of, check_targets, reachable, receivers, send_test
+from tests.canaries import canary
 from tests.mail.server import certificate, running
 
-SECRET = "whsec_" + "a" * 43 + "="
+SECRET = "whsec_" + base64.b64encode(canary("notices").encode()).decode()
 YAML = """
 web: {{url: https://hub.example.org}}
 mail: {{host: 127.0.0.1, port: {port}, tls: none, from: hub@example.org}}

@@ -23,14 +23,15 @@ from hub.connectors.rest.hooks import Webhooks
 from hub.store.opt_in import Asking
 from hub.web.app import Deps, create_app
 from hub.web.monitoring import Health
+from tests.canaries import canary
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
-KEY = bytes(range(24))
+KEY = canary("deliveries").encode()
 SECRET = "whsec_" + base64.b64encode(KEY).decode()
-OLD_KEY = bytes(range(24, 56))
+OLD_KEY = canary("deliveries-before").encode()
 OLD_SECRET = "whsec_" + base64.b64encode(OLD_KEY).decode()
 FORM_KEY = b"k" * 32
-PLAIN_SECRET = "a-plain-secret-of-the-sender"
+PLAIN_SECRET = canary("plain-sender")
 
 PUBLIC = FormSettings(signature="none", allow_unsigned=True)
 STANDARD = FormSettings(secret=(SECRET, OLD_SECRET))

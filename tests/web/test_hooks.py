@@ -20,10 +20,11 @@ from hub.errors import ConfigError, TransientError
 from hub.web.bodies import Rejected
 from hub.web.hooks import Call, open_hook
 from hub.web.rates import RateCap
+from tests.canaries import canary
 from tests.web.intake_rig import Rig
 
-SECRET = "secret-of-the-webhooks"
-TOKEN = "token-of-the-subscription"
+SECRET = canary("webhooks")
+TOKEN = canary("subscription")
 JSON = {"content-type": "application/json"}
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 

@@ -12,10 +12,11 @@ import pytest
 from hub.connectors.messages import MessageSettings
 from hub.errors import ConfigError, TransientError
 from hub.web.messages import Kannel, Twilio, open_hook, signed_text
+from tests.canaries import canary
 from tests.web.intake_rig import Inbox, Rig
 
-TOKEN = "auth-token-of-the-account"
-SECRET = "secret-in-the-address"
+TOKEN = canary("auth-token")
+SECRET = canary("in-the-address")
 TWILIO = MessageSettings(provider="twilio", secret=TOKEN, public_url="https://hub.example")
 KANNEL = MessageSettings(provider="kannel", secret=SECRET)
 MESSAGE = {"MessageSid": "SM" + "1" * 32, "From": "+351912345678", "To": "+351210000000", "Body": "STOP"}

@@ -31,10 +31,11 @@ from hub.store.db import Store
 from hub.store.inbox import StoreInbox
 from hub.store.upgrade import ready
 from hub.web.server import serve
+from tests.canaries import canary
 from tests.web.intake_rig import NOW, Rig
 
 PAYLOADS = Path(__file__).parent / "payloads"
-SECRET = "s3cret-of-the+form/service"
+SECRET = canary("presets") + "+form/service"
 WORDING = "Yes, send me the newsletter by email."
 BOX = {"purpose": "newsletter", "wording": WORDING}
 JSON = {"content-type": "application/json"}

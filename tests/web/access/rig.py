@@ -36,12 +36,13 @@ from hub.web.app import Deps, create_app
 from hub.web.console.glance import Glance
 from hub.web.console.shell import Console
 from hub.web.monitoring import Health
+from tests.canaries import canary
 from tests.web.intake_rig import Inbox
 
 HERE = "https://hub.example"
 LOCAL = "http://127.0.0.1:8080"
-PASSWORD = "many small boats at sea"
-OTHER_PASSWORD = "a quiet green tractor"
+PASSWORD = canary("password")
+OTHER_PASSWORD = canary("other-password")
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC).timestamp()
 CSRF = re.compile(r'name="csrf" value="([^"]*)"')
 
