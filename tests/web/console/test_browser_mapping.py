@@ -7,18 +7,25 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from hub.access.rights import Role
+from hub.access.rights import RIGHTS, Actor, Role
+from hub.config import load_config
+from hub.host import Host
+from hub.running import open_store
+from hub.web.guard import LOCAL_COOKIE
+from hub.worker import LogForm
 from tests.cli.desk import Desk
 from tests.web.console.browser import CHROMIUM, chromium, served, window
-from tests.web.console.rig import Look, looked_at, small_company
+from tests.web.console.rig import SESSION, Look, looked_at, small_company
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium: apt-get install chromium")
 PLACE = "/connections/crm/mapping"
+RUN_SECONDS = 60  # runs are made in a process of their own, which starts slowly on a busy machine
 PHONE = {"width": 390, "height": 800}
 COMMENTED = """# Who we know at the CRM.
 fields:
@@ -49,10 +56,6 @@ def stage(desk) -> Iterator[Stage]:
         look.role = Role.ADMINISTRATOR
         with served(look) as address, chromium() as browser:
             yield Stage(look, browser, address)
-
-
-def family_name(desk: Desk) -> str:
-    return desk.json("contacts", "find", "baker")["rows"][0]["fields"]["family_name"]
 
 
 def settled(page: Page) -> None:
@@ -90,6 +93,68 @@ def test_a_transform_is_added_seen_saved_and_taken_by_the_next_run(stage, desk):
     text = Path("config/people.yaml").read_text()
     assert [line for line in text.splitlines() if "#" in line] == [c for c in COMMENTED.splitlines() if "#" in c]
     desk.sync("crm")
+    assert family_name(desk) == "BAKER"
+
+
+@pytest.fixture
+def host(desk) -> Iterator[Host]:
+    """`hub run` over the same company."""
+    small_company(desk)
+    Path("config/people.yaml").write_text(COMMENTED)
+    desk.sync("crm", "shop")
+    hub = Path("config/hub.yaml")
+    hub.write_text(re.sub("full_every: 1 second", "full_every: never\n    schedule: manual", hub.read_text()))
+    hub.write_text(hub.read_text() + "web: {port: 0}\n")
+    config = load_config(Path("config").absolute())
+    store = open_store(config)
+    running = Host(config, store, LogForm(as_json=False, level="INFO"))
+    running.start()
+    try:
+        yield running
+    finally:
+        running.stop(10)
+        store.close()
+
+
+def signed_in(host: Host) -> None:
+    """An administrator, also after a configuration was taken in."""
+    actor = Actor("ann", RIGHTS[Role.ADMINISTRATOR], "a1", SESSION, fresh=True)
+    host.service.app.state.identify = lambda request: actor if LOCAL_COOKIE in request.cookies else None
+
+
+def ended_runs(page: Page) -> int:
+    return page.locator("tr[data-row]").filter(has_text=" s").count()
+
+
+def family_name(desk: Desk) -> str:
+    return desk.json("contacts", "find", "baker")["rows"][0]["fields"]["family_name"]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_the_hub_that_runs_takes_a_saved_mapping_and_maps_all_records_anew_when_asked(host, desk):
+    signed_in(host)
+    with chromium() as browser, window(browser, host.web.url) as page:
+        opened(page)
+        page.get_by_role("button", name="add a transform to row 2").click()
+        expect(page.get_by_label("transform 1")).to_be_visible()
+        settled(page)
+        page.get_by_label("transform 1").select_option("upper")
+        expect(page.locator("#cell-f-1")).to_contain_text("Baker → BAKER")
+        settled(page)
+        page.get_by_role("button", name="Review what changes s").click()
+        page.get_by_role("button", name="Save").click()
+        page.wait_for_url(re.compile("/sign-in|saved=yes"))
+        anew = page.get_by_role("button", name="Read all records anew now")
+        until = monotonic() + RUN_SECONDS
+        while not anew.count() and monotonic() < until:  # not before the configuration was taken in
+            signed_in(host)
+            page.goto(f"{PLACE}?saved=yes")
+        anew.click()
+        page.wait_for_url(re.compile("/connections/crm$"))
+        before = ended_runs(page)
+        while ended_runs(page) == before and monotonic() < until:
+            page.wait_for_timeout(500)
+            page.reload()
     assert family_name(desk) == "BAKER"
 
 
