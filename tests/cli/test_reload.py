@@ -13,8 +13,9 @@ from tests.cli.company import Company
 from tests.cli.test_run import FORM as ONE
 from tests.cli.test_run import eventually, running
 
-FORM = ONE + "    per_minute: 10000\n"
+FORM = ONE + "    per_minute: 10000\n    per_address: 10000\n"
 OTHER = FORM.replace("website", "fair")
+ROUNDS = 4
 SIGNED = "  fair: {type: form, signature: standard, secret: env:NOT_THERE}\n"
 
 
@@ -47,7 +48,7 @@ def test_a_new_connection_is_there_without_a_restart(company):
     with running(company) as (process, url):
         reload_with(company, process, with_another(file(company).read_text()))
 
-        assert eventually(lambda: is_there(url, "fair"))
+        assert eventually(lambda: is_there(url, "fair"), 60)
         assert is_there(url, "website")
 
 
@@ -76,7 +77,7 @@ def test_one_that_cannot_be_opened_is_not_taken_and_the_log_says_why(company, wr
         time.sleep(1.5)
         assert is_there(url, "website")
         reload_with(company, process, with_another(before))
-        assert eventually(lambda: is_there(url, "fair"))
+        assert eventually(lambda: is_there(url, "fair"), 60)
         process.terminate()
         _, log = process.communicate(timeout=35)
 
@@ -103,17 +104,17 @@ def runs_of(url, name):
 def test_while_it_changes_over_nobody_is_refused_and_no_delivery_is_lost(company):
     with running(company) as (process, url), visitors(url) as came:
         text = file(company).read_text()
-        for n in range(8):
+        for n in range(ROUNDS):
             reload_with(company, process, with_another(text) if n % 2 == 0 else text)
-            assert eventually(lambda n=n: is_there(url, "fair") == (n % 2 == 0))
+            assert eventually(lambda n=n: is_there(url, "fair") == (n % 2 == 0), 60)
             sent = came.sent
             assert eventually(lambda sent=sent: came.sent > sent)
         came.end()
         taken = "select count(*) from record where connection = 'website'"
-        assert eventually(lambda: company.store(taken)[0][0] == came.sent)
+        assert eventually(lambda: company.store(taken)[0][0] == came.sent, 60)
 
     assert came.wrong == []
-    print(f"{came.seen} pages and {came.sent} deliveries while 8 configurations were taken in; refused: 0")
+    print(f"{came.seen} pages and {came.sent} deliveries while {ROUNDS} configurations were taken in; refused: 0")
 
 
 @contextmanager
