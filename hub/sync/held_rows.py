@@ -29,7 +29,7 @@ def held_row(connection: str, op: str, subject: str, golden_id: str, name: str, 
 def of_missing(links: Iterable[Link], op: str) -> list[Row]:
     """Records that are not there any more. The mark is what the hub last read of each."""
     rows = []
-    for link in links:
+    for link in sorted(links, key=lambda link: link.id):  # in the same order on every database
         changes = {key: [value, None] for key, value in sorted(link.fields.items())}
         row = held_row(link.connection, op, link.external_id, link.golden_id, name_of(link.fields), changes)
         rows.append({**row, "mark": mark_of_link(link)})
