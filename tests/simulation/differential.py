@@ -9,9 +9,11 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from hub.store.db import Store
@@ -30,20 +32,36 @@ def dump(store: Store) -> dict[str, Rows]:
     """Table → its rows as text, without the numbers a database hands out."""
     found: dict[str, Rows] = {}
     with store.read() as tx:
-        gates = {r[0]: (r[1], r[2], r[3]) for r in tx.all("SELECT id, connection, gate, run_id FROM hold")}
+        meant = _Meant(
+            {r[0]: (r[1], r[2], r[3]) for r in tx.all("SELECT id, connection, gate, run_id FROM hold")},
+            [r[0] for r in tx.all("SELECT id FROM change ORDER BY id")],
+        )
         for name, table in metadata.tables.items():
             if name == "data_key":
                 continue  # by chance
             own = ("id",) if name in NUMBERED else KEYED if name == "audit" else ()
             columns = [c.name for c in table.columns if c.name not in own]
             rows = tx.all(f"SELECT {', '.join(columns)} FROM {name}")
-            found[name] = Counter(_canonical(dict(zip(columns, row, strict=True)), gates) for row in rows)
+            found[name] = Counter(_canonical(dict(zip(columns, row, strict=True)), meant) for row in rows)
     return found
 
 
-def _canonical(row: dict[str, Any], gates: dict[int, Any]) -> str:
+@dataclass(frozen=True)
+class _Meant:
+    """What numbers that a database hands out stand for. changes: their numbers in order, with gaps"""
+
+    holds: dict[int, Any]
+    changes: list[int]
+
+
+def _canonical(row: dict[str, Any], meant: _Meant) -> str:
     if "hold_id" in row:
-        row["hold_id"] = gates.get(row["hold_id"])
+        row["hold_id"] = meant.holds.get(row["hold_id"])
+    if str(row.get("subject")).startswith("hold "):  # of the audit
+        row["subject"] = meant.holds.get(int(row["subject"].split()[1]))
+    for name in ("first_change", "last_change"):  # of a run: so many changes were there by then
+        if row.get(name) is not None:
+            row[name] = bisect_right(meant.changes, row[name])
     return repr({k: bytes(v) if isinstance(v, bytes | memoryview) else v for k, v in row.items()})
 
 
