@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -100,9 +101,10 @@ class Desk:
         self.store("DELETE FROM ask")
         self.store(
             "INSERT INTO ask (record_a, record_b, weight, evidence, at, state)"
-            f" VALUES ({numbers}, -1.0, :e, 0.0, 'open')",
+            f" VALUES ({numbers}, -1.0, :e, :at, 'open')",
             a=a,
             b=b,
             e=evidence,
+            at=time.time(),
         )
         return int(self.json("review", "list")["rows"][0]["number"])

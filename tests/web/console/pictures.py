@@ -10,6 +10,7 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
+from hub.access.rights import Role
 from hub.cli.main import app
 from tests.cli.conftest import Answer
 from tests.cli.desk import Desk
@@ -25,13 +26,21 @@ def hub(*args: str, typed: str | None = None) -> Answer:
     return Answer(result.exit_code, result.stdout, result.stderr)
 
 
+def first(look, path: str, pattern: str) -> str:
+    """What a page links to first."""
+    found = re.search(pattern, look.get(path).text)
+    assert found, path
+    return found[1]
+
+
 def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as home:
         os.chdir(home)
         small_company(Desk(hub))
         with looked_at(Path("config").absolute()) as look:
-            contact = re.search(r'href="(/contacts/[^"]+)"', look.get("/contacts/found?q=baker").text)[1]
+            look.role = Role.ADMINISTRATOR
+            contact = first(look, "/contacts/found?q=baker", r'href="(/contacts/[^"]+)"')
             pages = {
                 "overview": "/",
                 "holds": "/holds",
@@ -42,9 +51,19 @@ def main(folder: Path) -> None:
                 "contacts": "/contacts?q=ann",
                 "contact": contact,
                 "why": f"{contact}/explain?field=job_title",
+                "consent": f"{contact}/consent",
+                "correct": f"{contact}/correct?field=job_title",
+                "rules": "/conflicts/rules",
                 "connections": "/connections",
                 "connection": "/connections/crm",
+                "add": "/connections/add-one",
+                "setup": "/connections/crm/setup",
+                "mapping": "/connections/crm/mapping",
                 "runs": "/runs",
+                "run": first(look, "/runs", r'href="(/runs/r[^"?]+)"'),
+                "conflict": first(look, "/conflicts", r'href="(/conflicts/\d+)"'),
+                "settings": "/settings",
+                "about": "/about",
             }
             with served(look) as address, chromium() as browser:
                 for way, options in {
