@@ -6,7 +6,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from time import monotonic
@@ -17,6 +16,7 @@ from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.registry import Collector
 
 from hub.accounts.heads import heads_file, keep_head
+from hub.asked import Asked, Order
 from hub.config import HubConfig
 from hub.connectors.form_settings import FormSettings
 from hub.connectors.messages import MessageSettings
@@ -45,6 +45,7 @@ from hub.store.gauges import StoreGauges
 from hub.store.inbox import StoreInbox, prune, waiting
 from hub.store.keeping import forget_runs
 from hub.store.opt_in import Asking
+from hub.store.runs import past_runs
 from hub.sync.run import Orders, Result
 from hub.web.access.identity import identify
 from hub.web.access.opened import open_entry
@@ -63,6 +64,7 @@ GATHER_SECONDS = 0.2  # deliveries that arrive together are taken in together
 REST_SECONDS = 5.0  # between two runs for events of one connection: those that come meanwhile are one run
 AGAIN_SECONDS = 2.0  # a form that is being run at this moment is looked at again
 TIDY_SECONDS = 3600.0
+LAST_SECONDS = 1.0  # for runs that learn how they ended when their process has
 LEVELS = {"failed": logging.ERROR, "held": logging.WARNING, "paused": logging.WARNING}
 
 
@@ -86,7 +88,8 @@ class Service:
         self._stopping = threading.Event()
         self._handing = threading.Lock()
         self._after: Service | None = None
-        self._asked_late: list[tuple[str, bool, str]] = []
+        self._asked = Asked()
+        self._cut_short: set[str] = set()  # runs of the schedule that a change of the configuration ended
         registry = CollectorRegistry()
         registry.register(_Of(lasting.counters))
         self.shop = Workshop(config, build_hub(config, store), StoreInbox(store), sleep=self._pause)
@@ -201,16 +204,18 @@ class Service:
             ended &= each.wait(max(0.0, until - monotonic()))
         for sending in self._senders():
             ended &= sending.wait(max(0.5, until - monotonic()))
-        return self._worker.wait(max(0.5, until - monotonic())) and ended
+        ended &= self._worker.wait(max(0.5, until - monotonic()))
+        return self._scheduler.stop(LAST_SECONDS) and ended  # those whose process had to be ended know it now
 
     def hand_over(self, after: Service) -> None:
-        """Requests that still come to this one, and runs that people asked for meanwhile, are the other's."""
+        """Requests that still come to this one, and runs cut short or asked for meanwhile, are the other's."""
         with self._handing:
             self._after = after
             after._due = {name: due for name, due in self._due.items() if self._has_schedule_of(after, name)}
-            late, self._asked_late = self._asked_late, []
-        for name, full, person in late:
-            after.run_now(name, full, person)
+            after._due |= dict.fromkeys(self._cut_short, datetime.now(UTC))
+        for name, order in self._asked.take().items():
+            if not after.run_now(name, order.full, order.person):
+                log.warning("a run that was asked for is not made: there is no connection %s any more", name)
         self.discard(after)
 
     def _has_schedule_of(self, other: Service, name: str) -> bool:
@@ -251,36 +256,43 @@ class Service:
     # --- runs -----------------------------------------------------------------------------------------
 
     def _run_scheduled(self, name: str, stopping: threading.Event) -> None:
-        if not self._waits_for_approval(name):
-            self._cycle(name, stopping.is_set)
+        if not self._waits_for_approval(name) and self._is_cut_short(self._cycle(name, stopping.is_set)):
+            self._cut_short.add(name)
 
     def run_now(self, name: str, full: bool, person: str) -> bool:
-        """Begin a run that a person asks for; False: it is being run at this moment, or cannot be."""
-        if name not in self._names:
-            return False
-        if self._is_late(name, full, person):
-            return True
-        if self._after is not None:
-            return self._after.run_now(name, full, person)
-        if self._worker.is_running(name):
-            return False
-        orders = Orders(full=full, manual=True, person=person)
-        self._scheduler.at_once(name, lambda name, stopping: self._by_hand(name, replace(orders, stop=stopping.is_set)))
-        return True
+        """Begin a run that a person asks for; False: it is being run at this moment, or cannot be.
 
-    def _is_late(self, name: str, full: bool, person: str) -> bool:
-        """Whether no run is begun here any more, and none yet by who comes after: then it is kept for that one."""
+        One that is asked for, or under way, while another configuration is taken in is begun under that one.
+        """
         with self._handing:
-            is_late = self._stopping.is_set() and self._after is None
-            if is_late:
-                self._asked_late.append((name, full, person))
-        return is_late
+            after, is_late = self._after, self._stopping.is_set()
+            if after is None:
+                if name not in self._names or (not is_late and self._worker.is_running(name)):
+                    return False
+                if self._asked.put(name, Order(full, person)) and not is_late:
+                    self._scheduler.at_once(name, self._by_hand)
+                return True
+        return after.run_now(name, full, person)
 
-    def _by_hand(self, name: str, orders: Orders) -> None:
-        result = self._worker.cycle(name, orders)
-        has_begun = result.run_id or result.status != "interrupted"
-        if has_begun or not self._is_late(name, orders.full, orders.person or ""):
+    def _by_hand(self, name: str, stopping: threading.Event) -> None:
+        """What was asked for stays asked for until a run of it came to its own end."""
+        while not self._stopping.is_set() and (order := self._asked.get(name)) is not None:
+            orders = Orders(full=order.full, manual=True, person=order.person, stop=stopping.is_set)
+            result = self._worker.cycle(name, orders)
+            if result.status == "busy":  # the schedule, or another process, was faster
+                self._stopping.wait(AGAIN_SECONDS)
+                continue
             self._told(name, result)
+            if not self._is_cut_short(result):
+                self._asked.made(name, order)
+
+    def _is_cut_short(self, result: Result) -> bool:
+        """Whether it ended only because this service does."""
+        if result.status != "interrupted" or not self._stopping.is_set():
+            return False
+        newest = past_runs(self._store, result.connection, 1)
+        is_its = bool(newest) and (newest[0].id == result.run_id or newest[0].status == "running")
+        return not (is_its and newest[0].stopped_by)
 
     def _run_form(self, name: str) -> bool:
         """False: it is being run by somebody at this moment."""

@@ -38,6 +38,8 @@ AGAIN_SECONDS: Final = 2.0  # at least, between two starts of a process that end
 PLAIN: Final = ("approve", "full", "absence", "manual", "person", "events")  # of the orders of a run
 END_SECONDS: Final = 20.0  # from the word to stop until what still runs is left: it is made again later
 
+LEFT: Final = "Its page did not end in time when it was to stop. What it had saved stays; the next run goes on there."
+
 
 @dataclass(frozen=True, slots=True)
 class LogForm:
@@ -169,10 +171,12 @@ class Worker:
         with self._guard:
             self._process = self._link = None
             lost, self._asked = self._asked, {}
-        if not self._stopping.is_set():
+        is_told_to = self._stopping.is_set()
+        if not is_told_to:
             log.error("the process of the engine ended by itself (%s); it is started again for the next run", code)
+        status, why = ("interrupted", LEFT) if is_told_to else ("failed", _why(code))
         for asked in lost.values():
-            asked.result = Result(asked.name, "", "failed", message=_why(code))
+            asked.result = Result(asked.name, "", status, message=why)
             asked.ended.set()
 
     def _result(self, number: int, result: Result) -> None:
