@@ -299,6 +299,27 @@ def being_deleted(tx: Tx, golden_ids: Sequence[str]) -> set[str]:
     return {r[0] for r in rows}
 
 
+def deleted_lately(tx: Tx, connection: str, golden_ids: Sequence[str]) -> set[str]:
+    """Golden records of which the hub has deleted a record somewhere since this connection was last read twice.
+
+    As with absence, one reading may leave out a record that is there: only what two runs, begun after the deletion,
+    have not shown is an edit that came after it.
+    """
+    begun = tx.all(
+        "SELECT started_at FROM run WHERE connection = :c AND status = 'done' ORDER BY started_at DESC LIMIT 2",
+        c=connection,
+    )
+    since = begun[1][0] if len(begun) == 2 else 0.0
+    rows = tx.all(
+        "SELECT golden_id FROM change WHERE golden_id IN :*ids AND kind = 'told: delete' AND at >= :since"
+        " UNION SELECT g.merged_into FROM golden g JOIN change c ON c.golden_id = g.id"
+        " WHERE g.merged_into IN :*ids AND c.kind = 'told: delete' AND c.at >= :since",
+        ids=list(golden_ids),
+        since=since,
+    )
+    return {r[0] for r in rows}
+
+
 def cancel_deletions(tx: Tx, golden_ids: Sequence[str]) -> None:
     """The person is back: what was to be deleted or archived is not."""
     tx.run("DELETE FROM queue WHERE golden_id IN :*ids AND op <> 'sync'", ids=list(golden_ids))

@@ -222,7 +222,7 @@ def _take_known(
     pending: Mapping[str, Sequence[work.Intent]],
 ) -> Taken:
     taken = Taken()
-    doomed = work.being_deleted(clusters.tx, sorted(set(homes.values()))) if homes else set()
+    doomed = _doomed(run, clusters, sorted(set(homes.values())))
     for external_id, link in _links(run, clusters, homes).items():
         fresh, cluster = reading.fresh[external_id], clusters[link.golden_id]
         before = _matching_keys(link, fresh.fields)
@@ -240,6 +240,18 @@ def _take_known(
             taken.moved.append(newcomer)
             taken.given_up.extend((link.id, point) for point in sorted(held - points_of([link])))
     return taken
+
+
+def _doomed(run: Run, clusters: Clusters, golden_ids: Sequence[str]) -> set[str]:
+    """Golden records that an edit, where it is news, brings back: it was made before its deletion was known of there.
+
+    Where the system cannot delete, the golden record stays alive, and what others had of it may be gone already.
+    """
+    if not golden_ids:
+        return set()
+    doomed = work.being_deleted(clusters.tx, golden_ids)
+    in_part = [g for g in golden_ids if any(m.state is LinkState.REMOVED for m in clusters[g].members)]
+    return doomed | work.deleted_lately(clusters.tx, run.name, in_part) if in_part else doomed
 
 
 def _sent_to(link: Link, pending: Iterable[work.Intent]) -> list[Fields]:

@@ -41,7 +41,7 @@ ONCE_WRONG = (
     200929,
     13902,
 )
-NARROW_ONCE_WRONG = (("gone", 91), ("gone", 9731), ("gone", 12530), ("at once", 51))
+NARROW_ONCE_WRONG = (("gone", 91), ("gone", 3464), ("gone", 9731), ("gone", 12530), ("at once", 51))
 NEEDED = {
     "echo": ("ordinary", range(5, 25)),
     "intent": ("ordinary", range(20)),

@@ -6,9 +6,10 @@ import pytest
 
 from hub.errors import TransientError
 from hub.model import LinkState, Tombstone
+from hub.store import work
 from hub.sync.absence import Seen
 from hub.sync.guard import Limit, Limits
-from hub.sync.people import pin
+from hub.sync.people import merge, pin
 from tests.fakes.rig import ADA, NEWS, NO_LIMIT, RUI, Rig, person
 from tests.fakes.systems import can, timed_out
 
@@ -328,6 +329,99 @@ def test_an_edit_made_while_the_deletion_was_on_its_way_outlives_it(rig):
     rig.settle()
 
     assert rig.systems["erp"].rows[erp_id].fields["note"] == "call her back"
+
+
+def deleted_but_for_a_list(rig: Rig, **options: object) -> str:
+    """Ada is in three systems; `erp` has deleted her after `crm`, and `shop`, which cannot, lists her still."""
+    rig.add("shop", can(create=False, update=False, archive=False, delete=False, changes=False))
+    rig.systems["shop"].put("s0", **RUI)
+    rig.systems["shop"].put("s1", **ADA)
+    in_both(rig, **options)
+    rig.systems["crm"].remove("1")
+    return "s1"
+
+
+def mails(rig: Rig, name: str) -> set[str]:
+    return {row.fields["mail"] for row in rig.systems[name].rows.values()}
+
+
+def test_an_edit_that_is_heard_of_when_others_have_deleted_already_brings_it_back_there(rig):
+    shop_id = deleted_but_for_a_list(rig, abilities=can(tombstones=True), deletes="propagate")
+    rig.systems["shop"].put(shop_id, note="call her back")
+    for name in ("crm", "erp"):
+        rig.later(100)
+        assert rig.sync(name).status == "done"
+    assert ADA["mail"] not in mails(rig, "erp")
+
+    rig.settle(rounds=3)
+
+    [again] = [row for row in rig.systems["erp"].rows.values() if row.fields["mail"] == ADA["mail"]]
+    assert again.fields["note"] == "call her back"
+    assert ADA["mail"] not in mails(rig, "crm")  # a person has deleted her there
+    assert rig.link("crm", "1").state is LinkState.GONE
+
+
+def test_an_edit_that_one_reading_left_out_still_counts_as_made_before(rig):
+    shop_id = deleted_but_for_a_list(rig, abilities=can(tombstones=True), deletes="propagate")
+    rig.systems["shop"].put(shop_id, note="call her back")
+    rig.systems["shop"].hidden = {shop_id}
+    for name in ("crm", "erp", "shop"):
+        rig.later(100)
+        rig.sync(name)
+    rig.systems["shop"].hidden = set()
+
+    rig.settle(rounds=3)
+
+    assert ADA["mail"] in mails(rig, "erp")
+
+
+def test_an_edit_that_is_made_after_the_deletion_brings_nobody_back(rig):
+    shop_id = deleted_but_for_a_list(rig, abilities=can(tombstones=True), deletes="propagate")
+    rig.settle(rounds=3)
+    assert ADA["mail"] not in mails(rig, "erp")
+
+    rig.systems["shop"].put(shop_id, note="call her back")
+    rig.settle(rounds=3)
+
+    assert rig.golden("shop", shop_id)["note"] == "call her back"
+    assert ADA["mail"] not in mails(rig, "erp") | mails(rig, "crm")
+
+
+def test_what_was_deleted_of_a_contact_is_known_after_a_merge(rig):
+    deleted_but_for_a_list(rig, abilities=can(tombstones=True), deletes="propagate")
+    for name in ("crm", "erp"):
+        rig.later(100)
+        rig.sync(name)
+    ada, rui = rig.home("shop", "s1"), rig.home("shop", "s0")
+
+    kept = merge(rig.hub, [ada, rui], "eve")
+
+    assert kept == rui
+    with rig.store.read() as tx:
+        assert work.deleted_lately(tx, "shop", [kept]) == {kept}
+
+
+def test_an_edit_brings_nobody_back_where_deletions_are_kept(rig):
+    shop_id = deleted_but_for_a_list(rig, abilities=can(tombstones=True), deletes="keep")
+    rig.systems["shop"].put(shop_id, note="call her back")
+
+    rig.settle(rounds=3)
+
+    assert ADA["mail"] in mails(rig, "erp")
+    assert ADA["mail"] not in mails(rig, "crm")
+
+
+def test_an_edit_brings_no_consent_back_that_was_denied(rig):
+    shop_id = deleted_but_for_a_list(rig, abilities=can(tombstones=True), deletes="propagate")
+    rig.systems["shop"].put(shop_id, note="call her back", news="N", news_at="2026-05-28T20:00:00+00:00")
+    for name in ("crm", "erp"):
+        rig.later(100)
+        rig.sync(name)
+
+    rig.settle(rounds=3)
+
+    [again] = [row for row in rig.systems["erp"].rows.values() if row.fields["mail"] == ADA["mail"]]
+    assert again.fields["news"] == "N"
 
 
 def test_a_deletion_cancels_the_update_that_was_waiting(rig):
