@@ -12,6 +12,7 @@ __all__ = ["no_secret_gets_out", "pytest_runtest_makereport"]
 
 SLOW = (  # few tests, each of which takes seconds: processes that are killed, servers that start
     "tests/bench/test_spark.py",
+    "tests/cli/test_reload.py",
     "tests/cli/test_run.py",
     "tests/cli/test_sync.py",
     "tests/connectors/test_mailman.py",
@@ -21,6 +22,7 @@ SLOW = (  # few tests, each of which takes seconds: processes that are killed, s
     "tests/connectors/test_two_way_real.py",
     "tests/test_demo.py",
     "tests/test_kills.py",
+    "tests/test_worker.py",
 )
 
 

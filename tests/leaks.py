@@ -115,6 +115,8 @@ _install()
 @pytest.fixture(autouse=True)
 def no_secret_gets_out() -> Iterator[None]:
     yield
+    for left in [handler for handler in logging.getLogger().handlers if handler.get_name() == "hub"]:
+        logging.getLogger().removeHandler(left)  # of a command that ran in this process: its stream is closed
     if found := WATCH.take():
         pytest.fail(f"a secret of the tests is in: {', '.join(sorted(set(found)))}", pytrace=False)
 

@@ -19,7 +19,8 @@ from hub.web.monitoring import Health
 from hub.web.server import Serving, serve
 from tests.connectors.servers import free_port
 from tests.connectors.wagtail_site import Site, wagtail
-from tests.web.intake_rig import OLD_SECRET, SECRET
+
+SECRET, OLD_SECRET = "of-this-site-1", "of-this-site-0"  # told to the site by words of a command: no canaries
 
 pytestmark = pytest.mark.timeout(500)
 WORDING = "Yes, send me the newsletter by email."

@@ -64,6 +64,8 @@ def test_a_file_is_added_tried_saved_and_run(host, admin, caplog):
         assert "fair" not in load_config(file().parent).connections
         before = host.service
         page.click("button[value=save]")
+        page.wait_for_url(re.compile("connections/fair(?!/)|sign-in"))  # the new one may not know yet who asks
+        page.wait_for_load_state()
         assert eventually(lambda: host.service is not before, 30)
         signed_in(host, admin)
         page.goto("/connections/fair")
