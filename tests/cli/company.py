@@ -81,9 +81,10 @@ web: {{port: {web_port}}}
         except sqlite3.OperationalError:
             return 0
 
-    def popen(self, *args: str) -> subprocess.Popen[str]:
+    def popen(self, *args: str, first: str = "") -> subprocess.Popen[str]:
+        """first: what the process does before it is `hub`, such as to look more often than once a minute"""
         return subprocess.Popen(
-            [sys.executable, "-c", "from hub.cli.main import app; app()", *args],
+            [sys.executable, "-c", f"{first}\nfrom hub.cli.main import app; app()", *args],
             cwd=self.home,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

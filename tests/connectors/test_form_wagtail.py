@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 
 import pytest
@@ -20,7 +21,10 @@ from hub.web.server import Serving, serve
 from tests.connectors.servers import free_port
 from tests.connectors.wagtail_site import Site, wagtail
 
-SECRET, OLD_SECRET = "of-this-site-1", "of-this-site-0"  # told to the site by words of a command: no canaries
+# told to the site by words of a command, so they are no canaries
+SECRET, OLD_SECRET = (
+    "whsec_" + base64.b64encode(f"of this site and of no other, {n}".encode()).decode() for n in (1, 0)
+)
 
 pytestmark = pytest.mark.timeout(500)
 WORDING = "Yes, send me the newsletter by email."

@@ -19,6 +19,7 @@ from hub.testing.contract import ConnectorContract
 from hub.testing.faults import answered, html, lost_reply, reset_after
 from tests.kit.connector import AcornConnector, AcornSettings, read_contact
 from tests.kit.test_acorn_connector import AcornSystem
+from tests.leaks import WATCH
 
 
 class CreatesBlindly(AcornConnector):
@@ -262,6 +263,7 @@ def test_a_mistake_is_found(mistake: Mistake, caplog: pytest.LogCaptureFixture) 
 
     with pytest.raises((AssertionError, pytest.fail.Exception, HubError)):
         asked(mistake.kind, mistake.check, given)
+    WATCH.take()  # some of the mistakes are leaks, made on purpose
 
 
 def test_a_promise_that_is_none_is_found() -> None:
