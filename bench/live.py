@@ -25,7 +25,7 @@ from typing import Any
 
 import httpx
 
-from bench.console import PAGES, TYPED, add_conflicts, copied
+from bench.console import PAGES, TYPED, add_conflicts, add_work, copied
 from bench.people import PAGE, page
 from bench.search import drawn, numbers_of
 from hub.store.db import Store
@@ -122,11 +122,11 @@ def measure(client: httpx.Client, asked: Asked, rounds: int, lookups: int, on: C
 
 
 def show(title: str, times: dict[str, list[float]]) -> None:
-    print(f"\n{title}\n{'':26} {'asked':>6} {'median':>8} {'95 %':>8} {'99 %':>8} {'longest':>8}  ms")
+    print(f"\n{title}\n{'':52} {'asked':>6} {'median':>8} {'95 %':>8} {'99 %':>8} {'longest':>8}  ms")
     for name, spent in times.items():
         if len(spent) > 1:
             cuts = quantiles(spent, n=100, method="inclusive")
-            print(f"{name:26} {len(spent):6} {median(spent):8.1f} {cuts[94]:8.1f} {cuts[98]:8.1f} {max(spent):8.1f}")
+            print(f"{name:52} {len(spent):6} {median(spent):8.1f} {cuts[94]:8.1f} {cuts[98]:8.1f} {max(spent):8.1f}")
 
 
 def processor_seconds(pid: int) -> float:
@@ -157,6 +157,7 @@ def during_a_run(client: httpx.Client, pid: int, asked: Asked, rounds: int, look
 
 def prepared(store: Store, folder: Path, rounds: int) -> Asked:
     add_conflicts(store, 20_000)
+    add_work(store, 20_000)
     index = SearchIndex(folder / "hub.search.db")
     while step(store, index):
         pass
