@@ -77,14 +77,14 @@ def test_deliveries_that_come_together_are_stored_together_each_with_its_own_ans
     commits: list[str] = []
     store._boundary = commits.append
     with ThreadPoolExecutor(32) as pool, store.write():  # they all wait for this one
-        jobs = [pool.submit(inbox.add, "form", f"d{n % 200}", NOW, {"n": n}) for n in range(400)]
+        jobs = [pool.submit(inbox.add, "form", f"d{n % 16}", NOW, {"n": n}) for n in range(32)]
         while len(inbox._waiting) < 31:
             sleep(0.001)
     news = [job.result() for job in jobs]
 
-    assert sum(news) == 200
-    assert len(inbox.of("form").read(0, 500)) == 200
-    assert commits.count("after") < 200
+    assert sum(news) == 16
+    assert len(inbox.of("form").read(0, 500)) == 16
+    assert commits.count("after") <= 4  # of the writer, of the first that waited, and of those behind it
 
 
 def test_no_answer_comes_before_the_commit(store):
