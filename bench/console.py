@@ -23,8 +23,8 @@ from prometheus_client import CollectorRegistry
 from hub.access.rights import RIGHTS, Actor, Role
 from hub.config.load import load_config
 from hub.running import build_hub
-from hub.store import work
-from hub.store.db import Store, dumps
+from hub.store import holds, interactions, parked, runs
+from hub.store.db import Store, dumps, loads
 from hub.store.inbox import StoreInbox
 from hub.store.search import SearchIndex
 from hub.store.upgrade import opened, upgrade
@@ -35,6 +35,7 @@ from hub.web.console.glance import Glance
 from hub.web.console.shell import Console
 from hub.web.monitoring import Health
 
+TOGETHER = 2_000  # interactions a transaction
 RUN = "filled"  # of the lines of history in the store
 PAGES = (
     "/",
@@ -101,22 +102,57 @@ def add_conflicts(store: Store, n: int) -> None:
         )
 
 
-def add_work(store: Store, parked: int) -> None:
+def add_work(store: Store, put_aside: int) -> None:
     """A run of all the history there is, a hold of 1,000 writes, and records set aside."""
     now = time()
     row = {"connection": "crm", "op": "create", "subject": "new record", "golden_id": None, "mark": "1"}
     detail = dumps({"name": "Ana Silva", "fields": {"given_name": [None, "Ana"], "emails/ana@example.org": [None, {}]}})
     aside = [
-        work.Parked(f"p{n}", "value", REASONS[n % len(REASONS)], dumps({"emails": f"nonsense {n}"}))
-        for n in range(parked)
+        parked.Parked(f"p{n}", "value", REASONS[n % len(REASONS)], dumps({"emails": f"nonsense {n}"}))
+        for n in range(put_aside)
     ]
     with store.write() as tx:
-        work.start_run(tx, RUN, "crm", now)
-        work.end_run(tx, RUN, now, "done", {"pulled": 1}, None)
+        runs.start(tx, RUN, "crm", now)
+        runs.end(tx, RUN, now, "done", {"pulled": 1}, None)
         tx.run("UPDATE run SET first_change = 0 WHERE id = :r", r=RUN)
-        number = work.open_hold(tx, "crm", RUN, "push creates", {"creates": 1000}, "much", now)
-        work.add_plan_rows(tx, number, [{**row, "detail": detail}] * 1_000)
-        work.park(tx, "crm", aside, now, RUN)
+        number = holds.open_hold(tx, "crm", RUN, "push creates", {"creates": 1000}, "much", now)
+        holds.add_plan_rows(tx, number, [{**row, "detail": detail}] * 1_000)
+        parked.park(tx, "crm", aside, now, RUN)
+
+
+def add_calls(store: Store, contacts: int) -> int:
+    """A call with each number of so many golden records, so that switchboards have many; one in ten is followed up."""
+    now, count = time(), 0
+    with store.read() as tx:
+        rows = tx.all("SELECT fields FROM golden LIMIT :n", n=contacts)
+    points = [key for (fields,) in rows for key in loads(fields) if key.startswith("phones/")]
+    for start in range(0, len(points), TOGETHER):
+        some = [_call(number, point, now) for number, point in enumerate(points[start : start + TOGETHER], start)]
+        with store.write() as tx:
+            count += interactions.save(tx, some, RUN)
+    with store.write() as tx:
+        tx.run(
+            "INSERT INTO follow_up (interaction_id, due, made_by, made_at) SELECT id, '2026-12-01', 'bench', at"
+            " FROM interaction WHERE id % 10 = 0"
+        )
+    return count
+
+
+def _call(number: int, point: str, now: float) -> interactions.InteractionRow:
+    return interactions.InteractionRow(
+        number=0,
+        connection="hub",
+        id=f"call-{number}",
+        at=now - 60.0 * number,
+        channel="call",
+        kind="call.answered",
+        direction="in",
+        record=None,
+        points=(point,),
+        summary="asked for the invoice",
+        details={"text": "wants it by mail"},
+        reference=None,
+    )
 
 
 def configured(folder: Path, names: list[str]) -> Path:

@@ -16,25 +16,40 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
-from bench.console import PAGES, TYPED, add_conflicts, add_work, copied
+from bench.console import PAGES, TYPED, add_calls, add_conflicts, add_work, copied
 from bench.people import PAGE, page
 from bench.search import drawn, numbers_of
-from hub.store.db import Store
+from hub.model import element
+from hub.store.db import Store, loads
 from hub.store.search import SearchIndex
 from hub.sync.follow import step
 
 FIRST_NEW = 5_000_000  # the number of the first contact that the run brings: none of the store
 START_SECONDS = 120.0
-RIGHTS = ("health", "contacts", "lookup", "log", "decide", "approve")
+RIGHTS = ("health", "contacts", "lookup", "log", "decide", "approve", "configure")
+CALLED = 100_000  # golden records with whose numbers there was a call
+SWITCHBOARD = 10  # golden records that share a number
+SETTING_UP = (
+    "/settings",
+    "/about",
+    "/connections/add-one",
+    "/connections/{name}/setup",
+    "/connections/{name}/mapping",
+)
+PEOPLE = ("", "/explain?field=emails", "/consent", "/timeline")  # pages of one contact
+WORST = ("gmail.co", "carddav:", "hotmail.", "m gmail.com z", "zz gmail.com", "a b c d e f g h", "x y z w", "9 1 3")
+"""What costs a search most: long pieces that very many have, and many short ones that few have together."""
 INCOMING = "incoming"
 
 
@@ -85,18 +100,28 @@ def _address(process: subprocess.Popen[bytes], said: Path) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is asked for: golden ids, names of connections, numbers that call."""
+    """What is asked for: golden ids, names of connections, numbers that call, numbers that ten and more share."""
 
     golden: list[str]
     names: list[str]
     numbers: list[str]
+    shared: list[str]
 
     def pages(self) -> dict[str, list[str]]:
-        paths = {one: [one.format(name=name) for name in self.names] for one in PAGES}
+        paths = {one: [one.format(name=name) for name in self.names] for one in (*PAGES, *SETTING_UP)}
+        paths["…/mapping with ten records"] = [f"/connections/{INCOMING}/mapping"]
         paths["/contacts/found?q=…"] = [f"/contacts/found?q={text}" for text in TYPED]
-        paths["/contacts/ID"] = [f"/contacts/{one}" for one in self.golden]
-        paths["/contacts/ID/explain"] = [f"/contacts/{one}/explain?field=emails" for one in self.golden]
+        paths["/contacts/found?q=… what costs most"] = [f"/contacts/found?q={text}" for text in WORST]
+        paths |= {f"/contacts/ID{rest}": [f"/contacts/{one}{rest}" for one in self.golden] for rest in PEOPLE}
+        paths["/desk"] = ["/desk"]
+        for name, numbers in {"a number": self.numbers, "a switchboard": self.shared}.items():
+            if numbers:
+                paths[f"/desk?phone={name}"] = [f"/desk?phone={quote(each)}" for each in numbers]
         return paths
+
+    def calls(self) -> dict[str, list[str]]:
+        found = {"/api/v1/lookup": self.numbers, "/api/v1/lookup a switchboard": self.shared}
+        return {name: numbers for name, numbers in found.items() if numbers}
 
 
 def taken(client: httpx.Client, path: str, params: dict[str, str] | None = None) -> float:
@@ -115,9 +140,10 @@ def measure(client: httpx.Client, asked: Asked, rounds: int, lookups: int, on: C
             break
         for name, paths in asked.pages().items():
             times.setdefault(name, []).append(taken(client, paths[n % len(paths)]))
-        for m in range(lookups // rounds):
-            number = asked.numbers[(n * (lookups // rounds) + m) % len(asked.numbers)]
-            times.setdefault("/api/v1/lookup", []).append(taken(client, "/api/v1/lookup", {"phone": number}))
+        for name, numbers in asked.calls().items():
+            for m in range(lookups // rounds):
+                number = numbers[(n * (lookups // rounds) + m) % len(numbers)]
+                times.setdefault(name, []).append(taken(client, "/api/v1/lookup", {"phone": number}))
     return times
 
 
@@ -158,6 +184,7 @@ def during_a_run(client: httpx.Client, pid: int, asked: Asked, rounds: int, look
 def prepared(store: Store, folder: Path, rounds: int) -> Asked:
     add_conflicts(store, 20_000)
     add_work(store, 20_000)
+    add_calls(store, CALLED)
     index = SearchIndex(folder / "hub.search.db")
     while step(store, index):
         pass
@@ -168,7 +195,22 @@ def prepared(store: Store, folder: Path, rounds: int) -> Asked:
     with store.read() as tx:
         golden = [row[0] for row in tx.all("SELECT id FROM golden LIMIT 100000")][:: 100_000 // rounds]
     store.copy_to(folder / "hub.db")
-    return Asked(golden, names, numbers_of(people, 4000))
+    return Asked(golden, names, numbers_of(people, 4000), shared_numbers(store, CALLED))
+
+
+def shared_numbers(store: Store, contacts: int) -> list[str]:
+    """Numbers that `SWITCHBOARD` and more of so many golden records share. One of zeros is no number to call from."""
+    with store.read() as tx:
+        rows = tx.all("SELECT fields FROM golden LIMIT :n", n=contacts)
+    counts = Counter(element(key) for (fields,) in rows for key in loads(fields) if key.startswith("phones/+"))
+    return sorted(number for number, n in counts.items() if n >= SWITCHBOARD and "00000000" not in number)
+
+
+def read_samples(client: httpx.Client) -> None:
+    """Ten records of the new connection, which its mapping shows from then on."""
+    page = client.get(f"/connections/{INCOMING}/mapping").raise_for_status().text
+    fields = dict(re.findall(r'name="(etag|csrf)"[^>]* value="([^"]*)"', page))
+    client.post(f"/connections/{INCOMING}/mapping/sample", data=fields).raise_for_status()
 
 
 def main() -> None:
@@ -190,6 +232,7 @@ def main() -> None:
         token = subprocess.check_output(command(folder, "token", "new", "bench", *rights), text=True).strip()
         with running(folder) as (pid, address), httpx.Client(base_url=address, timeout=60) as client:
             client.headers["Authorization"] = f"Bearer {token}"
+            read_samples(client)
             show("at rest", measure(client, asked, args.rounds, args.lookups, lambda: True))
             during_a_run(client, pid, asked, args.rounds, args.lookups)
 

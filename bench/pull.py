@@ -1,8 +1,8 @@
 """python -m bench.pull [--contacts 100000] [--rounds 5]: reading a described service, beside bare httpx.
 
 The same pages of the same server: the connector of a service file yields records; the peer fetches with httpx and
-parses with orjson, nothing else. Each round runs both in processes of their own, one after the other; the ratio is
-the median of the rounds.
+parses with orjson, nothing else. Both with the garbage collector as the hub sets it for its runs. Each round runs both
+in processes of their own, one after the other; the ratio is the median of the rounds.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from hub.connectors.contract import Context
 from hub.connectors.rest import service_type
 from hub.connectors.rest.files import check_service
 from hub.document import parse_document
+from hub.running import calm_collector
 
 AIM = 0.60  # of the rate of bare httpx
 
@@ -67,6 +68,7 @@ def by_httpx(url: str, closing: ExitStack) -> Callable[[], int]:
 
 def one(subject: str, url: str) -> dict[str, Any]:
     """What reading takes; the start of the program is not counted for either."""
+    calm_collector()
     with ExitStack() as closing:
         found, spent = spend({"hub": by_hub, "httpx": by_httpx}[subject](url, closing))
     return {"contacts": found, "cpu": spent.cpu, "wall": spent.wall}

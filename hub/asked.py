@@ -32,11 +32,13 @@ class Asked:
         with self._guard:
             return self._orders.get(name)
 
-    def made(self, name: str, order: Order) -> None:
-        """It is done with, unless more was asked for meanwhile."""
+    def made(self, name: str, order: Order) -> bool:
+        """It is done with, unless more was asked for meanwhile: whether it is."""
         with self._guard:
-            if self._orders.get(name) is order:
+            is_over = self._orders.get(name) is order
+            if is_over:
                 del self._orders[name]
+            return is_over
 
     def take(self) -> dict[str, Order]:
         """All that were not made. They are somebody else's now."""

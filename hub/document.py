@@ -113,14 +113,14 @@ def read_document(path: Path) -> Document:
     except FileNotFoundError as err:
         raise ConfigError(f"There is no file {path}.") from err
     except OSError as err:
-        raise ConfigError(f"{path} cannot be read: {err.strerror or type(err).__name__}.") from err
+        raise ConfigError(f"{path} cannot be read: {err.strerror or type(err).__name__}. Nothing was done.") from err
     if content is None:
         raise ConfigError(f"{path} is larger than {LARGEST} bytes: that is no configuration file.")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as err:
         line = content.count(b"\n", 0, err.start) + 1
-        raise ConfigError(f"{path}:{line}: not UTF-8 text. Save the file as UTF-8.") from err
+        raise ConfigError(f"{path}:{line}: not UTF-8 text, so nothing was done. Save the file as UTF-8.") from err
     return parse_document(text, str(path))
 
 

@@ -15,15 +15,17 @@ from hub.config import HubConfig, load_config
 from hub.errors import ConfigError, HubError
 from hub.lasting import Lasting
 from hub.service import Service
+from hub.store import saved
 from hub.store.db import Store
 from hub.web.api.world import Setup
 from hub.web.server import Serving, Switch, serve
-from hub.worker import LogForm
+from hub.worker.setting import LogForm
 
 log = logging.getLogger(__name__)
 
 STOP_SECONDS = 30.0  # from the signal to the end of the process; of runs that end before a change is taken in, too
 WEB_SECONDS = 6.0  # of it, kept for the requests under way
+LOOK_SECONDS = 5.0  # between two looks at whether another process has saved one
 PATIENCE_SECONDS = 3.0  # a person waits so long for a saved configuration to be taken in
 FIXED = "store, web.host, web.port, web.proxies, access.master_key and access.former_master_key"
 
@@ -40,6 +42,8 @@ class Host:
         self._switch = Switch(self.service.app)
         self.web: Serving | None = None
         self._trouble = ""
+        self._saved: int | None = None  # how often, through all processes over this store; None: not known yet
+        self._is_saved_elsewhere()
         self._stopping = threading.Event()
         self._changed = threading.Condition(threading.RLock())  # a signal may come while this thread holds it
         self._asked, self._answered = 0, 0
@@ -49,6 +53,7 @@ class Host:
         web = self._config.web
         self.web = serve(self._switch, web.host, web.port, web.proxies)
         self.service.start()
+        self.service.take_up_orders()
         self._thread.start()
 
     def ask(self) -> int:
@@ -70,6 +75,7 @@ class Host:
         ended &= self.service.drain(max(0.0, until - WEB_SECONDS - monotonic()))
         if self.web is not None:
             ended &= self.web.stop(max(1.0, until - monotonic()))
+        self.service.leave_orders()  # not before: requests came until now
         self.service.close()
         self._lasting.stop()
         return ended
@@ -77,7 +83,12 @@ class Host:
     # --- taking in --------------------------------------------------------------------------------
 
     def _take_soon(self) -> bool:
-        """Whether it was taken in, or refused, while somebody waited."""
+        """It was saved through this process. Whether it was taken in, or refused, while somebody waited."""
+        try:
+            with self._store.write() as tx:
+                self._saved = saved.tell(tx)
+        except HubError as err:
+            log.warning("others that run over this store were not told of a saved configuration: %s", err)
         mine = self.ask()
         until = monotonic() + PATIENCE_SECONDS
         with self._changed:
@@ -88,14 +99,24 @@ class Host:
     def _attend(self) -> None:
         while not self._stopping.is_set():
             with self._changed:
-                while self._answered == self._asked and not self._stopping.is_set():
-                    self._changed.wait()
-                wish = self._asked
-            if not self._stopping.is_set():
+                if self._answered == self._asked and not self._stopping.is_set():
+                    self._changed.wait(LOOK_SECONDS)
+                is_asked, wish = self._answered != self._asked, self._asked
+            if not self._stopping.is_set() and (is_asked or self._is_saved_elsewhere()):
                 self._guarded()
             with self._changed:
                 self._answered = wish
                 self._changed.notify_all()
+
+    def _is_saved_elsewhere(self) -> bool:
+        """Whether it was, since the last look, through another process over this store."""
+        try:
+            with self._store.glance() as tx:
+                before, self._saved = self._saved, saved.times(tx)
+        except HubError as err:
+            log.debug("whether a configuration was saved elsewhere cannot be told: %s", err)
+            return False
+        return before is not None and self._saved != before
 
     def _guarded(self) -> None:
         """The edge of the thread. Whatever is wrong with the new one, the old one goes on."""

@@ -13,7 +13,7 @@ from hub.errors import ConfigError
 from hub.metrics import Metrics
 from hub.running import open_index
 from hub.store.db import Store
-from hub.worker import LogForm
+from hub.worker.setting import LogForm
 
 
 class Lasting:

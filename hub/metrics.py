@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import logging
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import inf
-from typing import Protocol
+from typing import ClassVar, Generic, Protocol, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric
 from prometheus_client.core import GaugeMetricFamily
@@ -25,7 +26,11 @@ from hub.model import KIND, MANY, SINGLE, base_field
 log = logging.getLogger(__name__)
 
 RUN_SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900, 3600)
+WITHHELD = "withheld"
+"""What a run counts of people who were erased."""
 WHOLE_RUN = "run"  # the phase that is all of a run
+
+T = TypeVar("T")
 
 _WORD = re.compile(r"[a-z][a-z0-9_-]{0,39}", re.ASCII)
 
@@ -73,6 +78,12 @@ class Metrics:
         self._records = Counter(
             "hub_records", "Records by what became of them", ["connection", "outcome"], registry=registry
         )
+        self._withheld = Counter(
+            "hub_withheld",
+            "Records and interactions of erased people that were kept out",
+            ["connection"],
+            registry=registry,
+        )
         self._conflicts = Counter(
             "hub_conflicts",
             "Fields changed in two places",
@@ -103,6 +114,8 @@ class Metrics:
         """`n` more records that were pulled, mapped, set_aside, created, merged, pushed, held …"""
         if n:
             self._records.labels(connection, word(outcome)).inc(n)
+        if n and outcome == WITHHELD:
+            self._withheld.labels(connection).inc(n)
 
     def conflict(self, connection: str, field: str, rule: str) -> None:
         """One more conflict; of a flat key such as `emails/…` only the base field is kept."""
@@ -120,6 +133,35 @@ class Metrics:
         """A run has ended: done, held, failed …"""
         self._runs.labels(connection, word(status)).inc(1, _exemplar())
         self.phase(connection, WHOLE_RUN, seconds)
+
+
+class Scraped(Collector, ABC, Generic[T]):
+    """Gauges of what is read when it is scraped. Where it cannot be read that is logged, and they have no values.
+
+    what  is read, for the log: "how mails stand"
+    """
+
+    what: ClassVar[str]
+
+    @abstractmethod
+    def read(self) -> T:
+        """HubError when the store cannot be read."""
+
+    @abstractmethod
+    def families(self, found: T | None) -> Iterator[Metric]:
+        """None: names only."""
+
+    def describe(self) -> Iterator[Metric]:
+        """Registering asks nothing of the store."""
+        yield from self.families(None)
+
+    def collect(self) -> Iterator[Metric]:
+        found = None
+        try:
+            found = self.read()
+        except HubError as err:
+            log.warning("%s could not be read for the metrics: %s", self.what, err)
+        yield from self.families(found)
 
 
 class StateCollector(Collector):

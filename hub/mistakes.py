@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -43,16 +44,18 @@ def explain(
     base: Place = (),
     more_keys: Iterable[str] = (),
     leave_out: Collection[Place] = (),
+    helps: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[Mistake]:
     """
     base       where in the document the validated value stands
     more_keys  keys allowed beside those of `model`, for suggestions
     leave_out  places that are judged elsewhere (secrets)
+    helps      what keys of `model` mean, where it does not say so itself
     """
     for found in err.errors(include_url=False):
         place, of_key = _place(document, base, found)
         if place not in leave_out:
-            yield document.mistake(place, _message(found, place, model, more_keys), of_key=of_key)
+            yield document.mistake(place, _message(found, place, model, more_keys, helps), of_key=of_key)
 
 
 def _place(document: Document, base: Place, found: ErrorDetails) -> tuple[Place, bool]:
@@ -70,13 +73,15 @@ def _place(document: Document, base: Place, found: ErrorDetails) -> tuple[Place,
     return at, of_key
 
 
-def _message(found: ErrorDetails, place: Place, model: type[BaseModel], more_keys: Iterable[str]) -> str:
+def _message(
+    found: ErrorDetails, place: Place, model: type[BaseModel], more_keys: Iterable[str], helps: Mapping[str, str]
+) -> str:
     kind, context = found["type"], found.get("ctx", {})
     if kind == "missing":
         return "is missing"
     if kind == "extra_forbidden":
         return unknown_key(str(place[-1]), [*_keys_at(model, found["loc"][:-1]), *more_keys])
-    value = _shown(found, place)
+    value = "" if _is_of_a_group(found) else _shown(found, place)
     if kind in ("literal_error", "enum"):
         allowed = str(context.get("expected", "")).replace("'", '"').replace(" or ", ", ")
         allowed = allowed.replace("True", "true").replace("False", "false")
@@ -86,8 +91,34 @@ def _message(found: ErrorDetails, place: Place, model: type[BaseModel], more_key
         return _sentence(value, str(context.get("error", "")).strip() or "not allowed")
     if kind in _TYPES:
         return _sentence(value, f"allowed: {_TYPES[kind]}")
-    # pydantic's own words for ranges and patterns; they do not repeat the value
+    if kind == "string_pattern_mismatch":
+        return _sentence(value, f"allowed: {_help_at(model, found['loc'], helps) or _form(context)}")
+    if kind == "string_too_short" and context.get("min_length") == 1:
+        return "stands there with nothing in it; fill it in, or leave the key out"
+    # pydantic's own words for ranges; they do not repeat the value
     return _sentence(value, found["msg"][0].lower() + found["msg"][1:])
+
+
+def _is_of_a_group(found: ErrorDetails) -> bool:
+    """Whether a rule about several keys was broken: which keys they are is said by the rule, not by the value."""
+    return found["type"] in ("value_error", "assertion_error") and isinstance(found["input"], dict)
+
+
+def _form(context: Mapping[str, Any]) -> str:
+    return f"a text of the form `{context.get('pattern', '')}`"
+
+
+def _help_at(model: type[BaseModel], path: Sequence[str | int], helps: Mapping[str, str]) -> str:
+    """What the key at that path means and an example of it, as far as its model says so."""
+    holder: Any = model
+    for part in path[:-1]:
+        fields = getattr(holder, "model_fields", {})
+        holder = _model_in(fields[part].annotation) if part in fields else None
+    info = getattr(holder, "model_fields", {}).get(path[-1]) if path else None
+    if info is None or not info.description:
+        return helps.get(str(path[0]), "") if len(path) == 1 else ""
+    example = next((str(each) for each in info.examples or ()), "")
+    return info.description if not example or example in info.description else f"{info.description}, such as {example}"
 
 
 def unknown_key(key: str, allowed: Iterable[str]) -> str:

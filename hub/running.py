@@ -17,7 +17,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from hub.config import ConnectionConfig, HubConfig, connection_mapping
-from hub.config.keys import open_configured
+from hub.config.keys import ledger_of, open_configured
 from hub.config.references import stand_in
 from hub.connectors.contract import Can, Connector, Context
 from hub.connectors.registry import connector_type, connector_types
@@ -26,15 +26,16 @@ from hub.dedupe.weigh import DEFAULT, NO_MATCHING, Model
 from hub.errors import ConfigError, HubError, TransientError
 from hub.logs import bound
 from hub.opening import open_connector
-from hub.store import models, work
+from hub.store import ledger, models, queue
 from hub.store.db import Store
 from hub.store.inbox import StoreInbox
 from hub.store.leases import owner_name
 from hub.store.search import SearchIndex
 from hub.store.upkeep import record_failure
-from hub.sync.engine import Hub, Meter, NoMeter, Route
+from hub.sync.engine import NEVER, Hub, Meter, NoMeter, Route
 from hub.sync.plan import preview
 from hub.sync.progress import followed
+from hub.sync.reerase import catch_up
 from hub.sync.run import Orders, Result, sync
 from hub.sync.versions import model_of
 
@@ -44,8 +45,8 @@ ROUNDS = 3  # of one `hub sync`: what one connection brings, the others are told
 TRIES = 4  # of a cycle whose store was away or busy
 FIRST_WAIT = 1.0  # seconds before the second try; doubles
 LONGEST_WAIT = 30.0  # seconds
-NEVER = 1e12  # seconds: `full_every: never`
 _DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"  # without i, l, o, u: nothing to misread
+_PAIRS = [one + other for one in _DIGITS for other in _DIGITS]
 
 
 class Ids:
@@ -65,16 +66,31 @@ class Ids:
                 self._chances = iter(os.urandom(4096))  # asking the system each time costs more than all the rest
                 chance = int.from_bytes(islice(self._chances, 4))
         chance &= 0x1FFFFFF
-        return prefix + _base32(number, 11) + _base32(chance, 5)
+        return prefix + _base32(number << 25 | chance)
 
 
-def _base32(number: int, length: int) -> str:
-    return "".join(_DIGITS[number >> shift & 31] for shift in range(5 * (length - 1), -1, -5))
+def _base32(number: int) -> str:
+    """80 bits."""
+    high, low = number >> 40, number & 0xFFFFFFFFFF
+    return (
+        f"{_PAIRS[high >> 30]}{_PAIRS[high >> 20 & 1023]}{_PAIRS[high >> 10 & 1023]}{_PAIRS[high & 1023]}"
+        f"{_PAIRS[low >> 30]}{_PAIRS[low >> 20 & 1023]}{_PAIRS[low >> 10 & 1023]}{_PAIRS[low & 1023]}"
+    )
 
 
 def open_store(config: HubConfig) -> Store:
-    """The configured store; a new one is made. ConfigError when its schema is older, newer or foreign."""
-    return open_configured(config)
+    """The configured store; a new one is made. Who was erased since it was backed up is erased again.
+
+    ConfigError when its schema is older, newer or foreign.
+    """
+    store = open_configured(config)
+    try:
+        if ledger.is_behind(store, (kept := ledger_of(config, store)).read()):
+            catch_up(build_hub(config, store), kept)
+    except BaseException:
+        store.close()
+        raise
+    return store
 
 
 def open_index(config: HubConfig, store: Store) -> SearchIndex:
@@ -131,6 +147,7 @@ def build_route(config: HubConfig, name: str) -> Route:
         deletes=connection.deletes,
         limits=connection.hold_limits,
         full_every=NEVER if every is None else every.total_seconds(),
+        erasure=connection.erasure.replace("_", " ") if connection.erasure else None,
     )
 
 
@@ -319,7 +336,7 @@ def has_work(shop: Workshop, name: str) -> bool:
     if not route.writes and not route.can.delete:
         return False
     with shop.store.read() as tx:
-        return bool(work.ready(tx, name, shop.hub.clock(), 1))
+        return bool(queue.ready(tx, name, shop.hub.clock(), 1))
 
 
 def calm_collector() -> None:
@@ -335,7 +352,10 @@ def open_workshop(config: HubConfig, *, meter: Meter | None = None) -> Iterator[
     """Everything opened, and closed again."""
     store = open_store(config)
     calm_collector()
+    kept = ledger_of(config, store)
     try:
+        ledger.write_down(store, kept)
         yield Workshop(config, build_hub(config, store, meter=meter), StoreInbox(store))
+        ledger.write_down(store, kept)
     finally:
         store.close()

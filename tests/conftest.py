@@ -1,18 +1,26 @@
-"""Which files the workers of a test run take first."""
+"""Which files the workers of a test run take first; no test is timed, whatever else the machine does meanwhile."""
 
 from __future__ import annotations
 
 from collections import Counter
 
 import pytest
+from hypothesis import settings
 
 from tests.leaks import no_secret_gets_out, pytest_runtest_makereport
 
 __all__ = ["no_secret_gets_out", "pytest_runtest_makereport"]
 
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
+
 SLOW = (  # few tests, each of which takes seconds: processes that are killed, servers that start
     "tests/bench/test_spark.py",
+    "tests/cli/test_engine_lost.py",
+    "tests/cli/test_orders_left.py",
     "tests/cli/test_reload.py",
+    "tests/cli/test_reload_elsewhere.py",
+    "tests/cli/test_reload_runs.py",
     "tests/cli/test_run.py",
     "tests/cli/test_sync.py",
     "tests/connectors/test_mailman.py",

@@ -278,6 +278,21 @@ def test_a_value_of_the_wrong_shape_is_a_mistake_and_no_crash(mistakes, text, sa
     assert said in found
 
 
+@pytest.mark.parametrize(
+    ("region", "meant"), [("UK", "GB"), ("Portugal", "PT"), ("pt", "PT"), ("POL", "PL"), ("XX", ""), ("''", "")]
+)
+def test_a_country_that_is_none_is_refused_with_the_one_that_is_meant(mistakes, region, meant):
+    (found,) = mistakes(f"default_region: {region}\n")
+
+    assert 'allowed: two capital letters of ISO 3166, such as "PT".' in found
+    assert (f'Did you mean "{meant}"?' in found) is bool(meant)
+
+
+@pytest.mark.parametrize("region", ["PT", "GB", "NO", "ES", "PL", "US", "CH", "AO", "BR", "XK"])
+def test_a_country_is_taken_by_its_code(read, region):
+    assert read(f"default_region: {region}\n").default_region == region
+
+
 def test_all_mistakes_of_a_file_are_told_at_once_in_the_order_of_its_lines(mistakes):
     found = mistakes(
         """\

@@ -81,7 +81,7 @@ def test_what_is_written_short_means_the_same(name):
     assert first == second
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(data=st.data(), name=st.sampled_from(sorted(TEXTS)))
 def test_whatever_rows_change_the_file_says_so_and_other_lines_stay(data, name):
     file = file_of(TEXTS[name])

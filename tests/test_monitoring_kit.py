@@ -21,6 +21,7 @@ from hub.metrics import ConnectionGauges, ListGauges, Metrics, StateCollector
 from hub.notify.notifier import NoticeGauges
 from hub.store import events_out
 from hub.store.db import Store
+from hub.store.erasure_gauges import ErasureGauges
 from hub.store.upgrade import ready
 
 CONFIG = Path(__file__).parents[1] / "config"
@@ -48,10 +49,12 @@ def served() -> set[str]:
         events_out.begin(tx, "crm", "https://hooks.example.org")
     registry.register(EventGauges(store, ["crm"], time.time))
     registry.register(MailGauges(store, time.time))
+    registry.register(ErasureGauges(store, time.time))
     registry.register(NoticeGauges(store, ["ops"], time.time))
     metrics = Metrics(registry)
     registry.register(StateCollector(State()))
     metrics.count("erp", "pulled")
+    metrics.count("erp", "withheld")
     metrics.conflict("erp", "emails", "latest")
     metrics.interactions("erp", "call", 1)
     metrics.run("erp", "done", 1.0)

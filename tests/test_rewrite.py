@@ -218,7 +218,7 @@ def set_at(value, path, new):
     return copy
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(text=written(), draw=st.data())
 def test_a_change_means_what_it_says_and_touches_no_other_line(text, draw):
     path = draw.draw(st.sampled_from([at for at in places(data(text)) if at]))
@@ -232,7 +232,7 @@ def test_a_change_means_what_it_says_and_touches_no_other_line(text, draw):
     assert is_subsequence(untouched, after.splitlines())
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(text=written(), key=keys, new=values)
 def test_a_new_key_only_adds_lines(text, key, new):
     there = data(text)

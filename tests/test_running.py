@@ -230,7 +230,7 @@ def test_a_connection_that_is_added_later_is_told_what_came_in_before(tmp_path):
 
     with open_workshop(load_config(tmp_path / "config")) as after:
         with after.open("shop") as connector:
-            counts, _ = preview(after.hub, connector, "shop")
+            counts, _, _ = preview(after.hub, connector, "shop")
         after.cycle("shop", Orders(approve=True))
 
     with closing(sqlite3.connect(tmp_path / "shop.db")) as shop:

@@ -18,7 +18,8 @@ from hub.metrics import Metrics
 from hub.running import open_index, open_store
 from hub.store import contacts
 from hub.sync.run import Orders
-from hub.worker import LogForm, Setting, Worker
+from hub.worker.asking import Worker
+from hub.worker.setting import LogForm, Setting
 
 LOG = LogForm(as_json=True, level="WARNING")
 ROWS = 20_000  # enough for a run to be under way when something happens to it
@@ -54,6 +55,7 @@ def registry():
 def worker(config, store, registry):
     worker = Worker(Setting(config, None, LOG), Metrics(registry))
     worker.start()
+    wait_until(lambda: worker.pid)
     yield worker
     worker.end()
     worker.wait(20)
@@ -153,10 +155,13 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry
 from hub.config import load_config
 from hub.metrics import Metrics
-from hub.worker import LogForm, Setting, Worker
+from hub.worker.asking import Worker
+from hub.worker.setting import LogForm, Setting
 
 worker = Worker(Setting(load_config(Path(sys.argv[1])), None, LogForm(True, "ERROR")), Metrics(CollectorRegistry()))
 worker.start()
+while worker.pid is None:
+    time.sleep(0.02)
 print(worker.pid, flush=True)
 time.sleep(600)
 """

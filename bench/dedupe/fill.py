@@ -28,8 +28,8 @@ from hub.mapping.spec import flat_mapping
 from hub.model import LinkState, Page, Record, base_field
 from hub.running import Ids
 from hub.store import keys as index
+from hub.store import leases
 from hub.store import links as db
-from hub.store import work
 from hub.store.db import Fence, Store, Tx
 from hub.store.names import add_names
 from hub.sync.clusters import Clusters
@@ -78,7 +78,7 @@ class Rig:
     def run(self, system: str) -> Run:
         """A run that holds the lease of its connection."""
         with self.store.write() as tx:
-            token = work.acquire(tx, system, "bench", time.time(), 3600.0)
+            token = leases.acquire(tx, system, "bench", time.time(), 3600.0)
         assert token is not None
         unlimited = dict.fromkeys(("creates", "updates", "deletes", "merges", "consents"), 10**12)
         run = Run(self.hub.new_id("r"), self.hub.routes[system], Silent(), Fence(system, token), 3600.0)
@@ -88,7 +88,7 @@ class Rig:
     def release(self, runs: Iterable[Run]) -> None:
         with self.store.write() as tx:
             for run in runs:
-                work.release(tx, run.name, run.fence.token)
+                leases.release(tx, run.name, run.fence.token)
 
 
 def records(contacts: Path, first: int = 0, count: int | None = None) -> Iterator[tuple[str, Record]]:

@@ -23,6 +23,7 @@ class Right(StrEnum):
     ACCESS = "access"  # accounts, tokens, sessions of others
     AUDIT = "audit"  # read the audit
     EXPORT = "export"  # take everything out
+    ERASE = "erase"  # erase somebody everywhere, see receipts, lift an erasure
 
 
 class Role(StrEnum):

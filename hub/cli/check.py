@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -33,6 +33,7 @@ ABILITIES = {
     "update": "update",
     "archive": "archive",
     "delete": "delete",
+    "erase": "erase",
     "stale": "stale writes refused",
 }
 PROMISES = {
@@ -47,7 +48,7 @@ PROMISES = {
 def check(
     ctx: typer.Context,
     connections: Annotated[
-        list[str] | None, typer.Argument(metavar="[CONNECTION]...", help="Default: all that are enabled.")
+        list[str] | None, typer.Argument(metavar="CONNECTION", help="Default: all that are enabled.")
     ] = None,
     show_values: Annotated[
         bool, typer.Option("--show-values", help="Show the sample record as it is: personal data.")
@@ -66,13 +67,13 @@ def check(
     for name in names:
         connection_config(config, name)  # a wrong name stops before any system is reached
     out = screen()
-    findings = _look_at(config, names, quiet=as_json)
+    findings = _with_lacks(config, _look_at(config, names, quiet=as_json))
     told = [] if connections else _targets(config)
     readable = open_secret_files(config)
     if as_json:
         print_json({
             "folder": config.folder,
-            "warnings": [_say_readable(reference) for reference in readable],
+            "warnings": [_say_readable(config, reference) for reference in readable],
             "connections": [_as_json(finding, show_values) for finding in findings],
             "targets": [{"target": each.what, "way": each.way, "error": each.error} for each in told],
         })  # fmt: skip
@@ -114,6 +115,14 @@ def _look_at(config: HubConfig, names: Sequence[str], *, quiet: bool) -> list[Fi
             store.close()
 
 
+def _with_lacks(config: HubConfig, findings: list[Finding]) -> list[Finding]:
+    """What a form needs of the rest of hub.yaml: `hub run` would not start without it."""
+    from hub.optin.opening import lacks
+
+    lacking = lacks(config)
+    return [replace(each, error=each.error or lacking.get(each.name)) for each in findings]
+
+
 def _look(config: HubConfig, name: str, inbox: Inbox | None, *, quiet: bool) -> Finding:
     err = screen(stderr=True)
     if quiet or not err.is_terminal:
@@ -136,7 +145,7 @@ def _print_all(
 ) -> None:
     out.print(f"[green]✓[/] {escape(str(config.folder))}: the configuration is valid")
     for reference in readable:
-        out.print(f"[yellow]![/] {escape(_say_readable(reference))}")
+        out.print(f"[yellow]![/] {escape(_say_readable(config, reference))}")
     if not findings:
         out.print("There is no enabled connection yet: add one to hub.yaml below `connections`.")
         return
@@ -213,8 +222,8 @@ def _text(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def _say_readable(reference: str) -> str:
-    path = reference.removeprefix("file:")
+def _say_readable(config: HubConfig, reference: str) -> str:
+    path = config.folder / reference.removeprefix("file:")
     return f"every user of this machine can read the secret {reference}; run: chmod 600 {path}"
 
 

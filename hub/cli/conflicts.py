@@ -118,9 +118,7 @@ def overturn(ctx: typer.Context, number: Number, by: By = None) -> None:
 
 
 @app.command()
-def accept(
-    ctx: typer.Context, numbers: Annotated[list[int], typer.Argument(metavar="NUMBER...")], by: By = None
-) -> None:
+def accept(ctx: typer.Context, numbers: Annotated[list[int], typer.Argument(metavar="NUMBER")], by: By = None) -> None:
     """The rule decided well: take these conflicts off the list. Exit: 1 when some were not open."""
     from hub.sync import desk
 
@@ -128,6 +126,8 @@ def accept(
     with show.opened(ctx) as store:
         done = desk.accept(store, numbers, who, time.time())
     show.say(show.out(), f"{show.counted(done, 'conflict')} accepted by {who}.")
+    if done < len(set(numbers)):
+        show.say(show.out(), "The others are not open, or not there. See `hub conflicts list --all`.")
     raise typer.Exit(DONE if done == len(set(numbers)) else SET_ASIDE)
 
 

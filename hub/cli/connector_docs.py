@@ -52,8 +52,7 @@ def docs(
     stale = {path: text for path, text in pages(out, frozenset(types or ()), found) if not current(path, text)}
     if not check:
         for path, text in stale.items():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
+            _write(path, text)
             typer.echo(f"written: {path}")
         return
     for path in stale:
@@ -62,6 +61,16 @@ def docs(
         complain("Next: `hub connector docs`.")
         raise typer.Exit(FAILED)
     typer.echo("All pages are current.")
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as err:
+        raise ConfigError(
+            f"{path} was not written: {err.strerror or type(err).__name__}. Name another folder with --out."
+        ) from err
 
 
 def every_type() -> tuple[list[Described], list[str]]:

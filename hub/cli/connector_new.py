@@ -24,7 +24,9 @@ SHOWN = 2000  # characters of what would be sent
 
 def new(
     ctx: typer.Context,
-    name: Annotated[str, typer.Argument(help="Of the new connector type: small letters, digits, underscores.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="Of the new connector type: small letters, digits, underscores.")
+    ],
     openapi: Annotated[
         Path, typer.Option("--openapi", help="The service's OpenAPI 3 or Swagger 2 description, JSON or YAML.")
     ],
@@ -83,7 +85,7 @@ def _say_drafted(out: Console, path: Path, name: str, text: str) -> None:
         if "# check" in line:
             out.print(f"  [yellow]{number:>4}[/] {escape(line.strip())}")
     keys = re.findall(r"^  (\w+): \{help: .*required: true", text, re.MULTILINE)
-    out.print("\nNext: add a connection to hub.yaml, then `hub connector try`:\n")
+    out.print(f"\nNext: add a connection to hub.yaml, then `hub connector try my_{name}`:\n")
     out.print("  connections:")
     out.print(f"    my_{name}:")
     out.print(f"      type: {name}")
@@ -94,7 +96,7 @@ def _say_drafted(out: Console, path: Path, name: str, text: str) -> None:
 
 def try_(
     ctx: typer.Context,
-    connection: Annotated[str, typer.Argument(help="As it is named in hub.yaml.")],
+    connection: Annotated[str, typer.Argument(metavar="CONNECTION", help="As it is named in hub.yaml.")],
     records: Annotated[int, typer.Option("--records", min=1, max=200, help="How many to read.")] = 10,
     show_values: Annotated[
         bool, typer.Option("--show-values", help="Show records and requests as they are: personal data.")

@@ -12,7 +12,7 @@ from hub.errors import HubError
 
 def sql_log(
     ctx: typer.Context,
-    connection: Annotated[str, typer.Argument(help="As it is named in hub.yaml; of type sql.")],
+    connection: Annotated[str, typer.Argument(metavar="CONNECTION", help="As it is named in hub.yaml; of type sql.")],
     table: Annotated[str, typer.Option("--table", help="Name of the log table.")] = "hub_log",
 ) -> None:
     """Print the SQL of a change log for a table and its child tables: log table, index, triggers, rights, removal.

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from hub.cli import bulk, happened, show
+from hub.cli import bulk, erasing, happened, show
 from hub.cli.screen import DONE, SET_ASIDE, Json, complain
 from hub.cli.show import By, GoldenId, Limit, Skip, cell, clean, key_and_value, plain_text, when
 from hub.errors import ConfigError
@@ -238,6 +238,7 @@ def _short(value: Any) -> str:
 
 app.command()(happened.timeline)
 app.command()(happened.log)
+app.command()(erasing.erase)
 
 
 # --- explain ----------------------------------------------------------------------------------------
@@ -247,7 +248,9 @@ app.command()(happened.log)
 def explain(
     ctx: typer.Context,
     golden_id: GoldenId,
-    field: Annotated[str, typer.Argument(help="A field such as job_title or emails, or emails/ADDRESS.")],
+    field: Annotated[
+        str, typer.Argument(metavar="FIELD", help="A field such as job_title or emails, or emails/ADDRESS.")
+    ],
     as_json: Json = False,
 ) -> None:
     """Why a field is what it is: every claim with its time, the rule, the winner, a pin, who was told."""
@@ -324,8 +327,12 @@ def _fate(claim: Claim, value: Any) -> Text:
 def pin(
     ctx: typer.Context,
     golden_id: GoldenId,
-    field: Annotated[str, typer.Argument(help="job_title, custom.NAME, emails/ADDRESS, phones/NUMBER, …")],
-    value: Annotated[str | None, typer.Argument(help="For emails/… and phones/…: the label, may be empty.")] = None,
+    field: Annotated[
+        str, typer.Argument(metavar="FIELD", help="job_title, custom.NAME, emails/ADDRESS, phones/NUMBER, …")
+    ],
+    value: Annotated[
+        str | None, typer.Argument(metavar="VALUE", help="For emails/… and phones/…: the label, may be empty.")
+    ] = None,
     remove: Annotated[bool, typer.Option("--remove", help="Empty the field, or take the element out.")] = False,
     by: By = None,
 ) -> None:
@@ -345,7 +352,7 @@ def pin(
 def unpin(
     ctx: typer.Context,
     golden_id: GoldenId,
-    field: Annotated[str, typer.Argument(help="As `hub contacts show` names it.")],
+    field: Annotated[str, typer.Argument(metavar="FIELD", help="As `hub contacts show` names it.")],
     by: By = None,
 ) -> None:
     """Let the rules decide a field again."""
@@ -370,9 +377,7 @@ def unpin(
 @app.command()
 def merge(
     ctx: typer.Context,
-    golden_ids: Annotated[
-        list[str] | None, typer.Argument(metavar="[ID ID]...", help="Golden records that are one.")
-    ] = None,
+    golden_ids: Annotated[list[str] | None, typer.Argument(metavar="ID", help="Golden records that are one.")] = None,
     file: bulk.From = None,
     yes: bulk.Yes = False,
     undo_file: bulk.UndoFile = None,
@@ -420,7 +425,7 @@ def _homes(hub: Hub, golden_ids: Iterable[str]) -> list[str]:
 @app.command()
 def split(
     ctx: typer.Context,
-    golden_id: Annotated[str | None, typer.Argument(metavar="[ID]", help="Of a golden record.")] = None,
+    golden_id: Annotated[str | None, typer.Argument(metavar="ID", help="Of a golden record.")] = None,
     record: Annotated[
         list[str] | None,
         typer.Option("--record", metavar="CONNECTION:EXTERNAL_ID", help="Leaves it. May be given several times."),

@@ -12,11 +12,13 @@ import typer
 from rich.markup import escape
 
 from hub.cli import show
-from hub.cli.screen import FAILED, Chosen, Json, print_json, screen
+from hub.cli.screen import FAILED, Chosen, Json, complain, print_json, screen
 from hub.config import HubConfig
+from hub.errors import ConfigError, HubError
 
 if TYPE_CHECKING:
     from hub.store.db import Store
+    from hub.store.ledger import Ledger
 
 app = typer.Typer(no_args_is_help=True, help="Upgrade, back up, restore and check the store.")
 
@@ -54,19 +56,24 @@ def backup(
 ) -> None:
     """Write a consistent copy of the store to FILE while the hub goes on working.
 
-    The copy holds personal data: only this user can read it. On PostgreSQL it is made by pg_dump.
+    The copy holds personal data: only this user can read it. On PostgreSQL it is made by pg_dump. The store may be
+    of an older version: before `hub db upgrade` is when a backup is wanted most.
     """
-    from hub.running import open_store
     from hub.store.audit import note
     from hub.store.backup import backup as copy
+    from hub.store.upgrade import DAMAGED, REVISIONS, damaged, revision
 
-    store = open_store(_config(ctx))
-    try:
+    with _store(_config(ctx)) as store:
+        try:
+            found = revision(store)
+        except DAMAGED as err:
+            raise damaged(err) from err
+        if found is None:
+            raise ConfigError("There is no store yet, so no backup was made. `hub sync` or `hub run` makes one.")
         size = copy(store, file, overwrite=overwrite)
-        with store.write() as tx:
-            note(tx, show.reader(), "backup made", "store")
-    finally:
-        store.close()
+        if found == REVISIONS[-1]:  # an audit of another version may have another shape
+            with store.write() as tx:
+                note(tx, show.reader(), "backup made", "store")
     screen().print(f"wrote {escape(str(file))} ({size / 1e6:,.1f} MB)")
 
 
@@ -75,17 +82,39 @@ def restore(ctx: typer.Context, file: File) -> None:
     """Put the backup FILE in the place of what the store holds now.
 
     The systems are ahead of the backup then, so every connection lists all its records anew and writes
-    nothing until you have approved its plan. Refused while another process runs a connection.
+    nothing until you have approved its plan. Who was erased since the backup is erased again. Refused while another
+    process runs a connection.
     """
+    from hub.config.keys import ledger_of
+    from hub.running import build_hub
     from hub.store.backup import restore as put_back
+    from hub.sync.reerase import catch_up
 
-    with _store(_config(ctx)) as store:
+    config = _config(ctx)
+    with _store(config) as store:
+        erasures = ledger_of(config, store)
+        _write_down(store, erasures)
         kept = put_back(store, file, time.time())
+        again = catch_up(build_hub(config, store), erasures)
     out = screen()
     out.print(f"restored {escape(str(file))}")
+    if again:
+        out.print(f"{again:,} erasures are newer than the backup: they were carried out again")
     if kept is not None:
         out.print(f"what was there before is in {escape(str(kept))}")
     out.print("Next: `hub plan` shows what the systems have that the backup has not; `hub sync --yes` approves.")
+
+
+def _write_down(store: Store, erasures: Ledger) -> None:
+    """What systems have let go of by now; not where the store cannot be read, which is why one restores."""
+    from hub.store.ledger import write_down
+    from hub.store.upgrade import DAMAGED, REVISIONS, revision
+
+    try:
+        if revision(store) == REVISIONS[-1]:
+            write_down(store, erasures)
+    except (HubError, *DAMAGED) as err:
+        complain(f"What was told of erasures since the file was last written is not known: {type(err).__name__}.")
 
 
 @app.command()

@@ -27,7 +27,7 @@ WRITTEN = {
     WriteMode.ON_CREATE: "when created",
     WriteMode.NEVER: "no",
 }
-WRITES = ["creates", "updates", "archives", "deletes"]
+WRITES = ["creates", "updates", "archives", "deletes", "erases"]
 COLUMNS = ["connector", "changes", "deletions", "events", *WRITES, "stale", "batch", "promise"]
 
 
@@ -41,8 +41,8 @@ def row(each: Described) -> list[str]:
     deletions = "told" if can.tombstones else "by comparing" if can.complete else "not seen"
     if can.opt_out_leaves:
         deletions = "are opt-outs"
-    writes = can.create or can.update or can.archive or can.delete
-    flags = [can.create, can.update, can.archive, can.delete]
+    writes = can.create or can.update or can.archive or can.delete or can.erase
+    flags = [can.create, can.update, can.archive, can.delete, can.erase]
     stale = "refused" if can.stale else "not told" if can.update else ""
     batch = str(can.batch) if writes else ""
     promise = can.promise.value if can.create else ""
@@ -83,6 +83,7 @@ def _of_a_service(each: Described) -> Iterator[str]:
         return
     spec = each.kind.spec
     writes = {"create": spec.create, "update": spec.update, "archive": spec.archive, "delete": spec.delete}
+    writes["erase"] = spec.erase
     effects = [f"{name}: {kind.effects}" for name, kind in writes.items() if kind is not None and kind.effects]
     for title, lines in (
         ("Setting up events", () if spec.webhooks is None else spec.webhooks.setup),
@@ -106,6 +107,7 @@ def _abilities(can: Can, *, events: bool = False) -> Iterator[str]:
         *([("events", "by webhook, once it is set up: see [events](events.md)")] * events),
         ("read by id", "yes" if can.read else "no"),
         ("writes", ", ".join(_writes(can)) or "nothing: read only"),
+        *([("somebody who is erased", _erasing(can))] * (can.delete or can.erase)),
     ]
     if can.create or can.update:
         lines += [
@@ -117,6 +119,9 @@ def _abilities(can: Can, *, events: bool = False) -> Iterator[str]:
         ]
     if can.create:
         lines.append(("promise of a create", PROMISES[can.promise].format(seconds=can.settle_seconds)))
+    if can.links:
+        fields = ", ".join(f"`{name}`" for name in sorted(can.links))
+        lines.append(("link to the company", f"made by the name in {fields}; looked for again while it is owed"))
     yield "### Abilities"
     yield "\n".join(["| | |", "|---|---|", *(table_row(line) for line in lines)])
 
@@ -129,8 +134,16 @@ def _deletions(can: Can) -> str:
     return "seen by complete listings" if can.complete else "not seen"
 
 
+def _erasing(can: Can) -> str:
+    if can.erase:
+        return "is erased for good, by a call of its own"
+    return (
+        "is deleted; the deletion can be taken back there, so a person sees to it" if can.restorable else "is deleted"
+    )
+
+
 def _writes(can: Can) -> list[str]:
-    abilities = (can.create, can.update, can.archive, can.delete)
+    abilities = (can.create, can.update, can.archive, can.delete, can.erase)
     return [word for word, able in zip(WRITES, abilities, strict=True) if able]
 
 

@@ -95,6 +95,8 @@ def show_one(ctx: typer.Context, number: Number, limit: Limit = 50, skip: Skip =
         fields = ", ".join(f"{field} {n:,}" for field, n in group.fields.items())
         show.say(out, f"{group.connection}: {group.rows:,} {group.op}" + (f" ({fields})" if fields else ""))
     show.rows(out, plan, part, "No rows are kept for this hold: its counts say all there is.", _plan(plan.rows))
+    if hold.total and hold.total > sum(group.rows for group in groups):
+        show.say(out, f"The plan has {hold.total:,} rows; those that are not kept come up when these are decided.")
     if hold.state == "open":
         show.say(out, f"Go on: hub held approve {number}    Not so: hub held refuse {number}")
 
@@ -128,7 +130,7 @@ Changing = Annotated[str | None, typer.Option("--field", help="Only rows that ch
 @app.command()
 def approve(
     ctx: typer.Context,
-    numbers: Annotated[list[int], typer.Argument(metavar="NUMBER...", help="Of holds.")],
+    numbers: Annotated[list[int], typer.Argument(metavar="NUMBER", help="Of holds.")],
     rows: Rows = None,
     op: Op = None,
     field: Changing = None,
@@ -136,8 +138,8 @@ def approve(
 ) -> None:
     """Let the next run of the connection touch as much as the hold counted, and no more; or only some of its rows.
 
-    With --row, --op or --field, of a hold of deletions or of writes: those are carried out, the others wait on. A row
-    that has changed since it was shown is not approved, and named.
+    With --row, --op or --field: those are carried out by the next run, the others wait on. A row that has changed since
+    it was shown is not approved, and named.
     """
     from hub.sync import desk
 
@@ -159,11 +161,11 @@ def approve(
 
 
 def _decide_some(ctx: typer.Context, numbers: list[int], chosen: RowFilter, verdict: str, who: str) -> None:
-    from hub.sync.in_part import decide_rows
+    from hub.sync.in_part import Said, decide_rows
 
     with show.opened_hub(ctx) as hub:
         for number in dict.fromkeys(numbers):
-            made = decide_rows(hub, number, chosen, verdict, who, time.time())
+            made = decide_rows(hub, number, chosen, Said(verdict, who), time.time())
             left = counts_text(made.hold.counts) if made.hold.state == "open" else "nothing"
             show.say(
                 show.out(),
@@ -189,8 +191,9 @@ def refuse(
 ) -> None:
     """Close a hold without doing it, and pause its connection until somebody starts it by hand; or refuse some rows.
 
-    With --row, --op or --field nothing is paused: a contact is not made there until it changes, a deletion is not
-    carried on to the other systems, and the other rows wait on.
+    With --row, --op or --field nothing is paused, and the other rows wait on: what was read is kept out until it
+    changes there, a missing record counts as there, a contact is not made there until it changes, a deletion is not
+    carried on.
     """
     from hub.sync import desk
 
@@ -207,3 +210,16 @@ def refuse(
         REFUSED.get(hold.gate, "Put right what was held, then start it."),
         f"Start: hub sync {hold.connection}",
     )
+
+
+@app.command()
+def again(ctx: typer.Context, number: Number, by: By = None) -> None:
+    """Ask again about what was refused of a hold row by row: its connection lists everything at its next run."""
+    from hub.sync.in_part import ask_again
+
+    with show.opened(ctx) as store:
+        records = ask_again(store, number, show.person(by), time.time())
+        with store.read() as tx:
+            hold = lists.hold(tx, number)
+    name = hold.connection if hold is not None else ""
+    show.say(show.out(), f"{show.counted(records, 'record')} of hold {number} are asked again. Now: hub sync {name}")

@@ -19,7 +19,7 @@ app = typer.Typer()
 @app.command()
 def init(
     ctx: typer.Context,
-    folder: Annotated[Path | None, typer.Argument(metavar="[DIR]", help="Default: ./config.")] = None,
+    folder: Annotated[Path | None, typer.Argument(metavar="DIR", help="Default: ./config.")] = None,
 ) -> None:
     """Write a commented configuration to start from. Existing files are left as they are."""
     chosen = ctx.find_object(Chosen)

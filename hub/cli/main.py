@@ -36,6 +36,7 @@ COMMANDS = {
         "hub.cli.contacts",
         "Find golden records, see where every value came from, put right what is wrong.",
     ),
+    "erasures": ("hub.cli.erasures", "Who was erased: the receipt of each, what waits for a person, what is lifted."),
     "conflicts": (
         "hub.cli.conflicts",
         "Fields that changed in two places at once; overturn what was decided.",
@@ -58,6 +59,7 @@ COMMANDS = {
 }
 """Command → (module with a typer `app`, its line in the help): the help needs no module loaded."""
 
+COMPLETION = ("install_completion", "show_completion")  # of `hub` alone, not of each of its commands
 ANYWHERE = ("--config", "--debug")  # options that may stand before or after the command
 _CLICK: type[Exception] = next(
     cls for cls in typer.BadParameter.__mro__ if cls.__name__ == "ClickException" and issubclass(cls, Exception)
@@ -116,6 +118,7 @@ def gather_anywhere(args: list[str]) -> list[str]:
 def load_command(name: str) -> Any:
     command = typer.main.get_command(import_module(COMMANDS[name][0]).app)
     command.name = name
+    command.params = [each for each in command.params if each.name not in COMPLETION]
     return command
 
 

@@ -21,7 +21,7 @@ app = typer.Typer()
 @app.command()
 def notify(
     ctx: typer.Context,
-    name: Annotated[str | None, typer.Argument(metavar="[RECEIVER]", help="Default: all of them.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="RECEIVER", help="Default: all of them.")] = None,
     test: Annotated[bool, typer.Option("--test", help="Send each a test message, now.")] = False,
     as_json: Json = False,
 ) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 import time
-from typing import Annotated, TypeAlias
+from typing import Annotated
 
 import orjson
 import typer
 
-from hub.cli import show
+from hub.cli import parked_lines, show
+from hub.cli.parked_chosen import Numbers, Reason, chosen_of, typed
 from hub.cli.screen import Json
 from hub.cli.show import All, By, ConnectionOption, Limit, Skip, cell, when
 from hub.errors import ConfigError
@@ -20,10 +20,6 @@ app = typer.Typer(
     no_args_is_help=True,
     help="Records that could not be taken, writes that did not go out: correct, retry or drop them.",
 )
-Numbers: TypeAlias = Annotated[list[int] | None, typer.Argument(metavar="[NUMBER]...")]
-Reason: TypeAlias = Annotated[
-    str | None, typer.Option("--reason", metavar="TEXT", help="Only those whose reason has this text in it.")
-]
 STAGES = {
     "read": "could not be read",
     "map": "could not be mapped",
@@ -36,10 +32,13 @@ NEXT = {
     "read": "Put it right in the source, then retry: the source is listed again as a whole.",
     "map": "Put it right in the mapping or in the source, then retry.",
     "value": "Correct it (`hub parked edit`), add it to the mapping, or put it right in the source, then retry.",
-    "write": "See the reason; put right there what stands in the way, then retry.",
+    "write": "See the reason; put the value right on the contact (`hub parked edit`), or there what stands in the way.",
     "spam": "Retry it if it is none: it is taken in then. Else let it be: it is forgotten after a while.",
     "unknown": "Look in the system: drop this if the contact is there, retry if it is not.",
 }
+app.command()(parked_lines.line)
+app.command()(parked_lines.lines)
+app.command()(parked_lines.domain)
 LONGEST = 100_000  # characters of an original that are shown
 
 
@@ -102,6 +101,8 @@ def show_one(
     if correction := read_correction(row.edit):
         show.say(out, f"corrected by {correction.person}:")
         show.say(out, *(f"  {key}: {old} → {new}" for key, (old, new) in correction.values.items()))
+    if row.raw is not None:
+        show.say(out, f"Put its text right: hub parked line {row.number}")
     show.say(out, NEXT.get(row.stage, ""))
 
 
@@ -129,7 +130,7 @@ def retry(
     """Send parked records back: by number, of a connection, or by reason. The next run takes them again."""
     from hub.sync import desk
 
-    chosen = _chosen(numbers, connection, reason)
+    chosen = chosen_of(numbers, connection, reason)
     with show.opened(ctx) as store:
         done = desk.retry(store, chosen, show.person(by))
     show.say(show.out(), f"{show.counted(done, 'record')} sent back: the next run tries again. Now: hub sync")
@@ -146,7 +147,7 @@ def drop(
     """Let parked records be: they leave the list until their original changes. --all of `list` shows them."""
     from hub.sync import desk
 
-    chosen = _chosen(numbers, connection, reason)
+    chosen = chosen_of(numbers, connection, reason)
     with show.opened(ctx) as store:
         done = desk.drop(store, chosen, show.person(by))
     show.say(show.out(), f"{show.counted(done, 'record')} dropped.")
@@ -165,27 +166,19 @@ def edit(
 
     The original stays beside it, and the system keeps what it has; a newer original with another value is taken as it
     comes. An empty value leaves the field out.
+
+    Of a write that a system refused the value is put right on the contact, pinned, and goes to all systems.
     """
     from hub.sync import desk
+    from hub.sync.refused_writes import STAGE, correct_contacts
 
-    chosen = _chosen(numbers, connection, reason)
-    value = _typed(field)
-    with show.opened(ctx) as store:
-        rows = desk.correct(store, chosen, {field: value}, show.person(by), time.time())
+    chosen = chosen_of(numbers, connection, reason)
+    value, who = typed(field), show.person(by)
+    with show.opened_hub(ctx) as hub:
+        with hub.store.read() as tx:
+            stages = {row.stage for row in lists.parked(tx, chosen, Part(limit=desk.EVERYTHING)).rows}
+        if stages == {STAGE}:
+            rows = correct_contacts(hub, chosen, {field: value}, who, show.config_of(ctx).default_region)
+        else:
+            rows = desk.correct(hub.store, chosen, {field: value}, who, time.time())
     show.say(show.out(), f"{show.counted(len(rows), 'record')} corrected and sent back. Now: hub sync")
-
-
-def _typed(field: str) -> str:
-    """Never an argument: those are for all users of the machine to see."""
-    if sys.stdin.isatty():
-        return str(typer.prompt(f"{field}, as it is meant", default="", show_default=False))
-    return sys.stdin.read().removesuffix("\n").removesuffix("\r")
-
-
-def _chosen(numbers: list[int] | None, connection: str | None, reason: str | None) -> ParkedFilter:
-    if not (numbers or connection or reason):
-        raise ConfigError(
-            "Say which: numbers as `hub parked list` shows them, --connection NAME or --reason TEXT. "
-            "Nothing was changed."
-        )
-    return ParkedFilter(connection, reason=reason, numbers=tuple(numbers) if numbers else None)

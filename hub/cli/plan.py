@@ -35,6 +35,7 @@ OPS = {
     "gone": "deleted in it, proven by two listings",
     "ask": "possible duplicate",
     "created": "a new contact",
+    "doubtful": "a new contact that may be a known one: you will be asked",
     "linked": "found to be a known contact",
     "merged": "contacts found to be one",
     "updated": "a contact changed",
@@ -90,7 +91,12 @@ def _open(stack: ExitStack, shop: Workshop, names: Sequence[str]) -> tuple[dict[
 
 
 def _as_json(found: Plan, limit: int) -> dict[str, Any]:
-    rows = [row | {"detail": orjson.loads(row["detail"])} for part in _groups(found) for row in part[1][:limit]]
+    names = ("connection", "op", "subject", "golden_id")
+    rows = [
+        {name: row[name] for name in names} | {"detail": orjson.loads(row["detail"])}
+        for part in _groups(found)
+        for row in part[1][:limit]
+    ]
     return {
         "counts": found.counts,
         "held": [{"connection": c, "gate": gate, "reason": why} for c, gate, why in found.holds],

@@ -24,7 +24,7 @@ app = typer.Typer(
     no_args_is_help=True,
     help="Possible duplicates, side by side with the evidence; your answer stands until you take it back.",
 )
-Numbers = Annotated[list[int], typer.Argument(metavar="NUMBER...", help="Of questions.")]
+Numbers = Annotated[list[int], typer.Argument(metavar="NUMBER", help="Of questions.")]
 
 
 @app.command("list")

@@ -21,7 +21,7 @@ Days = Annotated[int, typer.Option("--days", min=1, max=366, help="How far back 
 Field = Annotated[str, typer.Argument(metavar="FIELD", help="As `hub conflicts fields` shows it.")]
 Rule = Annotated[
     list[str],
-    typer.Argument(metavar="RULE...", help="latest, most_complete, most_common, or connections, best first."),
+    typer.Argument(metavar="RULE", help="latest, most_complete, most_common, or connections, best first."),
 ]
 
 

@@ -39,7 +39,7 @@ def run(
     from hub.host import Host
     from hub.logs import configure
     from hub.running import calm_collector, open_store
-    from hub.worker import LogForm
+    from hub.worker.setting import LogForm
 
     config = ctx.find_object(Chosen).loaded  # type: ignore[union-attr] # set by the command hub
     form = LogForm(log == "json" or (log == "auto" and not sys.stderr.isatty()), level)

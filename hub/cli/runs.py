@@ -31,7 +31,7 @@ app = typer.Typer()
 @app.command()
 def runs(
     ctx: typer.Context,
-    run_id: Annotated[str | None, typer.Argument(metavar="[ID]", help="One run in detail.")] = None,
+    run_id: Annotated[str | None, typer.Argument(metavar="ID", help="One run in detail.")] = None,
     connection: Annotated[str | None, typer.Option("--connection", help="Only of this connection.")] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, max=10_000, help="Most runs, or records, shown.")] = 20,
     records: Annotated[bool, typer.Option("--records", help="Of one run: what it did, record by record.")] = False,

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 import orjson
 import typer
 
-from hub.errors import HubError
 from hub.secrets import redact
 
 if TYPE_CHECKING:  # the help of `hub` needs neither
@@ -71,7 +70,3 @@ def stop(message: str) -> typer.Exit:
     """`raise stop(…)` ends a command that failed."""
     complain(message)
     return typer.Exit(FAILED)
-
-
-def say_error(err: HubError) -> str:
-    return redact(str(err))

@@ -196,9 +196,16 @@ def config_of(ctx: typer.Context) -> HubConfig:
 @contextmanager
 def opened(ctx: typer.Context) -> Iterator[Store]:
     """The configured store, closed again."""
-    from hub.config.keys import open_configured  # not by hub.running: looking needs no connector and no engine
+    from hub.config.keys import ledger_of, open_configured  # not by hub.running: looking needs no connector, no engine
+    from hub.store.ledger import is_behind
 
-    store = open_configured(config_of(ctx))
+    config = config_of(ctx)
+    store = open_configured(config)
+    if is_behind(store, ledger_of(config, store).read()):
+        from hub.running import open_store
+
+        store.close()
+        store = open_store(config)
     try:
         yield store
     finally:

@@ -29,9 +29,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
-Connections = Annotated[
-    list[str] | None, typer.Argument(metavar="[CONNECTION]...", help="Default: all that are enabled.")
-]
+Connections = Annotated[list[str] | None, typer.Argument(metavar="CONNECTION", help="Default: all that are enabled.")]
 READ = {"pulled": "read", "unchanged": "unchanged", "created": "new contacts", "linked": "linked"}
 READ |= {"updates": "changed", "merges": "merged", "moves": "moved", "consents": "consents", "deletes": "deleted"}
 READ |= {"interactions": "interactions"}

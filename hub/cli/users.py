@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="Who may sign in to the console, and with which role.")
 Name = Annotated[str, typer.Argument(metavar="NAME", help="As `hub users list` shows it.")]
+NewName = Annotated[
+    str, typer.Argument(metavar="NAME", help="To sign in with: 2 to 100 letters a-z, digits and . _ @ + -")
+]
 RoleOption = Annotated[Role, typer.Option("--role", help="What they may do: `hub users roles`.")]
 PAGE = "/sign-in/invited"
 
@@ -99,7 +102,7 @@ def first(ctx: typer.Context) -> None:
 
 
 @app.command()
-def add(ctx: typer.Context, name: Name, role: RoleOption = Role.VIEWER, by: By = None) -> None:
+def add(ctx: typer.Context, name: NewName, role: RoleOption = Role.VIEWER, by: By = None) -> None:
     """A new account, and the code with which its person chooses a password."""
     with opened_accounts(ctx) as accounts:
         code = accounts.add(show.person(by), name, role)

@@ -61,6 +61,18 @@ class Client:
     def timeline(self, contact_id: str, page: int = PAGE) -> Iterator[dict[str, Any]]:
         return self._pages(f"/contacts/{contact_id}/timeline", {}, page)
 
+    def erasure(self, contact_id: str) -> dict[str, Any]:
+        """What an erasure of this contact would do."""
+        return cast("dict[str, Any]", self._json("GET", f"/contacts/{contact_id}/erasure"))
+
+    def erasures(self, page: int = PAGE, *, open_only: bool = False) -> Iterator[dict[str, Any]]:
+        """Receipts, the newest first."""
+        return self._pages("/erasures", {"open": "true"} if open_only else {}, page)
+
+    def receipt(self, erasure_id: str) -> dict[str, Any]:
+        """What became of an erasure in each system."""
+        return cast("dict[str, Any]", self._json("GET", f"/erasures/{erasure_id}"))
+
     def explain(self, contact_id: str, field: str) -> list[dict[str, Any]]:
         """Why a field is what it is."""
         return cast("list[dict[str, Any]]", self._json("GET", f"/contacts/{contact_id}/explain", {"field": field}))
@@ -207,8 +219,15 @@ class Client:
         return self._post(f"/holds/{hold['number']}/refuse", {"seen": hold["counts"]})
 
     def decide_rows(self, hold: int, verdict: Literal["approved", "refused"], **chosen: Any) -> dict[str, Any]:
-        """Some rows of a hold: numbers=[…], op= or field=. `moved` in the answer: rows that have changed since."""
+        """Some rows of a hold: numbers=[…], op= or field=, seen=. `moved` in the answer: rows that have changed since.
+
+        seen: how many such rows wait, as they were looked at; Overtaken when there are others by now
+        """
         return self._post(f"/holds/{hold}/rows", {"verdict": verdict, **chosen})
+
+    def ask_again(self, hold: int) -> int:
+        """What was refused of a hold row by row is asked again. How many records."""
+        return int(self._post(f"/holds/{hold}/again", {})["records"])
 
     def retry(self, **chosen: Any) -> int:
         """Parked records sent back: numbers=[…], connection= or reason=. How many."""
@@ -217,9 +236,51 @@ class Client:
     def drop(self, **chosen: Any) -> int:
         return int(self._post("/parked/drop", chosen)["records"])
 
+    def correct_contacts(self, values: Mapping[str, str], **chosen: Any) -> int:
+        """Fields of refused writes put right on their contacts, of those that are chosen as for `retry`. How many."""
+        return int(self._post("/parked/contacts", {"values": dict(values), **chosen})["records"])
+
     def correct(self, values: Mapping[str, str], **chosen: Any) -> int:
         """Fields of parked records as they are meant, of those that are chosen as for `retry`. How many."""
         return int(self._post("/parked/correct", {"values": dict(values), **chosen})["records"])
+
+    def line(self, number: int) -> dict[str, Any]:
+        """The text of what could not be read, with the `version` that is sent back with what is meant."""
+        return cast("dict[str, Any]", self._json("GET", f"/parked/{number}/line"))
+
+    def look_at_line(self, number: int, text: str) -> dict[str, Any]:
+        """What would become of a text in its place: `is_read`, `problem`, `fields`, `mapped`."""
+        return self._post(f"/parked/{number}/line/look", {"text": text})
+
+    def put_line_right(self, number: int, text: str, version: str | None = None) -> dict[str, Any]:
+        """The text as it is meant: its record is taken in. Overtaken when it is another one than `version` by now."""
+        return self._post(f"/parked/{number}/line", {"text": text, "version": version})
+
+    def put_lines_right(self, *, look: bool = False, **asked: Any) -> dict[str, Any]:
+        """By one rule: encoding=, or find= and put=, at="end", of those that are chosen as for `retry`.
+
+        look  only what would become of them: how many would be `read`, and the first of them
+        """
+        return self._post("/parked/lines/look" if look else "/parked/lines", asked)
+
+    def put_domain_right(self, domain: str, meant: str, *, look: bool = False, **chosen: Any) -> dict[str, Any]:
+        """What stands behind the @ in parked records and refused writes, chosen as for `retry`. look: only shown"""
+        body = {"domain": domain, "meant": meant, **chosen}
+        return self._post("/parked/domain/look" if look else "/parked/domain", body)
+
+    def erase(self, contact_id: str, reference: str | None = None, *, key: str | None = None) -> dict[str, Any]:
+        """Erase somebody everywhere, which cannot be undone. The id of the erasure."""
+        return self._create(f"/contacts/{contact_id}/erasure", {"reference": reference}, key)
+
+    def confirm_erasure(self, erasure_id: str, connection: str) -> dict[str, Any]:
+        """You have seen to it that this system holds nothing of them any more."""
+        return self._post(f"/erasures/{erasure_id}/confirm", {"connection": connection})
+
+    def retry_erasure(self, erasure_id: str, connection: str) -> dict[str, Any]:
+        return self._post(f"/erasures/{erasure_id}/retry", {"connection": connection})
+
+    def lift_erasure(self, erasure_id: str, reason: str) -> dict[str, Any]:
+        return self._post(f"/erasures/{erasure_id}/lift", {"reason": reason})
 
     def run(self, connection: str, *, full: bool = False, key: str | None = None) -> dict[str, Any]:
         return self._create(f"/connections/{connection}/runs", {"full": full}, key)

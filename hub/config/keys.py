@@ -11,9 +11,11 @@ from hub.secrets import provide_sealed
 from hub.store import upgrade
 from hub.store.db import Store
 from hub.store.keyring import Keyring, from_reference, kept_in
+from hub.store.ledger import Ledger
 from hub.store.sealed import opener
 
 FILE = Path("data/hub.key")  # of a store on PostgreSQL whose configuration names no key
+ERASURES = Path("data/hub.erasures")  # the same
 
 
 def open_configured(config: HubConfig) -> Store:
@@ -44,6 +46,16 @@ def keyring(config: HubConfig) -> Keyring | None:
         return None
     database = store_url(config).partition("///")[2]
     return Keyring(kept_in(Path(f"{database}.key")), former)
+
+
+def ledger_of(config: HubConfig, store: Store) -> Ledger:
+    """The file of erasures, from which they are made again in a backup that was put back."""
+    if config.keep.erasures is not None:
+        return Ledger(config.home / config.keep.erasures)
+    if store.dialect != "sqlite":
+        return Ledger(config.home / ERASURES)
+    file = store.url.database
+    return Ledger(None if file in (None, "", ":memory:") else Path(f"{file}.erasures"))
 
 
 def _always(load: Callable[[], bytes]) -> Callable[[bool], bytes]:

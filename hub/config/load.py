@@ -9,9 +9,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from hub.config.models import COMMON_KEYS, ConnectionConfig, HubConfig
-from hub.config.references import fill_in, judge, judge_text, secret_places, stand_in
+from hub.config.references import fill_in, judge, judge_text, secret_places, stand_in, whole_references
 from hub.config.references import texts as texts_in
 from hub.connectors.contract import Connector, Settings
+from hub.connectors.explained import explained
 from hub.connectors.registry import connector_type, connector_types
 from hub.document import Document, Mistake, Place, did_you_mean, parse_document, read_document, say_mistakes
 from hub.errors import ConfigError
@@ -32,7 +33,7 @@ def load_config(folder: Path, types: Types | None = None, texts: Mapping[str, st
     texts  of files, by their names in the folder, in the place of those that are there
     ConfigError lists every mistake with file, line, key, what was found and what is allowed.
     """
-    if FILE not in texts and not (folder / FILE).is_file():
+    if FILE not in texts and not (folder / FILE).exists():
         raise ConfigError(
             f"There is no configuration {folder / FILE}, so nothing was done. "
             f"Name its folder with --config, or run `hub init {folder}` to begin one."
@@ -147,8 +148,11 @@ def _mistakes_in_settings(document: Document, place: Place, raw: Mapping[str, An
     try:
         settings_type.model_validate(stand_in(own))
     except ValidationError as err:
-        judged = {(*place, *at) for at in secrets}
-        yield from explain(document, err, settings_type, base=place, more_keys=COMMON_KEYS, leave_out=judged)
+        judged = {(*place, *at) for at in (*secrets, *whole_references(own))}
+        helps = {each.name: each.means for each in explained(settings_type)}
+        yield from explain(
+            document, err, settings_type, base=place, more_keys=COMMON_KEYS, leave_out=judged, helps=helps
+        )
 
 
 def _mistakes_in_rules(document: Document, data: Mapping[str, Any]) -> Iterator[Mistake]:

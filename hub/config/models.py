@@ -85,6 +85,11 @@ class ConnectionConfig(_Part):
         default=False, description="true: it never holds one contact twice, so two records of it are two contacts"
     )
     limits: LimitsConfig = Field(default_factory=LimitsConfig)
+    erasure: Literal["erase", "delete", "empty", "by_hand"] | None = Field(
+        default=None,
+        description="a contact that asks to be erased: erase it here for good, delete it, empty its fields, or ask "
+        "a person to; none: the first that it can, and with push: false a person",
+    )
     push: Literal[True, False, "updates"] = Field(
         default=True, description="true: write back; false: read only; updates: change but never create"
     )
@@ -318,6 +323,13 @@ class KeepConfig(_Part):
         description="runs, plans that were decided, and what was set aside and came through since",
     )
 
+    erasures: str | None = Field(
+        default=None,
+        min_length=1,
+        description="file, from the home folder, of who was erased (hashes only), for when a backup is put back; "
+        "none: beside a SQLite store, else data/hub.erasures",
+    )
+
     @field_validator("runs")
     @classmethod
     def _check_runs(cls, value: Any) -> Any:
@@ -326,7 +338,14 @@ class KeepConfig(_Part):
         return value
 
 
-EventKind = Literal["contact.created", "contact.changed", "contact.merged", "contact.split", "contact.consent_changed"]
+EventKind = Literal[
+    "contact.created",
+    "contact.changed",
+    "contact.merged",
+    "contact.split",
+    "contact.consent_changed",
+    "contact.erased",
+]
 
 
 def _check_target(text: str) -> str:

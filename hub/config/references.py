@@ -48,9 +48,31 @@ def judge(value: Any, secrets: set[Place], place: Place = ()) -> Iterator[tuple[
         for i, part in enumerate(value):
             yield from judge(part, secrets, (*place, i))
     elif place in secrets and not (isinstance(value, str) and _is_safe_secret(value)):
-        yield place, f"a secret stands here itself (not shown); allowed: {ALLOWED}, so that no file holds it"
+        yield place, _no_reference(place, value)
     elif isinstance(value, str):
         yield from ((place, problem) for problem in judge_text(value))
+
+
+def _no_reference(place: Place, value: Any) -> str:
+    if value is None or value == "":
+        return f"stands there with nothing in it; allowed: {ALLOWED}"
+    if not isinstance(value, str):
+        return f"what stands here is no text (not shown); allowed: {ALLOWED}"
+    if place[-1] == "url":
+        return (
+            "this is no address, or a secret itself (not shown); allowed: an address such as "
+            f"postgresql://USER:${{env:NAME}}@HOST/NAME, or {ALLOWED}"
+        )
+    return f"a secret stands here itself (not shown); allowed: {ALLOWED}, so that no file holds it"
+
+
+def whole_references(value: Any, place: Place = ()) -> Iterator[Place]:
+    """Places whose text is nothing but one `${…}`: its form can only be judged when it is filled in."""
+    parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, part in parts:
+        yield from whole_references(part, (*place, key))
+    if isinstance(value, str) and [value] == ["${" + reference + "}" for reference in references(value)]:
+        yield place
 
 
 def judge_text(text: str) -> Iterator[str]:

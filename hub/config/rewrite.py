@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 import yaml
@@ -62,7 +63,9 @@ def difference(before: str, after: str, name: str) -> str:
 # --- what is to be done -----------------------------------------------------------------------------
 
 
+@lru_cache(4)
 def _data(text: str) -> Any:
+    """Read only: each text is asked for several times while it is changed."""
     return parse_document(text, "the file").data
 
 

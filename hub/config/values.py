@@ -182,8 +182,16 @@ Zone = Annotated[str, AfterValidator(_check_zone)]
 
 
 def _check_region(code: str) -> str:
-    if not re.fullmatch(r"[A-Z]{2}", code):
-        raise ValueError('allowed: two capital letters of ISO 3166, such as "PT"')
+    from hub.mapping.countries import country_code
+    from hub.mapping.text import Unmappable
+
+    try:
+        meant = country_code(code)
+    except Unmappable:
+        meant = ""
+    if not meant or meant != code:
+        near = f' Did you mean "{meant}"?' if meant else ""
+        raise ValueError(f'allowed: two capital letters of ISO 3166, such as "PT".{near}')
     return code
 
 

@@ -54,7 +54,8 @@ class CallSettings(Settings):
     table     that holds the records; `schema` where it is not in the default one
     query     a SELECT instead of a table
     schema    of the table
-    path      instead of a database: CSV files with a line of names, read on where they grow
+    path      instead of a database: CSV files, read on where they grow
+    names     of the columns of CSV files without a line of names, in their order
     delimiter  between the values of CSV
     encoding  of the texts, where it is not the usual one
     columns   where the names are others than Asterisk's
@@ -73,6 +74,7 @@ class CallSettings(Settings):
     query: str | None = None
     schema_name: str | None = Field(None, alias="schema")
     path: str | None = None
+    names: list[str] | None = None
     delimiter: str = Field(",", min_length=1, max_length=1)
     encoding: str | None = None
     columns: Columns = Columns()
@@ -101,6 +103,10 @@ class CallSettings(Settings):
             raise ValueError("name either `url` with `table` or `query`, or `path`")
         if self.url is not None and (self.table is None) == (self.query is None):
             raise ValueError("name either `table` or `query`")
+        if self.names is not None and not {self.columns.id, self.columns.at} <= set(self.names):
+            raise ValueError(f"`names` lacks {self.columns.id} or {self.columns.at}, which every record needs")
+        if self.names is not None and self.path is None:
+            raise ValueError("`names` belongs to `path`")
         return self
 
 
@@ -151,6 +157,7 @@ def _inner(settings: CallSettings, context: Context) -> Connector:
             "path": settings.path,
             "mode": "append",
             "format": "csv",
+            "names": settings.names,
             "delimiter": settings.delimiter,
             "encoding": settings.encoding,
             "key": columns.id,

@@ -34,6 +34,7 @@ from hub.connectors.carddav_book import CHECK_PROPS, Book, Found, find_book, ref
 from hub.connectors.contract import Can, Connector, Context, Promise, Report, Settings
 from hub.connectors.defaults import default_mapping
 from hub.connectors.http import Api, HttpStatusError
+from hub.connectors.settings import Address
 from hub.connectors.vcard import VCardError
 from hub.connectors.vcard_fields import GROUP_KIND, apply, kind_of, new_card
 from hub.errors import CursorExpired, RecordError, TransientError
@@ -75,7 +76,7 @@ class CardDavSettings(Settings):
     ca_file          certificate authority of a private network
     """
 
-    url: str
+    url: Address
     user: Annotated[str, Field(min_length=1)]
     secret: SecretStr
     addressbook: str | None = None
@@ -242,7 +243,7 @@ addressbook: contacts               # where the account has several
         return [self._written(each) for each in writes]
 
     def _written(self, write: Write) -> Outcome:
-        assert write.op is not Op.ARCHIVE, "not declared in `can`"
+        assert write.op not in {Op.ARCHIVE, Op.ERASE}, "not declared in `can`"
         try:
             match write.op:
                 case Op.CREATE:

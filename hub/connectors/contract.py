@@ -22,8 +22,9 @@ from typing import Any, ClassVar, Protocol
 import httpx
 from pydantic import BaseModel, ConfigDict
 
-from hub.model import Cursor, Outcome, Page, Record, Write
+from hub.model import Cursor, Item, Outcome, Page, Raw, Record, Unreadable, Write
 
+LATE = 300.0  # seconds: gateways and servers give a request up long before
 PAGE_SIZE = 1000  # records a page, unless the service allows fewer; never over 2,000
 
 
@@ -44,10 +45,19 @@ class Can:
     complete        pull(None) lists every record, so absence in it means something
     tombstones      deletions are yielded by pull(since)
     stale           a write made on an outdated version answers Stale
+    erase           it lets go of a record for good, for the privacy of the person
+    empties_bin     `erase` takes out of the bin what was deleted before, too
+    restorable      what `delete` takes away can be had back there, from a recycle bin: it is no erasure
     batch           the most writes it takes in one call
+    late_seconds    for so long after it was sent, a write without an answer may still be carried out
     opt_out_leaves  a person who opts out disappears from the listing (mailing lists): confirmed absence
                     is then a consent change, not a deletion
     events          deliveries in the inbox say which records to look at: hear(since) reads those
+    links           source fields whose value names a record of another kind that the contact is linked to, such as
+                    its company: linkable(fields) says which of them are there
+    stores          the system keeps its records; False: they are deliveries that the hub alone has
+    reread          what cannot be read is handed out with its raw piece, and read again from a text that a person has
+                    put right: reread(raw, text, where)
     """
 
     changes: bool = False
@@ -58,12 +68,19 @@ class Can:
     update: bool = False
     archive: bool = False
     delete: bool = False
+    erase: bool = False
+    empties_bin: bool = False
+    restorable: bool = False
     stale: bool = False
     batch: int = 1
     promise: Promise = Promise.WRITE_ONLY
     settle_seconds: float = 0
+    late_seconds: float = LATE
     opt_out_leaves: bool = False
     events: bool = False
+    links: frozenset[str] = frozenset()
+    stores: bool = True
+    reread: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +96,11 @@ class Report:
 class Inbox(Protocol):
     """Deliveries stored durably by the web intake, waiting to be pulled."""
 
-    def read(self, after: int, limit: int) -> Sequence[tuple[int, str, datetime, Mapping[str, Any]]]:
-        """(number, delivery id, received at, payload) of deliveries with a number above `after`."""
+    def read(self, after: int, limit: int) -> Sequence[tuple[int, str, datetime, Mapping[str, Any] | Unreadable]]:
+        """(number, delivery id, received at, payload) of deliveries with a number above `after`.
+
+        Fewer than `limit` does not mean that there are no more; none does. Unreadable: one that is to be set aside.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,11 +194,25 @@ class Connector(ABC):
         raise AssertionError("not declared in `can`")
 
     def read(self, ids: Sequence[str]) -> dict[str, Record]:
-        """The records with these ids as they are now; an id that is missing is not there."""
+        """The records with these ids as they are now; an id that is missing is not there.
+
+        Where the service answers with the record that took the place of this one, that is what stands under the id.
+        """
         raise AssertionError("not declared in `can`")
 
     def find(self, key: str) -> Record | None:
         """The record that carries the hub's key (promise K, R and E)."""
+        raise AssertionError("not declared in `can`")
+
+    def linkable(self, fields: Sequence[Mapping[str, Any]]) -> list[bool]:
+        """Whether what these source fields of `can.links` name is there now, just once; one answer each, in order."""
+        raise AssertionError("not declared in `can`")
+
+    def reread(self, raw: Raw, text: str, where: str) -> Item:
+        """What the connector would make of this text in the place of a piece that it could not read. No I/O.
+
+        An Unreadable says why it is none yet; so it does for a text that is no piece, or several.
+        """
         raise AssertionError("not declared in `can`")
 
     def write(self, writes: Sequence[Write]) -> list[Outcome]:

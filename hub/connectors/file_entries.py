@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, BinaryIO
+from itertools import accumulate
+from typing import Any, BinaryIO, NamedTuple
 
 import orjson
 
 MAX_LINE = 1024 * 1024  # bytes; more is no contact
 BOM = b"\xef\xbb\xbf"
+BLOCK = 16 * 1024  # bytes of lines that are read at once; less than MAX_LINE
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One entry. `fields`, or the `problem` it has; `end` is the offset and `last` the line it ends at.
 
     whole  ends with a line break: nobody is still writing it
@@ -51,6 +51,21 @@ class Lines:
         self.offset, self.number = offset, number
         self.begin()
 
+    def ahead(self, size: int) -> list[bytes]:
+        """The whole lines of the next block without their breaks; it goes on from where it was.
+
+        None at the beginning, where a mark may stand, and before a line that has no break or is longer than a block.
+        """
+        if self.offset == 0:
+            return []
+        self._file.seek(self.offset)
+        block = self._file.read(size)
+        self._file.seek(self.offset)
+        return block.split(b"\n")[:-1]
+
+    def text(self, raw: bytes) -> str:
+        return raw.decode(self._encoding, "surrogateescape")
+
     def begin(self) -> None:
         self.first, self.first_end = "", -1
         self.too_long, self.whole = False, True
@@ -68,7 +83,7 @@ class Lines:
             size, ended = size + len(rest), rest.endswith(b"\n")
         if self.offset == 0:
             raw = raw.removeprefix(BOM)
-        text = raw.decode(self._encoding, "surrogateescape")
+        text = self.text(raw)
         self.number += 1
         self.offset += size
         self.whole = ended
@@ -96,9 +111,46 @@ def csv_header(lines: Lines, delimiter: str) -> list[str] | None:
     return names
 
 
-def csv_entries(lines: Lines, names: Sequence[str], delimiter: str) -> Iterator[Entry]:
+def csv_entries(lines: Lines, names: Sequence[str], delimiter: str, block: int = BLOCK) -> Iterator[Entry]:
+    """Blocks of sound lines at once; what is not as simple one entry after the other."""
+    before = -1
+    while lines.offset > before:
+        before = lines.offset
+        while raw := lines.ahead(block):
+            rows = _simple_rows(list(map(lines.text, raw)), delimiter)
+            until = lines.offset + sum(map(len, raw)) + len(raw)
+            if rows is None:
+                yield from _csv_singly(lines, names, delimiter, until)
+            else:
+                yield from _csv_block(lines, names, raw, rows)
+        yield from _csv_singly(lines, names, delimiter, lines.offset + 1)
+
+
+def _simple_rows(texts: list[str], delimiter: str) -> list[list[str]] | None:
+    """A row for each line; None where a row goes over several lines, or one of them is broken."""
+    try:
+        rows = list(csv.reader(texts, delimiter=delimiter, strict=True))
+    except csv.Error:
+        return None
+    return rows if len(rows) == len(texts) else None
+
+
+def _csv_block(lines: Lines, names: Sequence[str], raw: list[bytes], rows: list[list[str]]) -> Iterator[Entry]:
+    width, first = len(names), lines.number + 1
+    ends = accumulate(map(len, raw), lambda end, size: end + size + 1, initial=lines.offset)
+    next(ends)
+    lines.go_to(lines.offset + sum(map(len, raw)) + len(raw), lines.number + len(raw))
+    for number, (end, row) in enumerate(zip(ends, rows, strict=True), first):
+        if len(row) == width:
+            yield Entry(number, number, end, dict(zip(names, row)))  # noqa: B905  as long as each other
+        elif row:
+            yield Entry(number, number, end, None, _width_problem(row, names), lines.text(raw[number - first]) + "\n")
+
+
+def _csv_singly(lines: Lines, names: Sequence[str], delimiter: str, until: int | None) -> Iterator[Entry]:
+    """until: an offset from which on no entry begins; None: to the end"""
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
-    while True:
+    while until is None or lines.offset < until:
         line = lines.number + 1
         lines.begin()
         problem: str | None
@@ -135,9 +187,11 @@ def _row_problem(lines: Lines, row: Sequence[str], names: Sequence[str]) -> str 
         return f"is longer than {MAX_LINE} bytes"
     if not row:
         return ""
-    if len(row) != len(names):
-        return f"has {len(row)} fields where the header has {len(names)}"
-    return None
+    return _width_problem(row, names) if len(row) != len(names) else None
+
+
+def _width_problem(row: Sequence[str], names: Sequence[str]) -> str:
+    return f"has {len(row)} fields where the header has {len(names)}"
 
 
 def jsonl_entries(lines: Lines) -> Iterator[Entry]:

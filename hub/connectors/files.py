@@ -30,12 +30,13 @@ from hub.connectors.file_keys import KeyIndex
 from hub.connectors.filing.drops import Drops
 from hub.connectors.filing.pieces import Piece, pieces_of, private_folder
 from hub.connectors.filing.places import FileProblem, Found, Place, open_place
+from hub.connectors.filing.raws import KINDS
 from hub.connectors.filing.settings import SUFFIXES, FileSettings, suffix
 from hub.connectors.filing.taking import Taker, named
 from hub.connectors.filing.waiting import ready
 from hub.connectors.rows import Item
 from hub.errors import AccountError, CursorExpired, TransientError
-from hub.model import Cursor, Page
+from hub.model import Cursor, Page, Raw
 
 HEAD = 4096  # bytes at the beginning of a file that tell whether it is still the same
 OWN_NAMES = {"ldif": "ldif", "vcard": "carddav"}  # formats with fields of their own → default mapping
@@ -66,7 +67,8 @@ key: source_id
         settings = self.settings
         changes = settings.mode != "snapshot" or settings.scheme != "file"
         marks = settings.deleted is not None or settings.kind == "dbase"
-        return Can(changes=changes, complete=settings.mode == "snapshot", tombstones=changes and marks)
+        complete, reread = settings.mode == "snapshot", settings.kind in KINDS
+        return Can(changes=changes, complete=complete, tombstones=changes and marks, reread=reread)
 
     def check(self) -> Report:
         found = self._place.find()
@@ -90,6 +92,11 @@ key: source_id
             return Drops(self.settings, self.context, self._place, self._taker, self._cursor).pull(place or {}, since)
         pages = self._append(place or {}) if self.settings.mode == "append" else self._snapshot(place)
         return self._told(pages)
+
+    def reread(self, raw: Raw, text: str, where: str) -> Item:
+        if self.settings.kind not in KINDS:
+            raise AssertionError("not declared in `can`")
+        return self._taker.reread(raw, text, where)
 
     def _told(self, pages: Iterator[Page]) -> Iterator[Page]:
         """A file that cannot be read as a whole pauses the connection: what is in it is not known."""
@@ -139,13 +146,14 @@ key: source_id
     ) -> Iterator[Page]:
         first, offset, line = place["at"] if place else (0, 0, 0)
         held: Page | None = None
+        all_differ = index.all_differ()
         for number, piece in enumerate(pieces[first:], start=first):
             start = (offset, line) if number == first else (0, 0)
             entries = self._taker.keyed(piece, *start)
             while batch := list(islice(entries, PAGE_SIZE)):
                 if held is not None:
                     yield held
-                last = index.last([key for _, key in batch])
+                last = index.last([key for entry, key in batch if entry.gone or not all_differ])
                 items = (self._item(pieces, number, entry, key, last.get(key)) for entry, key in batch)
                 end = batch[-1][0]
                 cursor = self._cursor(state=state, at=[number, end.end, end.last])

@@ -6,7 +6,7 @@ A field with such a label is found under the name of the canonical field as well
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from anyascii import anyascii
 
@@ -66,11 +66,6 @@ def usual_names(answers: Iterable[tuple[str, str, str]]) -> dict[str, str]:
     if bare and "full_name" not in found and "given_name" not in found:
         found["given_name" if "family_name" in found else "full_name"] = bare[0]
     return kinds | found
-
-
-def usual_labels() -> Mapping[str, tuple[str, ...]]:
-    """For the documentation."""
-    return {name: tuple(labels.split()) for name, labels in _USUAL.items()}
 
 
 def _usual(label: str) -> str:

@@ -73,7 +73,7 @@ origins: ["https://www.example.org"]
 
     @property
     def can(self) -> Can:
-        return Can(changes=True, complete=False)
+        return Can(changes=True, complete=False, stores=False)
 
     def check(self) -> Report:
         settings: FormSettings = self.settings
@@ -84,11 +84,14 @@ origins: ["https://www.example.org"]
         return Report("website form", tuple(lines), _warnings(settings))
 
     def pull(self, since: Cursor | None) -> Iterator[Page]:
-        after, rows = _number(since), None
-        while rows is None or len(rows) == AT_ONCE:
-            rows = self._inbox.read(after, AT_ONCE)
+        after = _number(since)
+        rows = self._inbox.read(after, AT_ONCE)
+        while True:
             after = rows[-1][0] if rows else after
             yield Page(tuple(item for row in rows for item in _told(*row[1:], self.settings)), str(after))
+            rows = self._inbox.read(after, AT_ONCE)
+            if not rows:
+                return
 
     @property
     def _inbox(self) -> Inbox:
@@ -132,9 +135,12 @@ def _parked(delivery_id: str, reason: str, payload: Mapping[str, Any], stage: st
 
 
 def _told(
-    delivery_id: str, received_at: datetime, payload: Mapping[str, Any], settings: FormSettings
+    delivery_id: str, received_at: datetime, payload: Mapping[str, Any] | Unreadable, settings: FormSettings
 ) -> Iterator[Item]:
     """The record, and that it was sent: whose record it is, his is the interaction."""
+    if isinstance(payload, Unreadable):
+        yield payload
+        return
     if isinstance(payload.get(CONFIRMED), Mapping):
         yield _confirmation(delivery_id, received_at, payload[CONFIRMED], settings)
         return

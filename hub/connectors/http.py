@@ -242,8 +242,9 @@ class Api:
         wait = self._limit.take(call.until, call.cost)
         if wait is None:
             raise TransientError(
-                f"{self._name}: the service asked for a pause; nothing was sent.",
-                retry_after=self._limit.pause_left(),
+                f"{self._name}: the limit of requests is used up, or the service asked for a pause; nothing was sent.",
+                retry_after=self._limit.wait_left(call.cost),
+                untried=True,
             )
         if wait > 0:
             self._context.sleep(wait)
@@ -365,7 +366,10 @@ class Api:
         before = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
         if isinstance(error, before):
             what = _why_unreached(error, causes)
-            return TransientError(f"{self._name}: {self._base.host} {what}; nothing was sent.")
+            return TransientError(
+                f"{self._name}: {self._base.host} {what}; nothing was sent. Next: check its address in hub.yaml, or "
+                "wait: every run tries again."
+            )
         what = "took too long" if isinstance(error, httpx.TimeoutException) else "broke the connection"
         message = f"{self._name}: {self._base.host} {what}; {_fate(call, 0)}"
         return TransientError(message, maybe_done=not call.idempotent)

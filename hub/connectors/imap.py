@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path
+from socket import gaierror
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import orjson
@@ -284,6 +285,12 @@ own: ["@example.org"]
             raise AccountError(
                 f"{name}: the certificate of the mail server is not trusted ({err.verify_message}). Nothing was read; "
                 "renew it there, or name the certificate authority of your network in `ca_file`."
+            ) from err
+        except (gaierror, ConnectionRefusedError) as err:
+            what = "is a name that cannot be resolved (DNS)" if isinstance(err, gaierror) else "refused the connection"
+            raise TransientError(
+                f"{name}: {self.settings.host} {what}; nothing was read. Next: check `host`, `port` and `tls`, or "
+                "wait: every run tries again."
             ) from err
         except (IMAPClientError, OSError) as err:
             raise TransientError(

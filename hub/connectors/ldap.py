@@ -155,6 +155,7 @@ changes: syncrepl                   # where the overlay syncprov is loaded, with
             create=True,
             update=True,
             delete=True,
+            restorable=self.settings.key == "objectGUID",  # Active Directory keeps deleted objects for half a year
             stale=True,
             promise=Promise.READBACK,
         )
@@ -307,7 +308,7 @@ changes: syncrepl                   # where the overlay syncprov is loaded, with
         return [self._written(each) for each in writes]
 
     def _written(self, write: Write) -> Outcome:
-        assert write.op is not Op.ARCHIVE, "not declared in `can`"
+        assert write.op not in {Op.ARCHIVE, Op.ERASE}, "not declared in `can`"
         try:
             if write.op is Op.CREATE:
                 return self._create(write)

@@ -335,7 +335,8 @@ class Link:
             self._open = None
             what = "took too long" if isinstance(error, self._ldap.TIMEOUT) else "cannot be reached"
             fate = "it is not known whether it was carried out." if writing else "nothing was done."
-            return TransientError(f"{name}: the directory {what}; {fate}", maybe_done=writing)
+            step = f"Next: check `url` ({self._account.url}) and `start_tls`, or wait: every run tries again."
+            return TransientError(f"{name}: the directory {what}; {fate} {step}", maybe_done=writing)
         if code in KEY_REFUSED:
             self._open = None
             return AccountError(

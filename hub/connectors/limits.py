@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -103,11 +103,8 @@ class Limit:
         """
         with self._lock:
             now = self._time.now()
-            taken = [(window, many) for name, window in self._windows if (many := share(name, cost))]
-            turn = max(now, self._paused_until, self._last if taken else now)
-            for window, many in taken:
-                window.forget(now)
-                turn = window.turn(turn, many)
+            taken = self._taken(cost)
+            turn = self._turn(now, taken)
             if turn > now and turn >= until:
                 return None
             for window, many in taken:
@@ -119,9 +116,21 @@ class Limit:
         with self._lock:
             self._paused_until = max(self._paused_until, self._time.now() + seconds)
 
-    def pause_left(self) -> float:
+    def wait_left(self, cost: Cost = 1) -> float:
+        """Seconds until such a request may leave, an hour at most; no turn is taken."""
         with self._lock:
-            return max(self._paused_until - self._time.now(), 0.0)
+            now = self._time.now()
+            return min(self._turn(now, self._taken(cost)) - now, MAX_RETRY_AFTER)
+
+    def _taken(self, cost: Cost) -> list[tuple[Window, int]]:
+        return [(window, many) for name, window in self._windows if (many := share(name, cost))]
+
+    def _turn(self, now: float, taken: Sequence[tuple[Window, int]]) -> float:
+        turn = max(now, self._paused_until, self._last if taken else now)
+        for window, many in taken:
+            window.forget(now)
+            turn = window.turn(turn, many)
+        return turn
 
 
 def share(name: str | None, cost: Cost) -> int:

@@ -26,6 +26,7 @@ from pydantic import Field, SecretStr
 from hub.connectors.contract import Can, Connector, Context, Promise, Report, Settings
 from hub.connectors.defaults import default_mapping
 from hub.connectors.http import Api, HttpStatusError
+from hub.connectors.settings import Address
 from hub.errors import AccountError, CursorExpired, RecordError, TransientError
 from hub.model import Cursor, Done, Missing, NotSent, Op, Outcome, Page, Record, Refused, Unknown, Write
 
@@ -53,7 +54,7 @@ class MailmanSettings(Settings):
     ca_file       certificate authority of a private network
     """
 
-    url: str
+    url: Address
     user: Annotated[str, Field(min_length=1)] = "restadmin"
     secret: SecretStr
     list: Annotated[str, Field(pattern=r"^[^\s/?#]+\.[^\s/?#]+$")]
@@ -92,6 +93,7 @@ list: news@example.org              # or its id, news.example.org
             create=True,
             update=True,
             delete=True,
+            restorable=True,  # only the subscription ends: user and address stay
             promise=Promise.KEYED,
             opt_out_leaves=True,
         )
@@ -211,7 +213,7 @@ list: news@example.org              # or its id, news.example.org
             return Unknown(str(error)) if error.maybe_done else NotSent(str(error), error.retry_after)
 
     def _carry_out(self, write: Write) -> Outcome:
-        assert write.op is not Op.ARCHIVE, "not declared in `can`"
+        assert write.op not in {Op.ARCHIVE, Op.ERASE}, "not declared in `can`"
         address, wanted = address_of(write), write.fields.get("subscribed")
         if write.op is Op.CREATE:
             return self._subscribe(address, write.fields)

@@ -119,14 +119,21 @@ purposes: [marketing]
         return Report(f"messages from {self.settings.provider}", tuple(lines))
 
     def pull(self, since: Cursor | None) -> Iterator[Page]:
-        after, rows = _number(since), None
-        while rows is None or len(rows) == PAGE_SIZE:
-            rows = self._inbox.read(after, PAGE_SIZE)
+        after = _number(since)
+        rows = self._inbox.read(after, PAGE_SIZE)
+        while True:
             after = rows[-1][0] if rows else after
             items = [self._read(delivery, at, payload) for _, delivery, at, payload in rows]
             yield Page(tuple(item for item in items if item is not None), str(after))
+            rows = self._inbox.read(after, PAGE_SIZE)
+            if not rows:
+                return
 
-    def _read(self, delivery: str, at: datetime, payload: Mapping[str, Any]) -> Interaction | Unreadable | None:
+    def _read(
+        self, delivery: str, at: datetime, payload: Mapping[str, Any] | Unreadable
+    ) -> Interaction | Unreadable | None:
+        if isinstance(payload, Unreadable):
+            return payload
         read = self._reader.twilio if self.settings.provider == "twilio" else self._reader.kannel
         try:
             return read(delivery, at, payload)

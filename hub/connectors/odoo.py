@@ -13,10 +13,9 @@ Address  of a person in a company is that of the company: Odoo writes it into bo
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -24,6 +23,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import Field, SecretStr
 
 from hub.connectors import odoo_partner as partner
+from hub.connectors.by_date import LONG_AGO, Place, read_place
 from hub.connectors.contract import Can, Connector, Context, Promise, Report, Settings
 from hub.connectors.defaults import default_mapping
 from hub.connectors.http import Api, RateLimit
@@ -31,10 +31,10 @@ from hub.connectors.odoo_consent import Consents
 from hub.connectors.odoo_partner import PARTNER, Places, Raw, Shape, read_time
 from hub.connectors.odoo_rpc import PROTOCOLS, Login, Rpc, UnknownNameError, older_version, serves_json2, version_of
 from hub.connectors.odoo_write import Rules, Writing, external_name
-from hub.errors import AccountError, CursorExpired
-from hub.model import Cursor, Outcome, Page, Record, Unreadable, Write
+from hub.connectors.settings import Address
+from hub.errors import AccountError
+from hub.model import Cursor, Op, Outcome, Page, Record, Unreadable, Write
 
-LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 SECOND = timedelta(seconds=1)  # Odoo's stamps as shown
 ADDRESSES_ONLY = ["invoice", "delivery", "other"]  # types of partners that are nobody, but an address of somebody
 ASKED_AT_ONCE = 1000  # ids or addresses in one question
@@ -66,7 +66,7 @@ class OdooSettings(Settings):
     ca_file          certificate authority of a private network
     """
 
-    url: str
+    url: Address
     database: Annotated[str, Field(pattern=r"^[\w.-]+$")]
     user: str | None = None
     secret: SecretStr
@@ -85,40 +85,6 @@ class OdooSettings(Settings):
     requests_per_minute: Annotated[int, Field(ge=1)] | None = None
     timeout_seconds: Annotated[float, Field(gt=0)] = 120.0
     ca_file: Path | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a pull goes on.
-
-    at       newest date known when this reading began, in whole seconds
-    first    epoch seconds (the hub's clock) when `at` was first seen
-    settled  nothing that is not newer than `at` can come any more: it was read again after the overlap
-    begun    changes from here on are being read; None: everything is
-    after    id of the last partner read; None: that reading is over
-    """
-
-    at: datetime
-    first: float
-    settled: bool = False
-    begun: datetime | None = None
-    after: int | None = None
-
-    def text(self) -> Cursor:
-        begun = self.begun.isoformat() if self.begun else None
-        place = {"at": self.at.isoformat(), "first": self.first, "settled": self.settled}
-        return json.dumps({**place, "begun": begun, "after": self.after})
-
-
-def read_place(cursor: Cursor) -> Place:
-    """CursorExpired for anything that is not a cursor of ours."""
-    try:
-        found = json.loads(cursor)
-        begun = datetime.fromisoformat(found["begun"]) if found["begun"] else None
-        after = None if found["after"] is None else int(found["after"])
-        return Place(datetime.fromisoformat(found["at"]), float(found["first"]), bool(found["settled"]), begun, after)
-    except (ValueError, TypeError, KeyError) as error:
-        raise CursorExpired("The cursor is not one of Odoo's: everything is listed again.") from error
 
 
 class OdooConnector(Connector):
@@ -187,7 +153,7 @@ schedule: every 5 minutes
         return Report(f"Odoo {version}", tuple(lines), tuple(warnings), count)
 
     def pull(self, since: Cursor | None) -> Iterator[Page]:
-        place = self._start() if since is None else self._resume(read_place(since))
+        place = self._start() if since is None else self._resume(read_place(since, "Odoo"))
         consent_at = self.consents.newest() if place.begun is not None else None
         if place.after == 0 and consent_at is not None:
             place = self._seen(place, consent_at)
@@ -227,6 +193,7 @@ schedule: every 5 minutes
     def write(self, writes: Sequence[Write]) -> list[Outcome]:
         if not writes:
             return []
+        assert all(each.op is not Op.ERASE for each in writes), "not declared in `can`"
         raws = {str(raw["id"]): raw for raw in self._with_ids([each.id for each in writes if each.id is not None])}
         records = {each.id: each for each in self.records(list(raws.values()))}
         rules = Rules(self.settings.module, self.settings.shared_address == "write", self.settings.compare)
@@ -322,28 +289,16 @@ schedule: every 5 minutes
         last = self.rpc.search_read(PARTNER, [], ["write_date"], limit=1, order="write_date desc")
         dates = [read_time(each["write_date"]) for each in last if each["write_date"]]
         at = max([LONG_AGO, *dates, self.consents.newest() or LONG_AGO]).replace(microsecond=0)
-        return Place(at, self.context.clock().timestamp(), after=0)
+        return Place(at, self._now(), after=0)
 
     def _resume(self, place: Place) -> Place:
-        """Goes on inside a reading, or begins one of all changes since the last.
-
-        The overlap serves what is committed late. Once the same `at` has been read again after all that time, only
-        what is newer is asked for.
-        """
-        if place.after is not None:
-            return replace(place, settled=False)
-        overlap = self.settings.overlap_seconds
-        if place.settled:
-            return replace(place, begun=place.at + SECOND, after=0)
-        waited = self.context.clock().timestamp() - place.first > overlap
-        return replace(place, settled=waited, begun=max(place.at - timedelta(seconds=overlap), LONG_AGO), after=0)
+        return place.resumed(self._now(), self.settings.overlap_seconds, SECOND)
 
     def _seen(self, place: Place, at: datetime) -> Place:
-        """With `at`, if that is newer: a date known by the time the first page was read."""
-        whole = at.replace(microsecond=0)
-        if whole <= place.at:
-            return place
-        return replace(place, at=whole, first=self.context.clock().timestamp(), settled=False)
+        return place.seen(at.replace(microsecond=0), self._now())
+
+    def _now(self) -> float:
+        return self.context.clock().timestamp()
 
 
 def _chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:

@@ -29,8 +29,9 @@ from hub.connectors.http import Api, HttpStatusError, RateLimit
 from hub.connectors.scim_http import JSON_TYPES, SEARCHED_AT_ONCE, Scim, kind_of, search_by_id
 from hub.connectors.scim_user import in_filter, in_path, read_time
 from hub.connectors.scim_write import Rules, Writing
+from hub.connectors.settings import Address
 from hub.errors import ConfigError, CursorExpired, TransientError
-from hub.model import Cursor, Outcome, Page, Record, Unreadable, Write
+from hub.model import Cursor, Op, Outcome, Page, Record, Unreadable, Write
 
 PASSES = 4  # readings of a listing that keeps changing, before it is left for the next run
 EXPIRED = frozenset({"expiredCursor", "invalidCursor"})
@@ -48,6 +49,8 @@ class ScimSettings(Settings):
     condition        a filter that all users of this connection meet, such as userType eq "Customer"
     patch            changes are sent as PATCH where it is offered, else (and with false) as whole users
     bulk             writes are sent in bulk where that is offered
+    keeps_deleted    the service may keep deleted users for a while, as the standard lets it: after an erasure a person
+                     sees to them there. false where it is known to delete for good
     page_size        users read in one call; the service may give fewer
     batch            writes taken at once
     overlap_seconds  how long a change may take to be seen by a search
@@ -57,7 +60,7 @@ class ScimSettings(Settings):
     ca_file          certificate authority of a private network
     """
 
-    url: str
+    url: Address
     secret: SecretStr
     user: str | None = None
     changes: Literal["filter", "listing"] = "filter"
@@ -66,6 +69,7 @@ class ScimSettings(Settings):
     condition: str | None = None
     patch: bool = True
     bulk: bool = True
+    keeps_deleted: bool = True
     page_size: Annotated[int, Field(ge=1, le=2000)] = 200
     batch: Annotated[int, Field(ge=1, le=1000)] = 100
     overlap_seconds: Annotated[int, Field(ge=0)] = 300
@@ -139,6 +143,7 @@ schedule: every 5 minutes
             update=True,
             archive=True,
             delete=True,
+            restorable=settings.keeps_deleted,
             stale=True,
             batch=settings.batch,
             promise=promise if settings.external_id else Promise.WRITE_ONLY,
@@ -198,6 +203,7 @@ schedule: every 5 minutes
     def write(self, writes: Sequence[Write]) -> list[Outcome]:
         if not writes:
             return []
+        assert all(each.op is not Op.ERASE for each in writes), "not declared in `can`"
         there = self.users([each.id for each in writes if each.id is not None])
         records = {each: users.read_user(user) for each, user in there.items()}
         settings = self.settings

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import codecs
 import re
-from typing import Any
+from typing import Annotated, Any
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator
 
 _UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 _SPAN = re.compile(r"(\d+(?:\.\d+)?) *(second|minute|hour|day)s?")
@@ -19,6 +22,21 @@ def seconds(value: Any) -> Any:
     if found is None:
         raise ValueError("write a span of time as seconds or like `5 minutes`")
     return float(found[1]) * _UNITS[found[2]]
+
+
+def web_address(text: str) -> str:
+    """An address over http or https as all connectors take it; what must not be in it is told by the first call."""
+    try:
+        parts = urlsplit(text)
+        fits = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is none, a bracket too many
+        fits = False
+    if not fits or any(each.isspace() for each in text):
+        raise ValueError("allowed: an address such as https://HOST or https://HOST:8443/PATH")
+    return text
+
+
+Address = Annotated[str, AfterValidator(web_address)]
 
 
 def known_zone(zone: str) -> str:

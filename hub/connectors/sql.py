@@ -22,7 +22,7 @@ from typing import Any, ClassVar
 import orjson
 import sqlalchemy as sa
 
-from hub.connectors.contract import Can, Connector, Context, Promise, Report
+from hub.connectors.contract import LATE, Can, Connector, Context, Promise, Report
 from hub.connectors.sql_log import LogReader
 from hub.connectors.sql_log_triggers import log_sql, supported
 from hub.connectors.sql_procedure import Caller
@@ -34,6 +34,8 @@ from hub.connectors.sql_staging import Stager
 from hub.connectors.sql_write import Writer
 from hub.errors import ConfigError, CursorExpired
 from hub.model import Cursor, Op, Outcome, Page, Record, Write
+
+GIVEN_UP = 10.0  # seconds within which a database has undone what a lost client had begun, or has committed it
 
 
 class SqlConnector(Connector):
@@ -82,6 +84,7 @@ push: false                # begin without writing
             batch=BATCH if table else 1,
             promise=Promise.KEYED if settings.create_key == "hub" else promise if staging is None else Promise.EVENTUAL,
             settle_seconds=0 if staging is None else staging.settle,
+            late_seconds=GIVEN_UP if staging is None else LATE,
         )
 
     def check(self) -> Report:

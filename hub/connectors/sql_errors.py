@@ -44,6 +44,8 @@ _MYSQL = {
     1049: (Meaning.ACCOUNT, "there is no such database"),
     1146: (Meaning.ACCOUNT, "there is no such table"),
     1054: (Meaning.ACCOUNT, "there is no such column"),
+    1305: (Meaning.ACCOUNT, "there is no such procedure"),
+    1318: (Meaning.ACCOUNT, "the procedure takes another number of parameters"),
     1064: (Meaning.ACCOUNT, "the query is not valid SQL"),
     1290: (Meaning.ACCOUNT, "the database is read-only"),
     1406: (Meaning.REFUSED, "a value is too long"),
@@ -71,7 +73,7 @@ _SQLITE = {
     1: (Meaning.ACCOUNT, "the statement does not fit the table"),
 }
 _NAMES = re.compile(
-    r"(?:[Cc]olumn:? '?|UNIQUE constraint failed: |NOT NULL constraint failed: |no such (?:table|column): )"
+    r"(?:[Cc]olumn:? '?|Field '|UNIQUE constraint failed: |NOT NULL constraint failed: |no such (?:table|column): )"
     r"([\w.]+)"
 )
 

@@ -122,7 +122,10 @@ def log_sql(wanted: Wanted) -> str:
 
 
 def _user(wanted: Wanted) -> str:
-    return f"'{wanted.user}'@'%'" if wanted.dialect == "mysql" else wanted.quote(wanted.user)
+    if wanted.dialect != "mysql":
+        return wanted.quote(wanted.user)
+    name, _, host = wanted.user.rpartition("@")
+    return f"'{name or host}'@'{host if name else '%'}'"
 
 
 def _table(wanted: Wanted) -> str:

@@ -262,7 +262,10 @@ def _child(db: Database, found: Found, child: Child) -> ChildShape:
 
 
 def _log(db: Database, connection: sa.Connection, settings: SqlSettings, log: Log) -> LogShape:
-    found = reflect(db, connection, log.table, settings.schema_name)
+    try:
+        found = reflect(db, connection, log.table, settings.schema_name)
+    except AccountError as error:
+        raise AccountError(f"{error} `hub connector sql-log CONNECTION` prints the SQL that makes it.") from error
     names = list(found.types)
     assert isinstance(found.source, sa.TableClause)
     column = found.source.c
@@ -304,6 +307,9 @@ def wanted_log(db: Database, settings: SqlSettings, shape: Shape, table: str) ->
     with db.reading() as connection:
         types = reflect(db, connection, str(settings.table), settings.schema_name).types
         default = sa.inspect(connection).default_schema_name if db.dialect == "postgresql" else None
+        account = db.user
+        if family(db.dialect) == "mysql":  # with its host, as the grant has to name it
+            account = str(connection.scalar(sa.text("SELECT CURRENT_USER()")))
     names = tuple(str(column.key) for column in shape.key)
     children = [
         Watched(child.source.name, tuple(str(column.key) for column in child.key), is_child=True)
@@ -316,5 +322,5 @@ def wanted_log(db: Database, settings: SqlSettings, shape: Shape, table: str) ->
         tables=(Watched(shape.table.name, names), *dict.fromkeys(children)),
         quote=db.quote,
         schema=settings.schema_name or default or "",
-        user=db.user,
+        user=account,
     )

@@ -213,7 +213,12 @@ class Database:
         lost = isinstance(error, OperationalError | InterfaceError | PoolTimeout)
         broken = isinstance(error, DBAPIError) and error.connection_invalidated
         if kind is Meaning.TRANSIENT or (kind is Meaning.UNKNOWN and (lost or broken)):
-            return TransientError(f"{self._context.name}: the database: {words}; nothing was written.")
+            url = self._engine.url
+            where = f" at {url.host}" + (f":{url.port}" if url.port else "") if url.host else ""
+            return TransientError(
+                f"{self._context.name}: the database{where}: {words}; nothing was written. Next: check `url` and that "
+                "the database runs, or wait: every run tries again."
+            )
         if not isinstance(error, DBAPIError):
             raise error
         return AccountError(

@@ -12,9 +12,8 @@ Key      of the hub: an identifier without a type on the party; `code` stays Try
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import chain, islice
 from pathlib import Path
@@ -23,17 +22,20 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import Field, SecretStr
 
 from hub.connectors import tryton_party as party
+from hub.connectors.by_date import LONG_AGO, Place, read_place
 from hub.connectors.contract import Can, Connector, Context, Promise, Report, Settings
 from hub.connectors.defaults import default_mapping
 from hub.connectors.http import Api
-from hub.connectors.tryton_party import CHILDREN, LONG_AGO, PARTY, Raw
+from hub.connectors.settings import Address
+from hub.connectors.tryton_party import CHILDREN, PARTY, Raw
 from hub.connectors.tryton_rpc import Rpc, read_time, write_time
 from hub.connectors.tryton_write import Writing
-from hub.errors import AccountError, CursorExpired
+from hub.errors import AccountError
 from hub.model import Cursor, Op, Outcome, Page, Record, Tombstone, Write
 
 LOG = "ir.model.log"
 ID_PAGE = 20_000  # ids in one answer, some 160 KB
+TICK = timedelta(microseconds=1)  # as exact as dates of Tryton are
 MOST_A_PAGE = 2000  # items, by the contract
 ASKED_AT_ONCE = 400  # references in one question to the log: SQLite takes about 1,000 parameters
 ANY = ["active", "in", [True, False]]  # else Tryton leaves out what was put away
@@ -57,7 +59,7 @@ class TrytonSettings(Settings):
     ca_file          certificate authority of a private network
     """
 
-    url: str
+    url: Address
     database: Annotated[str, Field(pattern=r"^[\w.-]+$")]
     user: Annotated[str, Field(min_length=1)]
     secret: SecretStr
@@ -67,41 +69,6 @@ class TrytonSettings(Settings):
     deletions: Literal["log", "listing"] = "log"
     timeout_seconds: Annotated[float, Field(gt=0)] = 60.0
     ca_file: Path | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a pull goes on.
-
-    at       newest date known when this reading began
-    first    epoch seconds (the hub's clock) when `at` was first seen
-    settled  nothing that is not newer than `at` can come any more: it was read again after the overlap
-    begun    changes from here on are being read; None: everything is
-    after    id of the last party read; None: that reading is over
-    """
-
-    at: datetime
-    first: float
-    settled: bool = False
-    begun: datetime | None = None
-    after: int | None = None
-
-    def text(self) -> Cursor:
-        begun = self.begun.isoformat() if self.begun else None
-        fields = {"at": self.at.isoformat(), "first": self.first, "settled": self.settled}
-        return json.dumps({**fields, "begun": begun, "after": self.after})
-
-
-def read_place(cursor: Cursor) -> Place:
-    """CursorExpired for anything that is not a cursor of ours."""
-    try:
-        found = json.loads(cursor)
-        begun = datetime.fromisoformat(found["begun"]) if found["begun"] else None
-        after = None if found["after"] is None else int(found["after"])
-        at, first = datetime.fromisoformat(found["at"]), float(found["first"])
-        return Place(at, first, bool(found["settled"]), begun, after)
-    except (ValueError, TypeError, KeyError) as error:
-        raise CursorExpired("The cursor is not one of Tryton's: everything is listed again.") from error
 
 
 class TrytonConnector(Connector):
@@ -163,7 +130,7 @@ secret: env:ERP_PASSWORD
         return Report(f"Tryton {version}", (f"{count} parties",), tuple(warnings), count)
 
     def pull(self, since: Cursor | None) -> Iterator[Page]:
-        place = self._start() if since is None else self._resume(read_place(since))
+        place = self._start() if since is None else self._resume(read_place(since, "Tryton"))
         count: int | None = None
         if self._asks_the_log and place.begun is not None and place.after == 0:
             count, latest = self._count_deleted(place.begun)
@@ -191,6 +158,7 @@ secret: env:ERP_PASSWORD
     def write(self, writes: Sequence[Write]) -> list[Outcome]:
         if not writes:
             return []
+        assert all(each.op is not Op.ERASE for each in writes), "not declared in `can`"
         there = self._raws([each.id for each in writes if each.id is not None])
         keyed = self._with_keys([each.key for each in writes if each.op is Op.CREATE])
         return Writing(self._rpc).carry_out(writes, there, keyed, self.read)
@@ -206,31 +174,16 @@ secret: env:ERP_PASSWORD
             at = max(at, *(read_time(each["last_modified_at"]) for each in found), LONG_AGO)
         if self._asks_the_log:
             at = max(at, self._count_deleted(LONG_AGO)[1])
-        return Place(at, self.context.clock().timestamp(), after=0)
+        return Place(at, self._now(), after=0)
 
     def _resume(self, place: Place) -> Place:
-        """Goes on inside a reading, or begins one of all changes since the last.
-
-        The overlap serves what is committed late. Once the same `at` has been read again after all that
-        time, only what is newer is asked for.
-        """
-        if place.after is not None:
-            return replace(place, settled=False)
-        overlap = self.settings.overlap_seconds
-        if place.settled:
-            return replace(place, begun=place.at + timedelta(microseconds=1), after=0)
-        waited = self.context.clock().timestamp() - place.first >= overlap
-        begun = max(place.at - timedelta(seconds=overlap), LONG_AGO)
-        return replace(place, settled=waited, begun=begun, after=0)
+        return place.resumed(self._now(), self.settings.overlap_seconds, TICK)
 
     def _seen(self, place: Place, at: datetime) -> Place:
-        """With `at`, if that is newer: a date known by the time the first page was read.
+        return place.seen(at, self._now())
 
-        Those of later pages do not count: a party read before may have changed by then.
-        """
-        if at <= place.at:
-            return place
-        return replace(place, at=at, first=self.context.clock().timestamp(), settled=False)
+    def _now(self) -> float:
+        return self.context.clock().timestamp()
 
     def _last_pages(self, items: tuple[Record | Tombstone, ...], place: Place, count: int | None) -> Iterator[Page]:
         """The rest of the records, then the parties deleted since; the last page ends the reading.

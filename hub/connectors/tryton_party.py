@@ -12,10 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from hashlib import blake2b
 from typing import Any, TypeAlias
 
+from hub.connectors.by_date import LONG_AGO
 from hub.connectors.tryton_rpc import read_time
 from hub.errors import RecordError
 from hub.model import Record, Tombstone
@@ -27,7 +28,6 @@ CHILDREN = {
     "identifiers": "party.identifier",
 }
 KEY_PREFIX = "hub:"
-LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 PHONE_TYPES = ("phone", "mobile")
 READ_FIELDS = [
     *("name", "code", "active", "last_modified_at", "_timestamp", "replaced_by", "lang.code"),

@@ -98,11 +98,11 @@ def compare(a: Features, b: Features) -> Comparison:
 # --- names ------------------------------------------------------------------------------------------
 
 _NO_NAMES: Final = (0, 0, "", "")
-_EQUAL, _FORM, _SLIP, _INITIAL, _MIDDLE, _SECOND, _OTHER = 1, 2, 3, 4, 5, 6, 7
+EQUAL, _FORM, _SLIP, _INITIAL, _MIDDLE, _SECOND, _OTHER = 1, 2, 3, 4, 5, 6, 7
 _WHOLE, _PART, _FAMILY_SLIP, _FAMILY_OTHER, _SEVERAL = 1, 2, 3, 4, 5
 # which reading of a name is the better, by level of the given and of the family name
-_GIVEN_RANK: Final = (3, 10, 8, 7, 5, 6, 4, 0)
-_FAMILY_RANK: Final = (4, 10, 8, 6, 1, 11)
+GIVEN_RANK: Final = (3, 10, 8, 7, 5, 6, 4, 0)
+FAMILY_RANK: Final = (4, 10, 8, 6, 1, 11)
 
 Reading = tuple[int, int, str, str]
 
@@ -119,7 +119,7 @@ def compare_names(a: tuple[Split, ...], b: tuple[Split, ...]) -> Reading:
     name, other_name = a[0][0] + a[0][1], b[0][0] + b[0][1]
     if name == other_name:
         family, agreed = _agreed(name[1:])
-        return _EQUAL, family, name[0], agreed
+        return EQUAL, family, name[0], agreed
     if len(a) > 1 and len(b) > 1 and _ends_differ(name, other_name):
         common = [word for word in name if word in other_name]
         family, agreed = _agreed(common) if common else (_FAMILY_OTHER, "")
@@ -128,9 +128,9 @@ def compare_names(a: tuple[Split, ...], b: tuple[Split, ...]) -> Reading:
     for given_a, family_a in a:
         for given_b, family_b in b:
             given, given_word = _given(given_a, given_b) if given_a and given_b else (0, "")
-            if _GIVEN_RANK[given] < best_rank[0]:
+            if GIVEN_RANK[given] < best_rank[0]:
                 continue  # whatever the family names say: the weaker of the two counts first
-            family, family_word = _family(family_a, family_b) if family_a and family_b else (0, "")
+            family, family_word = compare_families(family_a, family_b) if family_a and family_b else (0, "")
             reading = given, family, given_word, family_word
             rank = _favour(reading)
             if rank > best_rank:
@@ -175,7 +175,7 @@ def _alike(one: str, other: str) -> bool:
     if one == other:
         return True
     one, other = (one, other) if one < other else (other, one)
-    return _word_level(one, other) != _OTHER or _family_slip(one, other)
+    return word_level(one, other) != _OTHER or family_slip(one, other)
 
 
 def _known_parts(one: Split, other: Split) -> Reading:
@@ -193,7 +193,7 @@ def _known_parts(one: Split, other: Split) -> Reading:
 
 def _favour(reading: Reading) -> tuple[int, int, int, str, str]:
     given, family, given_word, family_word = reading
-    one, other = _GIVEN_RANK[given], _FAMILY_RANK[family]
+    one, other = GIVEN_RANK[given], FAMILY_RANK[family]
     return (one if one < other else other), one + other, given, given_word, family_word
 
 
@@ -202,7 +202,7 @@ def _read(
 ) -> Reading:
     given, given_word = _given(given_a, given_b) if given_a and given_b else (0, "")
     if family_a and family_b:
-        family, family_word = _family(family_a, family_b)
+        family, family_word = compare_families(family_a, family_b)
         return given, family, given_word, family_word
     return given, 0, given_word, ""
 
@@ -212,8 +212,8 @@ def _given(a: tuple[str, ...], b: tuple[str, ...]) -> tuple[int, str]:
     if one == other:
         if len(one) == 1:
             return _INITIAL, ""
-        return (_SECOND, one) if len(a) > 1 and len(b) > 1 and _other_second(a, b) else (_EQUAL, one)
-    level = _word_level(one, other) if one < other else _word_level(other, one)
+        return (_SECOND, one) if len(a) > 1 and len(b) > 1 and _other_second(a, b) else (EQUAL, one)
+    level = word_level(one, other) if one < other else word_level(other, one)
     if level != _OTHER:
         return level, min(one, other)
     rest_a, rest_b = a[1:], b[1:]
@@ -224,11 +224,11 @@ def _given(a: tuple[str, ...], b: tuple[str, ...]) -> tuple[int, str]:
 
 def _other_second(a: tuple[str, ...], b: tuple[str, ...]) -> bool:
     """Ana Luisa and Ana Beatriz: no word after the first is alike."""
-    return all(_word_level(*sorted((one, other))) == _OTHER for one in a[1:] for other in b[1:])
+    return all(word_level(*sorted((one, other))) == _OTHER for one in a[1:] for other in b[1:])
 
 
 @lru_cache(maxsize=PAIRS)
-def _word_level(one: str, other: str) -> int:
+def word_level(one: str, other: str) -> int:
     """How alike two given names are; the arguments in alphabetical order."""
     if len(one) == 1 or len(other) == 1:
         return _INITIAL if one[0] == other[0] else _OTHER
@@ -274,11 +274,11 @@ def is_slip(one: str, other: str) -> bool:
     return distance == 2 and shorter > 6 and JaroWinkler.similarity(one, other) >= ALIKE
 
 
-def _family(a: tuple[str, ...], b: tuple[str, ...]) -> tuple[int, str]:
+def compare_families(a: tuple[str, ...], b: tuple[str, ...]) -> tuple[int, str]:
     if a == b:
         return _agreed(a)
     if len(a) == len(b) == 1:
-        return (_FAMILY_SLIP if _family_slip(*sorted((a[0], b[0]))) else _FAMILY_OTHER), ""
+        return (_FAMILY_SLIP if family_slip(*sorted((a[0], b[0]))) else _FAMILY_OTHER), ""
     common = [word for word in a if word in b and len(word) > 1]
     if common:
         level, agreed = _agreed(common)
@@ -287,7 +287,7 @@ def _family(a: tuple[str, ...], b: tuple[str, ...]) -> tuple[int, str]:
         return _WHOLE, max(*a, *b, key=lambda word: (len(word), word))
     for one in a:
         for other in b:
-            if _family_slip(one, other) if one < other else _family_slip(other, one):
+            if family_slip(one, other) if one < other else family_slip(other, one):
                 return _FAMILY_SLIP, ""
     return _FAMILY_OTHER, ""
 
@@ -301,7 +301,7 @@ def _agreed(common: Sequence[str]) -> tuple[int, str]:
 
 
 @lru_cache(maxsize=PAIRS)
-def _family_slip(one: str, other: str) -> bool:
+def family_slip(one: str, other: str) -> bool:
     """A slip, a field too narrow, or a Polish ending: Kowalsk-i, Kowalsk-a."""
     if is_slip(one, other):
         return True
@@ -331,22 +331,26 @@ def are_strangers(a: Features, b: Features) -> bool:
 def _emails(a: Features, b: Features) -> int:
     if a.emails and b.emails:
         if not a.emails.isdisjoint(b.emails):
-            return 1 if not all(map(_is_household, a.emails & b.emails)) else _HOUSEHOLD
+            return 1 if not all(map(is_household, a.emails & b.emails)) else HOUSEHOLD
         return min(
-            [_email(one, other) if one < other else _email(other, one) for one in a.emails for other in b.emails]
+            [
+                email_level(one, other) if one < other else email_level(other, one)
+                for one in a.emails
+                for other in b.emails
+            ]
         )
     if a.roles and not a.roles.isdisjoint(b.roles):
         return 1 if a.kind == b.kind == ORGANISATION else 2
     return 0
 
 
-_HOUSEHOLD: Final = 6
-SAME_DIGITS: Final = (1, 3, 4, _HOUSEHOLD)
+HOUSEHOLD: Final = 6
+SAME_DIGITS: Final = (1, 3, 4, HOUSEHOLD)
 """Levels of e-mail addresses that have the same digits: that years agree then says nothing more."""
 
 
 @lru_cache(maxsize=PAIRS)
-def _is_household(address: str) -> bool:
+def is_household(address: str) -> bool:
     """Whether an address says that it is a family's: family.smith@, familia_reis@."""
     return not HOUSEHOLDS.isdisjoint(_WORD.findall(address.partition("@")[0]))
 
@@ -355,7 +359,7 @@ _WORD: Final = re.compile("[a-z]+")
 
 
 @lru_cache(maxsize=PAIRS)
-def _email(one: str, other: str) -> int:
+def email_level(one: str, other: str) -> int:
     """3 a letter wrong, 4 the same local part elsewhere, 5 different; other digits are another address."""
     local, _, domain = one.partition("@")
     local_2, _, domain_2 = other.partition("@")
@@ -376,12 +380,12 @@ def _plain(local: str) -> str:
     return local.replace(".", "").replace("_", "").replace("-", "")
 
 
-_ANY_PHONE: Final = 5
+ANY_PHONE: Final = 5
 
 
 def _phones(a: Features, b: Features) -> int:
     if shared := a.phones & b.phones:
-        return _ANY_PHONE if shared.isdisjoint(a.mobiles) and shared.isdisjoint(b.mobiles) else 1
+        return ANY_PHONE if shared.isdisjoint(a.mobiles) and shared.isdisjoint(b.mobiles) else 1
     for one in a.phones:
         for other in b.phones:
             if len(one) == len(other) and OSA.distance(one, other, score_cutoff=1) == 1:
@@ -394,7 +398,7 @@ def _places(a: tuple[Place, ...], b: tuple[Place, ...]) -> int:
 
 
 @lru_cache(maxsize=PAIRS)
-def _streets_alike(one: str, other: str) -> bool:
+def streets_alike(one: str, other: str) -> bool:
     if one == other:
         return True
     return JaroWinkler.similarity(one, other) >= ALIKE or one.replace(" ", "") == other.replace(" ", "")
@@ -402,12 +406,12 @@ def _streets_alike(one: str, other: str) -> bool:
 
 def _place(a: Place, b: Place) -> int:
     code = bool(a.postcode) and a.postcode == b.postcode
-    town = bool(a.town) and bool(b.town) and (a.town == b.town or _streets_alike(*sorted((a.town, b.town))))
+    town = bool(a.town) and bool(b.town) and (a.town == b.town or streets_alike(*sorted((a.town, b.town))))
     both_say_where = bool(a.postcode and b.postcode) or bool(a.town and b.town)
     if a.street and b.street and (code or town or not both_say_where) and _same_number(a, b):
         if a.street == b.street and a.number and b.number:
             return 1
-        if _streets_alike(*sorted((a.street, b.street))):
+        if streets_alike(*sorted((a.street, b.street))):
             return 2 if a.number and b.number else 3
     if code:
         return 3

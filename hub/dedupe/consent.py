@@ -129,34 +129,9 @@ def newest(old: Value | None, new: Value) -> dict[str, Any]:
     return dict(new) if old is None else merge((old, new))
 
 
-def allows(fields: Fields, channel: str, address: str, purpose: str) -> bool:
-    """True when this address was granted and nothing stricter stands for it or for the whole person.
-
-    A refusal for every purpose ("*") counts for each; a grant has to name the purpose.
-    """
-    granted = False
-    for who in {address, EVERYBODY}:
-        for why in {purpose, EVERYBODY}:
-            value = fields.get(f"{PREFIX}{channel}|{who}|{why}")
-            if value is None:
-                continue
-            if _status(value) != GRANTED:
-                return False
-            granted = granted or why == purpose
-    return granted
-
-
 def stricter(before: Fields, after: Fields) -> list[str]:
     """Keys of `consents/…` that are denied now and were not: the opt-outs to pass on."""
     return sorted(key for key in _keys(after) if _denied(after, key) and not _denied(before, key))
-
-
-def widened(before: Fields, after: Fields) -> list[str]:
-    """Keys that were refused and are less so now, also because the refusal vanished.
-
-    A first grant where nothing was said widens nothing.
-    """
-    return sorted(key for key in _keys(before) if _strictness(before, key) > _strictness(after, key))
 
 
 def _keys(fields: Fields) -> list[str]:
@@ -166,8 +141,3 @@ def _keys(fields: Fields) -> list[str]:
 def _denied(fields: Fields, key: str) -> bool:
     value = fields.get(key)
     return value is not None and _status(value) == DENIED
-
-
-def _strictness(fields: Fields, key: str) -> int:
-    value = fields.get(key)
-    return 0 if value is None or _is_asked(value) else (GRANTED, PENDING, DENIED).index(_status(value))

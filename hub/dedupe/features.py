@@ -169,8 +169,8 @@ def _name(given_name: str, family_name: str, full_name: str, suffix: str) -> Nam
 def _parts(
     given_name: str, family_name: str, full_name: str
 ) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...], str]:
-    given, first = _name_words(given_name)
-    family, last = _name_words(family_name)
+    given, first = _name_words(given_name) if given_name else _NO_WORDS
+    family, last = _name_words(family_name) if family_name else _NO_WORDS
     if not (given and family) and full_name:
         left, comma, right = full_name.partition(",")
         whole, generation = _name_words(full_name)
@@ -180,6 +180,9 @@ def _parts(
         elif len(whole) > len(given or family):
             return (), (), whole, generation
     return given, family, given + family, first or last or _of_two(given) or _of_two(family)
+
+
+_NO_WORDS: Final[tuple[tuple[str, ...], str]] = (), ""
 
 
 def _of_two(part: tuple[str, ...]) -> str:
@@ -349,9 +352,9 @@ def features(fields: Fields) -> Features:
     mobiles: list[str] = []
     places: list[Place] = []
     for key, value in fields.items():
-        base, many, text = key.partition("/")
-        if not many or value is None:
+        if "/" not in key or value is None:
             continue
+        base, _, text = key.partition("/")
         if base == "emails":
             address, is_role = _email(text)
             if address:
@@ -464,16 +467,21 @@ def _work(
     company: tuple[str, ...], emails: Sequence[str], roles: Sequence[str], name: tuple[str, ...]
 ) -> frozenset[str]:
     """A domain that is the person's own name says nothing of where somebody works."""
-    found = [label for address in (*emails, *roles) if (label := _label(address.partition("@")[2]))]
-    if found and name:
-        found = [label for label in found if not _is_own(label.partition("#")[0], name)]
+    found = []
+    for address in (*emails, *roles):
+        label = _label(address.partition("@")[2])
+        if label and not (name and _is_own(label.partition("#")[0], name)):
+            found.append(label)
     if company and (label := _company_label(company)):
         found.append(label)
     return frozenset(found) if found else _NONE
 
 
 def _is_own(label: str, name: tuple[str, ...]) -> bool:
-    return any(word[:WORK_LETTERS] == label for word in name) or "".join(name).startswith(label)
+    for word in name:
+        if word[:WORK_LETTERS] == label:
+            return True
+    return "".join(name).startswith(label)
 
 
 def splits_of(

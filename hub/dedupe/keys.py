@@ -7,7 +7,6 @@ and cap.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from hashlib import blake2b
@@ -17,7 +16,6 @@ from typing import Final
 from hub.dedupe.features import ORGANISATION, Features
 from hub.dedupe.words import SAME_NAME
 
-_DOUBLED: Final = re.compile(r"(.)\1+", re.DOTALL)
 MOST: Final = 14  # keys a record
 _NUMBERS: Final = [Struct(f">{count}Q").unpack for count in range(MOST + 1)]
 
@@ -77,25 +75,27 @@ def _of_organisation(record: Features) -> Iterator[str]:
 
 
 def _add_person(record: Features, found: list[str]) -> None:
-    names = [word for word in record.name if len(word) > 1]
-    forms = [_one_form(word) for word in names]
-    ends = forms[:1] + forms[-1:]
-    firsts = [_one_form(record.given[0])] if record.given else ends
-    if record.roles:
-        found += [f"role+name:{address} {first}" for address in _ordered(record.roles) for first in firsts]
+    forms = [_one_form(word) for word in record.name if len(word) > 1]
+    ends = forms if len(forms) < 2 else [forms[0], forms[-1]]
+    if record.roles or record.work:
+        firsts = [_one_form(record.given[0])] if record.given else ends
+        if record.roles:
+            found += [f"role+name:{address} {first}" for address in _ordered(record.roles) for first in firsts]
     # without an e-mail address or a phone there is little else to meet by
     reached = bool(record.emails or record.phones)
-    if record.birth:
-        found += [f"birth+name:{record.birth} {form}" for form in ends]
+    birth = record.birth
+    if birth:
+        for form in ends:
+            found.append(f"birth+name:{birth} {form}")
         if not reached:
-            found += [f"birth+initial:{record.birth} {form[0]}" for form in ends]
-    for place in record.places:
-        if place.town and not reached:
-            found += [f"town+name:{place.town} {form}" for form in ends]
-        if place.postcode:
-            found += [f"postcode+name:{place.postcode} {form}" for form in (ends[-1:] if reached else ends)]
-            if record.birth:
-                found.append(f"birth+postcode:{record.birth} {place.postcode}")
+            found += [f"birth+initial:{birth} {form[0]}" for form in ends]
+    for _, _, postcode, town in record.places:
+        if town and not reached:
+            found += [f"town+name:{town} {form}" for form in ends]
+        if postcode:
+            found += [f"postcode+name:{postcode} {form}" for form in (ends[-1:] if reached else ends)]
+            if birth:
+                found.append(f"birth+postcode:{birth} {postcode}")
     if len(forms) > 1:
         _add_name_pairs(record, forms, found)
     elif record.hints and forms:
@@ -107,11 +107,12 @@ def _add_person(record: Features, found: list[str]) -> None:
 
 def _add_name_pairs(record: Features, forms: list[str], found: list[str]) -> None:
     """Given name with each family name, in an order that a swap does not change."""
-    first, *others = forms
-    found += [_name_pair(first, other) for other in others]
-    if not record.given and others[1:]:
-        *between, last = others
-        found += [_name_pair(last, other) for other in between]
+    first = forms[0]
+    for other in forms[1:]:
+        found.append(f"name:{first} {other}" if first < other else f"name:{other} {first}")
+    if len(forms) > 2 and not record.given:
+        last = forms[-1]
+        found += [_name_pair(last, other) for other in forms[1:-1]]
 
 
 def _name_pair(one: str, other: str) -> str:
@@ -120,7 +121,8 @@ def _name_pair(one: str, other: str) -> str:
 
 def _letters(name: str) -> str:
     """The letters of a word in order, doubled ones once: slips that swap or double letters leave them as they are."""
-    return "".join(sorted(_DOUBLED.sub(r"\1", name)))
+    following = f"{name[1:]} "
+    return "".join(sorted([letter for letter, after in zip(name, following, strict=False) if letter != after]))
 
 
 def _lines_by_letters() -> dict[str, int]:

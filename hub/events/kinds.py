@@ -15,6 +15,7 @@ CHANGED = "contact.changed"
 MERGED = "contact.merged"
 SPLIT = "contact.split"
 CONSENT = "contact.consent_changed"
+ERASED = "contact.erased"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,8 @@ def events_of(line: ChangeLine, created: Mapping[str, Any]) -> Iterator[Event]:
         yield Event(number, MERGED, line.at, line.golden_id, more={"into": str(line.detail.get("into", ""))})
     elif kind == "split away":
         yield Event(number, SPLIT, line.at, line.golden_id, more={"from": str(line.detail.get("from", ""))})
+    elif kind == "erased":
+        yield Event(number, ERASED, line.at, line.golden_id)
     elif kind == "split off by matching":
         yield Event(number, SPLIT, line.at, line.golden_id)
     else:

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator
+from typing import TypeAlias
 
 from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.registry import Collector
 
 from hub.config import HubConfig
-from hub.errors import HubError
 from hub.events.sender import Target
+from hub.metrics import Scraped
 from hub.secrets import resolve
 from hub.store import events_out as db
-from hub.store.db import Store
+from hub.store.db import Store, Tx
 from hub.web.signatures import standard_keys
-
-log = logging.getLogger(__name__)
 
 
 def targets(config: HubConfig) -> list[Target]:
@@ -30,28 +27,26 @@ def targets(config: HubConfig) -> list[Target]:
     return found
 
 
-class EventGauges(Collector):
-    """How each subscription stands, read when it is scraped."""
+Standing: TypeAlias = tuple[str, float, float, float]
+"""name, changes behind, seconds of failing, whether it is disabled"""
+
+
+class EventGauges(Scraped[list[Standing]]):
+    what = "how the subscriptions stand"
 
     def __init__(self, store: Store, names: list[str], clock: Callable[[], float]) -> None:
         self._store, self._names, self._clock = store, names, clock
 
-    def describe(self) -> Iterator[Metric]:
-        yield from self._families([])
+    def read(self) -> list[Standing]:
+        with self._store.read() as tx:
+            known = [found for name in self._names if (found := db.subscription(tx, name)) is not None]
+            return [self._standing(tx, each) for each in known]
 
-    def collect(self) -> Iterator[Metric]:
-        rows: list[tuple[str, float, float, float]] = []
-        try:
-            with self._store.read() as tx:
-                for name in self._names:
-                    if (found := db.subscription(tx, name)) is not None:
-                        failing = self._clock() - found.failing_since if found.failing_since else 0.0
-                        rows.append((name, db.behind(tx, found), failing, float(found.disabled_at is not None)))
-        except HubError as err:
-            log.warning("how the subscriptions stand could not be read for the metrics: %s", err)
-        yield from self._families(rows)
+    def _standing(self, tx: Tx, each: db.Subscription) -> Standing:
+        failing = self._clock() - each.failing_since if each.failing_since else 0.0
+        return each.name, db.behind(tx, each), failing, float(each.disabled_at is not None)
 
-    def _families(self, rows: list[tuple[str, float, float, float]]) -> Iterator[Metric]:
+    def families(self, found: list[Standing] | None) -> Iterator[Metric]:
         said = {
             "hub_events_behind": "Changes that a subscription has not been told of",
             "hub_events_failing_seconds": "How long a subscription has been failing; 0: it takes its events",
@@ -59,6 +54,6 @@ class EventGauges(Collector):
         }
         for place, (name, text) in enumerate(said.items(), 1):
             family = GaugeMetricFamily(name, text, labels=["subscription"])
-            for row in rows:
+            for row in found or ():
                 family.add_metric([row[0]], float(row[place]))
             yield family

@@ -11,7 +11,6 @@ import base64
 import hashlib
 import hmac
 import logging
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -20,9 +19,9 @@ from typing import Any, Protocol
 import httpcore
 import orjson
 
-from hub.errors import HubError
 from hub.events.kinds import Event, events_of
 from hub.events.net import Forbidden
+from hub.stepping import Beat
 from hub.store import events_out as db
 from hub.store.contacts import heads
 from hub.store.db import Store
@@ -33,7 +32,7 @@ log = logging.getLogger(__name__)
 PAUSES = (5.0, 60.0, 300.0, 1800.0, 7200.0, 18_000.0, 36_000.0)  # seconds after the n-th failure; then the last
 GIVEN_UP = timedelta(days=5).total_seconds()  # of failing
 TOGETHER = 200  # changes that are read together
-EVERY_SECONDS = 1.0  # between two looks
+BEAT = Beat("events", "events were not sent", rest=1.0)
 GONE = 410
 
 
@@ -161,31 +160,3 @@ def failed(was: Subscription, problem: str, now: float) -> Subscription:
         disabled_at=now if over else None,
         error=problem,
     )
-
-
-class Telling:
-    """A thread that sends until it is told to stop."""
-
-    def __init__(self, sender: Sender, stopping: threading.Event) -> None:
-        self._sender, self._stopping = sender, stopping
-        self._thread = threading.Thread(target=self._work, name="events", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def wait(self, timeout: float) -> bool:
-        if self._thread.ident is not None:
-            self._thread.join(timeout)
-        return not self._thread.is_alive()
-
-    def _work(self) -> None:
-        while not self._stopping.is_set():
-            done = 0
-            try:
-                done = self._sender.step()
-            except HubError as err:
-                log.warning("events were not sent: %s", err)
-            except Exception:
-                log.exception("events were not sent, by an error of the hub")
-            if not done:
-                self._stopping.wait(EVERY_SECONDS)

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 import ssl
 from collections.abc import Callable, Iterator
 
 from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.registry import Collector
 
 from hub.config import HubConfig
-from hub.errors import ConfigError, HubError
+from hub.errors import ConfigError
 from hub.mail.smtp import Server
+from hub.metrics import Scraped
 from hub.secrets import resolve
 from hub.store.db import Store
 from hub.store.mail_out import Standing, standing
-
-log = logging.getLogger(__name__)
 
 
 def mail_server(config: HubConfig) -> Server | None:
@@ -45,25 +42,17 @@ def mail_server(config: HubConfig) -> Server | None:
     )
 
 
-class MailGauges(Collector):
-    """How mails stand, read when it is scraped."""
+class MailGauges(Scraped[Standing]):
+    what = "how mails stand"
 
     def __init__(self, store: Store, clock: Callable[[], float]) -> None:
         self._store, self._clock = store, clock
 
-    def describe(self) -> Iterator[Metric]:
-        yield from self._families(None)
+    def read(self) -> Standing:
+        with self._store.glance() as tx:
+            return standing(tx)
 
-    def collect(self) -> Iterator[Metric]:
-        found = None
-        try:
-            with self._store.glance() as tx:
-                found = standing(tx)
-        except HubError as err:
-            log.warning("how mails stand could not be read for the metrics: %s", err)
-        yield from self._families(found)
-
-    def _families(self, found: Standing | None) -> Iterator[Metric]:
+    def families(self, found: Standing | None) -> Iterator[Metric]:
         age = max(0.0, self._clock() - found.oldest) if found and found.oldest is not None else 0.0
         values = {
             "hub_mail_waiting": ("Mails that wait to be sent", found.waiting if found else 0),

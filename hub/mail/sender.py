@@ -7,13 +7,13 @@ our writing that down has it sent once more, under the same Message-ID.
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from hub.errors import AccountError, HubError, TransientError
+from hub.errors import AccountError, TransientError
 from hub.mail.smtp import NotTaken
+from hub.stepping import Beat
 from hub.store import mail_out as db
 from hub.store.db import Store
 from hub.store.mail_out import Waiting
@@ -24,7 +24,7 @@ PAUSES = (60.0, 300.0, 900.0, 3600.0, 14_400.0, 28_800.0)  # seconds after the n
 MOST_ATTEMPTS = 12  # about three days
 TOGETHER = 20  # mails over one connection
 CLAIMED_SECONDS = 900.0  # by then they are sent, or whoever claimed them is dead
-EVERY_SECONDS = 2.0  # between two looks
+BEAT = Beat("mail", "mails were not sent", rest=2.0)
 
 
 class Giving(Protocol):
@@ -103,31 +103,3 @@ class MailSender:
         pause = PAUSES[min(mail.attempts, len(PAUSES) - 1)]
         with self._store.write() as tx:
             db.put_off(tx, mail.number, self._clock() + pause, reason)
-
-
-class Posting:
-    """A thread that sends until it is told to stop."""
-
-    def __init__(self, sender: MailSender, stopping: threading.Event) -> None:
-        self._sender, self._stopping = sender, stopping
-        self._thread = threading.Thread(target=self._work, name="mail", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def wait(self, timeout: float) -> bool:
-        if self._thread.ident is not None:
-            self._thread.join(timeout)
-        return not self._thread.is_alive()
-
-    def _work(self) -> None:
-        while not self._stopping.is_set():
-            done = 0
-            try:
-                done = self._sender.step()
-            except HubError as err:
-                log.warning("mails were not sent: %s", err)
-            except Exception:
-                log.exception("mails were not sent, by an error of the hub")
-            if not done:
-                self._stopping.wait(EVERY_SECONDS)

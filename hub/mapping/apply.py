@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import Any
 
+from hub.mapping.columns import Read, readers_of
 from hub.mapping.consent import ConsentField
 from hub.mapping.fields import Field, KindField, NameField, SingleField
 from hub.mapping.paths import MISSING
@@ -14,8 +15,6 @@ from hub.mapping.silence import KNOWN_SHAPES, Silence, speaks
 from hub.mapping.table import WriteMode
 from hub.mapping.text import check_id, inspect, shown
 from hub.model import KIND, Fields, Mapped, Problem, Record, base_field
-
-Read: TypeAlias = Callable[[Mapping[str, Any], dict[str, Any], list[Problem]], None]
 
 
 class ContactMapping:
@@ -99,7 +98,7 @@ class ContactMapping:
         known = frozenset(columns)
         named = (field for field, heads in self._heads if not heads.isdisjoint(known))
         narrowed = (field.among(known) for field in named)
-        return tuple(field.read for field in narrowed if field is not None)
+        return readers_of(field for field in narrowed if field is not None)
 
     def covered(self, source: Mapping[str, Any], keys: Iterable[str]) -> bool:
         """Does a part of a record say of these canonical keys all that the whole record would?"""

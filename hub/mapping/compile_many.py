@@ -40,6 +40,7 @@ class Nearby:
 
 
 NOWHERE = Nearby()
+FEW = frozenset({"country", "locality", "region"})  # parts of addresses that many addresses share
 
 
 def phone_field(
@@ -222,8 +223,15 @@ def _address_codec(row: RowSpec, paths: dict[str, Path], country: str | None, la
             step = PLAIN["id"]
         write = outward_text(row, [step], exact=name in ("country", "postcode")) or same
         read = reader(row, [step]) if name != "street" else reader(row, [_LINES])
+        if name in FEW:
+            read = _remembered(read)
         parts.append(Part(name, getter(steps), steps, read, write))
     return AddressCodec("addresses", tuple(parts), country, label)
+
+
+def _remembered(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    known = lru_cache(maxsize=4_096)(read)
+    return lambda raw: known(raw) if type(raw) is str else read(raw)
 
 
 def _country(form: str) -> Transform:

@@ -24,14 +24,15 @@ _PLAIN_EMAIL = re.compile(
     r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
     r"@(?:[A-Za-z0-9](?:-?[A-Za-z0-9])*\.)+[A-Za-z]{2,63}"
 )
-_LONG_PART = re.compile(r"[^@.]{64}")
+LONG_PART = 64  # characters of a part of a domain that are too many
+_LONG_PART = re.compile(rf"[^@.]{{{LONG_PART}}}")
 
 
 @lru_cache(maxsize=4_096)
 def email_key(text: str) -> str:
     """The address in lower case; Unmappable by the rules of RFC 5321 and 5322 (no deliverability)."""
     usual = len(text) <= 254 and text.find("@") <= MAX_LOCAL and _PLAIN_EMAIL.fullmatch(text)
-    if usual and not _LONG_PART.search(text):
+    if usual and (len(text) < LONG_PART or not _LONG_PART.search(text)):
         return text.lower()
     try:
         checked = validate_email(text, check_deliverability=False, allow_quoted_local=True, test_environment=True)
@@ -40,6 +41,18 @@ def email_key(text: str) -> str:
     if len(checked.local_part) > MAX_LOCAL:
         raise Unmappable("more than 64 characters before the @")
     return checked.normalized.lower()
+
+
+def email_spellings(key: str) -> tuple[str, ...]:
+    """A key, and the same with its domain in ASCII where that is another text: systems write either."""
+    local, _, domain = key.rpartition("@")
+    if domain.isascii():
+        return (key,)
+    try:
+        checked = validate_email(f"x@{domain}", check_deliverability=False, test_environment=True)
+    except (EmailNotValidError, UnicodeError):
+        return (key,)
+    return key, f"{local}@{checked.ascii_domain.lower()}"
 
 
 def raw_key(text: str) -> str:

@@ -297,19 +297,17 @@ class SplitSlot:
     def read(self, source: Mapping[str, Any], problems: list[Problem]) -> Iterable[Element]:
         raw = self.get(source)
         if raw is MISSING or raw is None or raw == "":
-            return
+            return ()
         try:
             text = as_text(raw) or ""
         except Unmappable as err:
             problems.append(Problem(self.codec.base, shown(raw), err.reason))
-            return
+            return ()
         first = self.separators[0]
         for other in self.separators[1:]:
             text = text.replace(other, first)
-        for part in text.split(first) if first in text else (text,):
-            found = self.codec.read(part.strip(), problems)
-            if found is not None:
-                yield found
+        read = [self.codec.read(part.strip(), problems) for part in text.split(first)]
+        return [found for found in read if found is not None]
 
     def write(self, elements: Sequence[Element], payload: dict[str, Any]) -> None:
         texts = [self.codec.text(element) for element in elements]

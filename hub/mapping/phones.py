@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from traceback import clear_frames
 from typing import Any
 
 import phonenumbers
@@ -23,13 +24,14 @@ from phonenumbers.phonemetadata import PhoneMetadata
 
 from hub.mapping.text import SCIENTIFIC, Unmappable
 
+OUT_OF_BOUNDS = "too short or too long for a phone number"
 MAX_PHONE = 250  # characters that phonenumbers accepts
 FORMATS = {
     "e164": PhoneNumberFormat.E164,
     "international": PhoneNumberFormat.INTERNATIONAL,
     "national": PhoneNumberFormat.NATIONAL,
 }
-_USUAL = re.compile(r"\+?[0-9][0-9 .()-]{2,30}")
+_USUAL = re.compile(r"(?:\+?|\(\+[0-9]{1,3}\) ?)[0-9][0-9 .()-]{2,30}")
 _PUNCTUATION = str.maketrans("", "", " .()-")
 
 
@@ -43,6 +45,7 @@ class Plan:
     abroad: re.Pattern[str] | None
     trunk: re.Pattern[str] | None
     trunk_zero: bool
+    longest: int
 
 
 @lru_cache(maxsize=4_096)
@@ -62,26 +65,41 @@ def phone_key(text: str, region: str | None) -> str:
 
 
 def _from_abroad(text: str) -> str | None:
+    dialled = "+" + text[2:].lstrip(" .()-")
+    if _USUAL.fullmatch(dialled) and (usual := _short_cut(dialled.translate(_PUNCTUATION), None)) is not None:
+        return usual
     try:
-        return parse("+" + text[2:].lstrip(" .()-"), None)
+        return parse(dialled, None)
     except Unmappable:
         return None
 
 
 def parse(text: str, region: str | None) -> str:
-    """The long way, for any text."""
+    """The long way, for any text. What comes out is read as itself: a zero for the trunk may stand there twice."""
+    key = _parse_once(text, region)
+    while _may_begin_with_trunk(key) and (again := _parse_once(key, None)) != key:
+        key = again
+    return key
+
+
+def _may_begin_with_trunk(key: str) -> bool:
+    plan, national = _plan_of_code(key[1:])
+    return plan is None or (plan.trunk is not None and plan.trunk.match(national) is not None)
+
+
+def _parse_once(text: str, region: str | None) -> str:
     if SCIENTIFIC.fullmatch(text):
         raise Unmappable("a number in scientific notation has lost digits")
     if len(text) > MAX_PHONE:
         raise Unmappable("not a phone number")
     try:
-        number = phonenumbers.parse(text, region)
+        number = _number(text, region)
     except NumberParseException as err:
         if region is None and not text.lstrip().startswith("+"):
             raise Unmappable("a number without country code, and there is no default_region") from err
         raise Unmappable("not a phone number") from err
     if phonenumbers.is_possible_number_with_reason(number) != ValidationResult.IS_POSSIBLE:
-        raise Unmappable("too short or too long for a phone number")
+        raise Unmappable(OUT_OF_BOUNDS)
     return str(phonenumbers.format_number(number, PhoneNumberFormat.E164))
 
 
@@ -103,6 +121,13 @@ def _short_cut(dialled: str, region: str | None) -> str | None:
             return None
     if len(national) in plan.lengths and plan.number.fullmatch(national):
         return f"+{plan.code}{national}"
+    if (
+        dialled[0] != "+"
+        and plan.trunk is None
+        and len(national) > plan.longest
+        and national[: len(plan.code)] != plan.code
+    ):
+        raise Unmappable(OUT_OF_BOUNDS)
     return None
 
 
@@ -128,6 +153,7 @@ def _plan(region: str) -> Plan | None:
         re.compile(meta.international_prefix) if meta.international_prefix else None,
         re.compile(trunk) if trunk else None,
         trunk == "0" and meta.national_prefix_transform_rule is None,
+        max(meta.general_desc.possible_length),
     )
 
 
@@ -145,7 +171,7 @@ def load_plans() -> None:
 def format_phone(key: str, form: str) -> str:
     """An E.164 key in one of FORMATS, or as bare national `digits`. Unmappable when it is no such key."""
     try:
-        number = phonenumbers.parse(key)
+        number = _number(key, None)
     except NumberParseException as err:
         raise Unmappable("not a phone number in E.164") from err
     if form == "digits":
@@ -169,8 +195,21 @@ def phone_national(text: str) -> str | None:
     return None if number is None else phonenumbers.national_significant_number(number)
 
 
+def _number(text: str, region: str | None) -> Any:
+    """NumberParseException when it is none.
+
+    The library keeps the way of such an exception in a frame on that way: a ring, on which all callers with their
+    pages hang until the collector comes by. So what its frames hold is let go.
+    """
+    try:
+        return phonenumbers.parse(text, region)
+    except NumberParseException as err:
+        clear_frames(err.__traceback__)
+        raise
+
+
 def _parsed(text: str) -> Any:
     try:
-        return phonenumbers.parse(text, None)
+        return _number(text, None)
     except NumberParseException:
         return None

@@ -7,7 +7,6 @@ several processes one looks. A webhook has its message at least once, under the 
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,14 +15,14 @@ from uuid import uuid4
 import orjson
 from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.registry import Collector
 
-from hub.errors import HubError
 from hub.events.sender import GONE, Posting, post, signature
 from hub.mail import outbox
+from hub.metrics import Scraped
 from hub.notify.matters import Connected, Limits, Matter, matter_of, matters
 from hub.notify.message import Message
 from hub.notify.turn import Known, Policy, turn
+from hub.stepping import Beat
 from hub.store import notices as db
 from hub.store import overview
 from hub.store.db import Store, Tx
@@ -32,7 +31,7 @@ from hub.store.gauges import standings
 log = logging.getLogger(__name__)
 
 EVERY_SECONDS = 60.0  # between two looks
-BEAT_SECONDS = 5.0  # between two times that messages go out
+BEAT = Beat("notify", "nobody was notified", rest=5.0, first=5.0)
 CLAIMED_SECONDS = 120.0  # by then it was taken, or whoever sends it is dead
 PAUSES = (15.0, 60.0, 300.0, 1800.0, 7200.0, 18_000.0)  # seconds after the n-th failure; then the last
 GIVEN_UP = timedelta(days=5).total_seconds()  # of failing
@@ -160,50 +159,19 @@ class Notifier:
         return problem is None
 
 
-class Notifying:
-    """A thread that looks and sends until it is told to stop."""
+class NoticeGauges(Scraped[Mapping[str, tuple[int, float]]]):
+    """Messages that a webhook has not taken."""
 
-    def __init__(self, notifier: Notifier, stopping: threading.Event) -> None:
-        self._notifier, self._stopping = notifier, stopping
-        self._thread = threading.Thread(target=self._work, name="notify", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def wait(self, timeout: float) -> bool:
-        if self._thread.ident is not None:
-            self._thread.join(timeout)
-        return not self._thread.is_alive()
-
-    def _work(self) -> None:
-        while not self._stopping.wait(BEAT_SECONDS):
-            try:
-                self._notifier.step()
-            except HubError as err:
-                log.warning("nobody was notified: %s", err)
-            except Exception:
-                log.exception("nobody was notified, by an error of the hub")
-
-
-class NoticeGauges(Collector):
-    """Messages that a webhook has not taken, read when it is scraped."""
+    what = "how notifications stand"
 
     def __init__(self, store: Store, names: Sequence[str], clock: Callable[[], float]) -> None:
         self._store, self._names, self._clock = store, names, clock
 
-    def describe(self) -> Iterator[Metric]:
-        yield from self._families(None)
+    def read(self) -> Mapping[str, tuple[int, float]]:
+        with self._store.glance() as tx:
+            return db.waiting(tx)
 
-    def collect(self) -> Iterator[Metric]:
-        found = None
-        try:
-            with self._store.glance() as tx:
-                found = db.waiting(tx)
-        except HubError as err:
-            log.warning("how notifications stand could not be read for the metrics: %s", err)
-        yield from self._families(found)
-
-    def _families(self, found: Mapping[str, tuple[int, float]] | None) -> Iterator[Metric]:
+    def families(self, found: Mapping[str, tuple[int, float]] | None) -> Iterator[Metric]:
         count = GaugeMetricFamily(
             "hub_notifications_waiting", "Messages that wait for the webhook of a receiver", labels=["receiver"]
         )

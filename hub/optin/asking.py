@@ -14,14 +14,17 @@ from hub.errors import RecordError
 from hub.mail.outbox import send
 from hub.optin.letter import About, write_letter
 from hub.optin.links import make_link, read_link
+from hub.stepping import Beat
 from hub.store import opt_in as db
 from hub.store.db import Store, Tx
+from hub.store.erasures import come_back
 from hub.store.inbox import bring_again
 from hub.store.opt_in import Asking
 
 SCOPE = "forms"  # of the store's keys
 PURPOSE = "confirm"
 TOGETHER = 50  # letters in one transaction
+BEAT = Beat("opt-in", "letters of double opt-in were not written", rest=1.0)
 DAY_SECONDS = 86_400.0
 MOST_A_DAY = 3  # mails to one address, by whatever form and whoever asks
 PAUSE_SECONDS = 120.0  # between two of them
@@ -126,6 +129,8 @@ class OptIns:
             if found.state is State.OPEN and found.asking is not None and db.confirmed(tx, found.asking.id):
                 now = self._clock()
                 payload = {CONFIRMED: receipt(found.asking, now, evidence)}
+                if found.asking.withheld:
+                    come_back(tx, connection, found.asking.delivery_id, found.asking.withheld, now)
                 bring_again(tx, connection, f"confirmed:{found.asking.id}", now, payload)
                 found = Found(State.CONFIRMED, found.asking)
         if found.state is State.CONFIRMED:

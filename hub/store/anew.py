@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hub.errors import ConfigError
-from hub.store import access, sealed
+from hub.store import access, erasures, sealed
 from hub.store.audit import BEGUN_ANEW, head, note
 from hub.store.keyring import AUDIT
 from hub.store.tx import Tx
@@ -71,6 +71,8 @@ def begin_anew(tx: Tx, person: str, now: float) -> Lost:
     tx.run("DELETE FROM sealed WHERE name IN :*names", names=list(found.secrets))
     if sealed.ACCOUNTS in found.scopes:
         tx.run("UPDATE account SET totp = NULL, totp_step = 0, recovery = '[]' WHERE totp IS NOT NULL")
+    if erasures.SCOPE in found.scopes:
+        tx.run("DELETE FROM suppression")  # hashes that nothing is like any more
     said = {"secrets": len(found.secrets), "accounts": len(found.accounts), "rows": found.audited}
     note(tx, person, BEGUN_ANEW, "secrets", said, at=now)
     return found

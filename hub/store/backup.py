@@ -13,9 +13,10 @@ import sqlite3
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,7 @@ def begin_again(tx: Tx) -> None:
         step=TOKEN_STEP,
     )
     tx.run("UPDATE hold SET state = 'refused', person = 'restore' WHERE state = 'open'")
+    tx.run("DELETE FROM ruling WHERE verdict <> 'refused'")
     tx.run("UPDATE run SET status = 'interrupted' WHERE status = 'running'")
     tx.run("DELETE FROM notice_out")
     give_up_waiting(tx, time.time(), "the store was restored: it may have been sent since the backup")
@@ -161,13 +163,18 @@ def _make_ready(fresh: Store, source: Path, kept: _Kept) -> None:
 
 
 def _keep_present(store: Store, live: Path) -> Path | None:
-    """A copy of what the store held; None where it cannot be copied, being damaged."""
-    kept = live.with_name(live.name + ".before-restore")
+    """A copy of what the store held, beside those of earlier restores; None where it is too damaged to be copied."""
+    kept = next(path for path in _names_of_kept(live) if not path.exists())
     try:
-        backup(store, kept, overwrite=True)
+        backup(store, kept)
     except (HubError, *DAMAGED):
         return None
     return kept
+
+
+def _names_of_kept(live: Path) -> Iterator[Path]:
+    for number in count(1):
+        yield live.with_name(f"{live.name}.before-restore" + (f"-{number}" if number > 1 else ""))
 
 
 # --- PostgreSQL -------------------------------------------------------------------------------------

@@ -1,15 +1,19 @@
-"""Conflicts of the last days, by field: counted, and as disputes on which a rule can be tried. Reads only."""
+"""Conflicts: logged, and those of the last days by field, counted and as disputes on which a rule can be tried."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from hub.dedupe.trial import Dispute, rule_of
 from hub.mapping.elements import address_key
 from hub.model import Source, base_field
-from hub.store.db import Row, Tx, loads
+from hub.store import schema
+from hub.store.db import Row, Tx, insert_sql, loads
+
+_CONFLICT = ("run_id", "connection", "golden_id", "field", "at", "rule", "claims", "winner", "diff", "told", "state")
+_LOG_CONFLICT = insert_sql(schema.conflict, _CONFLICT)
 
 MOST = 100_000  # conflicts that are counted
 RECORD = "(record)"  # in place of a field: a record that was deleted here and edited there
@@ -24,6 +28,10 @@ class FieldCount:
     conflicts: int
     accepted: int
     overturned: int
+
+
+def log_conflicts(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
+    tx.many(_LOG_CONFLICT, rows)
 
 
 def by_field(tx: Tx, since: float) -> list[FieldCount]:
@@ -45,10 +53,11 @@ def by_field(tx: Tx, since: float) -> list[FieldCount]:
 
 
 def of_field(tx: Tx, field: str, since: float, most: int) -> list[Dispute]:
-    """The newest first."""
+    """The newest first. They are chosen by their index, and only those that were chosen are read."""
     rows = tx.all(
-        "SELECT id, at, golden_id, field, rule, claims, winner, state FROM conflict WHERE at >= :since"
-        " AND (field = :f OR substr(field, 1, length(:f) + 1) = :f || '/') ORDER BY at DESC, id DESC LIMIT :n",
+        "SELECT c.id, c.at, c.golden_id, c.field, c.rule, c.claims, c.winner, c.state FROM (SELECT id FROM conflict"
+        " WHERE at >= :since AND (field = :f OR substr(field, 1, length(:f) + 1) = :f || '/')"
+        " ORDER BY at DESC, id DESC LIMIT :n) n JOIN conflict c ON c.id = n.id ORDER BY c.at DESC, c.id DESC",
         since=since,
         f=field,
         n=most,

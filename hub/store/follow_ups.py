@@ -25,7 +25,7 @@ class FollowUp:
     summary: str
 
 
-_SHOWN = "f.interaction_id, f.due, f.made_by, i.kind, i.summary"
+SHOWN = "f.interaction_id, f.due, f.made_by, i.kind, i.summary"
 
 
 def number_of(tx: Tx, connection: str, external_id: str) -> int | None:
@@ -60,7 +60,7 @@ def open_of(tx: Tx, golden_id: str, points: Collection[str]) -> list[FollowUp]:
     """Those of a golden record that holds these points, the most urgent first."""
     text, params = found_by(golden_id, points)
     rows = tx.all(
-        f"SELECT {_SHOWN} FROM follow_up f JOIN interaction i ON i.id = f.interaction_id"
+        f"SELECT {SHOWN} FROM follow_up f JOIN interaction i ON i.id = f.interaction_id"
         f" WHERE f.closed_at IS NULL AND f.interaction_id IN (SELECT id FROM ({text}) u)"
         " ORDER BY f.due, f.interaction_id LIMIT :most",
         most=MOST,
@@ -72,7 +72,7 @@ def open_of(tx: Tx, golden_id: str, points: Collection[str]) -> list[FollowUp]:
 def due(tx: Tx, limit: int) -> tuple[list[FollowUp], int]:
     """The most urgent ones of all contacts, and how many are open."""
     rows = tx.all(
-        f"SELECT {_SHOWN} FROM follow_up f JOIN interaction i ON i.id = f.interaction_id"
+        f"SELECT {SHOWN} FROM follow_up f JOIN interaction i ON i.id = f.interaction_id"
         " WHERE f.closed_at IS NULL ORDER BY f.due, f.interaction_id LIMIT :n",
         n=limit,
     )

@@ -9,7 +9,7 @@ from typing import Any
 
 from hub.metrics import ConnectionGauges, ListGauges
 from hub.model import LinkState
-from hub.store import overview, work
+from hub.store import overview, parked
 from hub.store.db import Store, Tx, loads
 from hub.sync.link import HOLDING
 
@@ -32,7 +32,6 @@ class Standing:
     last_listing: datetime | None = None
     last_run: str | None = None
     last_status: str | None = None
-    last_end: datetime | None = None
     last_error: str | None = None
     counts: Mapping[str, int] | None = None
     records: int = 0
@@ -122,11 +121,11 @@ def _waiting(tx: Tx, names: Iterable[str]) -> dict[str, Standing]:
         gates.setdefault(name, []).append(gate)
     for name, opened in gates.items():
         _note(found, name, gates=tuple(opened))
-    for name, parked in tx.all(
+    for name, aside in tx.all(
         "SELECT connection, count(*) FROM parked WHERE state = 'open' AND stage <> 'spam' GROUP BY connection"
     ):
-        _note(found, name, parked=parked)
-    for name, since in work.refused_opt_outs(tx):
+        _note(found, name, parked=aside)
+    for name, since in parked.refused_opt_outs(tx):
         if name in found:
             oldest = min(filter(None, (found[name].oldest_opt_out, _time(since))))
             _note(found, name, oldest_opt_out=oldest)
@@ -140,8 +139,7 @@ def _note(found: dict[str, Standing], name: str, **values: Any) -> None:
 
 def _with_last_run(tx: Tx, standing: Standing) -> Standing:
     row = tx.one(
-        "SELECT id, status, ended_at, error, counts FROM run WHERE connection = :c"
-        " ORDER BY started_at DESC, id DESC LIMIT 1",
+        "SELECT id, status, error, counts FROM run WHERE connection = :c ORDER BY started_at DESC, id DESC LIMIT 1",
         c=standing.name,
     )
     if row is None:
@@ -150,9 +148,8 @@ def _with_last_run(tx: Tx, standing: Standing) -> Standing:
         standing,
         last_run=row[0],
         last_status=row[1],
-        last_end=_time(row[2]),
-        last_error=row[3],
-        counts=loads(row[4]) if row[4] else None,
+        last_error=row[2],
+        counts=loads(row[3]) if row[3] else None,
     )
 
 

@@ -7,12 +7,13 @@ has missed none before it.
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from hub.errors import TransientError
+from hub.model import Unreadable
 from hub.store import opt_in
 from hub.store.db import Store, Tx, dumps, loads
 from hub.store.opt_in import Asking
@@ -21,14 +22,19 @@ BUSY_RETRY_SECONDS = 5.0
 TOGETHER = 200  # deliveries in one transaction
 KEPT_SECONDS = 30 * 86_400.0  # a delivery that is sent again within this time is known by its id
 
-Delivery = tuple[int, str, datetime, Mapping[str, Any]]
+MOST_TRIES = 2  # of a delivery alone, after the one among others: then it is set aside
+
+Delivery = tuple[int, str, datetime, Mapping[str, Any] | Unreadable]
 
 
 class StoreInbox:
-    """The writing side, of all forms. Deliveries that come while others are being stored are stored together."""
+    """The writing side, of all forms. Deliveries that come while others are being stored are stored together.
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    told  hears of which connection something new has arrived
+    """
+
+    def __init__(self, store: Store, told: Callable[[str], None] = lambda _: None) -> None:
+        self._store, self._told = store, told
         self._guard = threading.Lock()
         self._waiting: list[_Coming] = []
         self._turn = threading.Lock()  # who has it stores for all that wait
@@ -57,6 +63,8 @@ class StoreInbox:
                 "The store is busy or away: the delivery was not stored. Send it again.",
                 retry_after=BUSY_RETRY_SECONDS,
             ) from coming.outcome
+        if coming.outcome:
+            self._told(connection)
         return coming.outcome
 
     def _store_waiting(self) -> None:
@@ -110,22 +118,86 @@ def bring_again(tx: Tx, connection: str, delivery_id: str, received_at: float, p
     _insert(tx, _Coming((connection, delivery_id, received_at, dumps(dict(payload)))))
 
 
+def repeat(tx: Tx, connection: str, delivery_id: str) -> None:
+    """A delivery that is still there comes again, as it was."""
+    row = tx.one(
+        "SELECT received_at, payload FROM inbox WHERE connection = :c AND delivery_id = :d", c=connection, d=delivery_id
+    )
+    if row is not None:
+        bring_again(tx, connection, delivery_id, row[0], loads(row[1]))
+
+
+def try_again(tx: Tx, rows: Iterable[tuple[str, str]]) -> None:
+    """(connection, delivery id): they are not set aside unread."""
+    text = "UPDATE inbox SET tries = 0 WHERE connection = ? AND delivery_id = ?"
+    tx.many(text, list(rows))
+
+
+def forget(tx: Tx, connection: str, delivery_ids: Sequence[str]) -> None:
+    """Deliveries that are not to be kept."""
+    tx.run("DELETE FROM inbox WHERE connection = :c AND delivery_id IN :*ids", c=connection, ids=list(delivery_ids))
+
+
 class FormInbox:
-    """The reading side, of one form: `hub.connectors.contract.Inbox`."""
+    """The reading side, of one form: `hub.connectors.contract.Inbox`.
+
+    After a run whose process was killed deliveries are handed out one by one, and each is marked before: so the one
+    that kills is found, and set aside at last. Whoever comes for the next one has survived the last.
+    """
 
     def __init__(self, store: Store, connection: str) -> None:
         self._store, self._connection = store, connection
+        self._alone: int | None = None  # number of the delivery that was marked last
 
     def read(self, after: int, limit: int) -> Sequence[Delivery]:
         with self._store.read() as tx:
-            rows = tx.all(
-                "SELECT id, delivery_id, received_at, payload FROM inbox"
-                " WHERE connection = :c AND id > :after ORDER BY id LIMIT :n",
-                c=self._connection,
-                after=after,
-                n=limit,
-            )
-        return [(r[0], r[1], datetime.fromtimestamp(r[2], UTC), loads(r[3])) for r in rows]
+            careful = self._alone is not None or (limit > 1 and _was_cut_off(tx, self._connection))  # one: a look only
+            rows = self._rows(tx, after, 1 if careful else limit)
+        if careful:
+            self._mark(rows[0][0] if rows else None)
+        return [_delivery(number, name, at, payload, tries + careful) for number, name, at, payload, tries in rows]
+
+    def _rows(self, tx: Tx, after: int, limit: int) -> Sequence[Any]:
+        return tx.all(
+            "SELECT id, delivery_id, received_at, payload, tries FROM inbox"
+            " WHERE connection = :c AND id > :after ORDER BY id LIMIT :n",
+            c=self._connection,
+            after=after,
+            n=limit,
+        )
+
+    def _mark(self, number: int | None) -> None:
+        """The last one came to its end; this one is taken now."""
+        with self._store.write() as tx:
+            if self._alone is not None:
+                tx.run(self._marks("0", " AND tries <= :most"), i=self._alone, most=MOST_TRIES)  # set aside it stays
+            if number is not None:
+                tx.run(self._marks("tries + 1"), i=number)
+        self._alone = number
+
+    def _marks(self, tries: str, more: str = "") -> str:
+        """What a plan that is tried out has deleted is not waited for: nothing of that is kept."""
+        rest = " FOR UPDATE SKIP LOCKED" if self._store.dialect != "sqlite" else ""
+        return f"UPDATE inbox SET tries = {tries} WHERE id IN (SELECT id FROM inbox WHERE id = :i{more}{rest})"
+
+
+def _was_cut_off(tx: Tx, connection: str) -> bool:
+    """Whether the run before the one under way did not come to any end of its own: one that did has counted."""
+    rows = tx.all(
+        "SELECT status, counts FROM run WHERE connection = :c ORDER BY started_at DESC, id DESC LIMIT 2", c=connection
+    )
+    return len(rows) == 2 and rows[0][0] == "running" and rows[1][1] is None
+
+
+def _delivery(number: int, delivery_id: str, received_at: float, payload: str, tries: int) -> Delivery:
+    at = datetime.fromtimestamp(received_at, UTC)
+    if tries <= MOST_TRIES:
+        return number, delivery_id, at, loads(payload)
+    reason = (
+        f"the hub's process ended {tries} times in the middle of taking it in, so it was set aside and the others "
+        "went on. See the log for what ended it; retry it when that is put right"
+    )
+    return number, delivery_id, at, Unreadable(f"delivery {delivery_id}", reason, payload, delivery_id)
 
 
 def waiting(tx: Tx, connections: Sequence[str]) -> set[str]:

@@ -342,3 +342,13 @@ def save_statements(tx: Tx, rows: Iterable[StatementRow], new: int) -> None:
         [(*row[:4], dumps(row.value)) for row in rows],
     )
     tx.count(SAID, new)
+
+
+def move_reference(tx: Tx, connection: str, before: str, after: str) -> None:
+    """What happened at a record of this external id happened at the one of another."""
+    tx.run(
+        "UPDATE interaction SET record_ref = :a WHERE connection = :c AND record_ref = :b AND record_ref IS NOT NULL",
+        c=connection,
+        b=before,
+        a=after,
+    )

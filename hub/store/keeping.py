@@ -1,6 +1,7 @@
 """What is forgotten after a while: runs, plans that were decided, and what was set aside and has come through since.
 
-What somebody may still need stays: runs under way and the last of each connection, those with a hold that waits or was
+What somebody may still need stays: runs under way, the last of each connection and its last two that were done (they
+tell an edit from before a deletion from a later one: `queue.deleted_lately`), those with a hold that waits or was
 refused, with something set aside that waits, or with a write of unknown outcome; corrections; and all history of
 contacts, which belongs to the contacts.
 """
@@ -9,6 +10,11 @@ from __future__ import annotations
 
 from hub.store.db import Store, Tx
 
+_DONE = " AND r.status = 'done'"
+_LATEST = (
+    "(SELECT r.id FROM run r WHERE r.connection = c.name{which}"
+    " ORDER BY r.started_at DESC, r.id DESC LIMIT 1 OFFSET {n})"
+)
 BATCH = 500  # rows forgotten in one transaction: the one writer is free again after some milliseconds
 
 
@@ -39,10 +45,11 @@ def _needed(tx: Tx) -> list[str]:
         "SELECT run_id FROM hold WHERE state IN ('open', 'refused')"
         " UNION SELECT run_id FROM parked WHERE state IN ('open', 'retry') AND run_id IS NOT NULL"
         " UNION SELECT run_id FROM intent WHERE run_id IS NOT NULL"
-        " UNION SELECT (SELECT id FROM run r WHERE r.connection = c.name ORDER BY started_at DESC, id DESC LIMIT 1)"
-        " FROM connection_state c WHERE EXISTS (SELECT 1 FROM run r WHERE r.connection = c.name)"
+        f" UNION SELECT {_LATEST.format(which='', n=0)} FROM connection_state c"
+        f" UNION SELECT {_LATEST.format(which=_DONE, n=0)} FROM connection_state c"
+        f" UNION SELECT {_LATEST.format(which=_DONE, n=1)} FROM connection_state c"
     )
-    return [row[0] for row in rows]
+    return [row[0] for row in rows if row[0] is not None]
 
 
 def _forget_holds(tx: Tx, before: float) -> int:
@@ -53,7 +60,9 @@ def _forget_holds(tx: Tx, before: float) -> int:
             "SELECT id FROM hold WHERE state IN ('approved', 'overtaken') AND decided_at < :b"
             # what was decided on single deletions is carried out by the next run, however late that is
             " AND NOT (gate = 'deletes' AND EXISTS (SELECT 1 FROM plan_row p WHERE p.hold_id = hold.id"
-            " AND p.verdict IN ('approved', 'refused'))) ORDER BY id LIMIT 20",
+            " AND p.verdict IN ('approved', 'refused')))"
+            # what was refused of it can be asked again
+            " AND NOT EXISTS (SELECT 1 FROM ruling u WHERE u.hold_id = hold.id) ORDER BY id LIMIT 20",
             b=before,
         )
     ]

@@ -55,6 +55,25 @@ class Keyring:
                 "Restore the store from a backup."
             ) from err
 
+    def sealed(self, tx: Tx, scope: str) -> tuple[str, str] | None:
+        """A data key as it is in the store, and the name of the master key it is sealed under."""
+        row = tx.one("SELECT sealed, master FROM data_key WHERE scope = :s", s=scope)
+        return (row[0], row[1]) if row else None
+
+    def opened(self, tx: Tx, scope: str, sealed: str, master: str) -> bytes:
+        """A data key that was kept elsewhere as `sealed` gave it. ConfigError when it cannot be opened."""
+        try:
+            return unseal(self._under(tx, master), sealed, _bound(scope))
+        except Unsealable as err:
+            raise ConfigError(
+                f"The key “{scope}” that was kept outside of the store was changed or exchanged. Nothing was done. "
+                "Put back the file that it was in."
+            ) from err
+
+    def keep(self, tx: Tx, scope: str, key: bytes) -> None:
+        """A data key that was made before, in the place of none."""
+        self._put(tx, scope, key)
+
     def renew(self, tx: Tx, scope: str) -> bytes:
         """Another data key for this scope; what was sealed under the one before is the caller's to seal again."""
         key = new_key()

@@ -1,4 +1,4 @@
-"""Who is at work: names of processes, and leases that a process left behind when it was killed."""
+"""Who is at work: leases on connections, names of processes, and what one that was killed left behind."""
 
 from __future__ import annotations
 
@@ -12,6 +12,45 @@ from uuid import uuid4
 from hub.store.db import Store, Tx
 
 SETTLE_SECONDS = 10.0  # a request that a killed process had sent may still be carried out that long after
+
+
+def acquire(tx: Tx, name: str, owner: str, now: float, seconds: float) -> int | None:
+    """A lease on a connection: its fencing token, or None while somebody else holds it."""
+    row = tx.one(
+        "INSERT INTO connection_state (name, lease_owner, lease_token, lease_until) VALUES (:n, :o, 1, :u)"
+        " ON CONFLICT (name) DO UPDATE SET lease_owner = excluded.lease_owner,"
+        " lease_token = connection_state.lease_token + 1, lease_until = excluded.lease_until"
+        " WHERE connection_state.lease_owner IS NULL OR connection_state.lease_until <= :now RETURNING lease_token",
+        n=name,
+        o=owner,
+        u=now + seconds,
+        now=now,
+    )
+    return int(row[0]) if row else None
+
+
+def renew(tx: Tx, name: str, until: float) -> None:
+    tx.run("UPDATE connection_state SET lease_until = :u WHERE name = :n", n=name, u=until)
+
+
+def hold_on(tx: Tx, name: str, token: int, until: float) -> bool:
+    """Renew a lease. Whether it is still ours."""
+    return bool(
+        tx.touched(
+            "UPDATE connection_state SET lease_until = :u WHERE name = :n AND lease_token = :t",
+            n=name,
+            t=token,
+            u=until,
+        )
+    )
+
+
+def release(tx: Tx, name: str, token: int) -> None:
+    tx.run(
+        "UPDATE connection_state SET lease_owner = NULL, lease_until = 0 WHERE name = :n AND lease_token = :t",
+        n=name,
+        t=token,
+    )
 
 
 def machine() -> str:

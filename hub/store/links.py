@@ -12,6 +12,9 @@ from hub.store import schema
 from hub.store.db import Row, Tx, dumps, insert_row_sql, loads
 from hub.sync.link import Link
 
+RecordRow = tuple[int, str, str, str, str, bytes, str | None, float, str, str | None, str, str | None]
+"""All of a row of `record`, in the order of `_RECORD`."""
+
 RECORD = "record"  # in `counter`: the highest number of a record
 NO_FEATURES: Mapping[int, str] = MappingProxyType({})
 
@@ -115,6 +118,17 @@ def links_after(tx: Tx, after: int, limit: int) -> list[Link]:
     return [_link(row) for row in rows]
 
 
+def links_there_after(tx: Tx, connection: str, after: str, limit: int) -> list[Link]:
+    """Some records of a connection in order of external id, whatever their state."""
+    rows = tx.all(
+        f"SELECT {_LINK} FROM record WHERE connection = :c AND external_id > :after ORDER BY external_id LIMIT :n",
+        c=connection,
+        after=after,
+        n=limit,
+    )
+    return [_link(row) for row in rows]
+
+
 def packed_otherwise(tx: Tx, edition: int) -> int:
     """How many records have features that another edition packed."""
     [(count,)] = tx.all(
@@ -163,8 +177,28 @@ def count_there(tx: Tx, connection: str) -> int:
     return int(row[0]) if row else 0
 
 
+def saved_by(tx: Tx, run_id: str, ids: Sequence[int]) -> set[int]:
+    """Of these records, those that this run has saved."""
+    rows = tx.all("SELECT id FROM record WHERE id IN :*ids AND run_id = :r", ids=list(ids), r=run_id)
+    return {r[0] for r in rows}
+
+
 def set_state(tx: Tx, ids: Sequence[int], state: LinkState) -> None:
     tx.run("UPDATE record SET state = :s WHERE id IN :*ids", s=str(state), ids=list(ids))
+
+
+def forget_fingerprint(tx: Tx, record_id: int) -> None:
+    """What is read of it next is looked at closely, whether it has changed or not."""
+    tx.run("UPDATE record SET fingerprint = NULL WHERE id = :i", i=record_id)
+
+
+def forget_fingerprints(tx: Tx, connection: str, external_ids: Sequence[str]) -> None:
+    """These are looked at closely when they are read again."""
+    tx.run(
+        "UPDATE record SET fingerprint = NULL WHERE connection = :c AND external_id IN :*ids",
+        c=connection,
+        ids=list(external_ids),
+    )
 
 
 def take_back(tx: Tx, golden_ids: Sequence[str]) -> None:
@@ -190,8 +224,17 @@ def insert_links(tx: Tx, links: Sequence[Link], run_id: str, features: Mapping[i
     tx.many(_INSERT_RECORD, rows)
 
 
+def insert_records(tx: Tx, rows: Sequence[RecordRow]) -> None:
+    """Rows that are there as the store keeps them."""
+    tx.many(_INSERT_RECORD, rows)
+
+
 def update_links(tx: Tx, links: Sequence[Link], run_id: str) -> None:
     tx.many(_UPDATE_RECORD, [(*_row(x, run_id), x.id) for x in links])
+
+
+def rename(tx: Tx, record_id: int, external_id: str) -> None:
+    tx.run("UPDATE record SET external_id = :e WHERE id = :i", e=external_id, i=record_id)
 
 
 def update_sides(tx: Tx, links: Sequence[Link]) -> None:
@@ -309,6 +352,24 @@ def resolve_golden(tx: Tx, golden_id: str) -> str | None:
         golden_id = row[0]
 
 
+def resolve_goldens(tx: Tx, golden_ids: Iterable[str]) -> dict[str, str]:
+    """For each of these ids that ever was, the one that answers for it today, through every merge."""
+    wanted = list(golden_ids)
+    heirs: dict[str, str | None] = {}
+    layer = set(wanted)
+    while layer:
+        rows = tx.all("SELECT id, merged_into FROM golden WHERE id IN :*ids", ids=sorted(layer))
+        heirs.update((row[0], row[1]) for row in rows)
+        layer = {row[1] for row in rows if row[1] is not None} - heirs.keys()
+    return {golden_id: _last_heir(heirs, golden_id) for golden_id in wanted if golden_id in heirs}
+
+
+def _last_heir(heirs: Mapping[str, str | None], golden_id: str) -> str:
+    while heir := heirs[golden_id]:
+        golden_id = heir
+    return golden_id
+
+
 def insert_goldens(tx: Tx, rows: Sequence[GoldenRow], at: float) -> None:
     tx.many(
         _INSERT_GOLDEN,
@@ -408,3 +469,13 @@ def repack(tx: Tx, rows: Sequence[tuple[str, int]]) -> None:
 
 def verdicts(tx: Tx, ids: Iterable[int]) -> dict[tuple[int, int], str]:
     return {(a, b): answer for a, b, answer in tx.all(_VERDICTS, ids=list(ids))}
+
+
+def keep_apart(tx: Tx, pairs: Iterable[tuple[int, int]]) -> None:
+    """(former, record id): what people said to be different from the one is so from the other. Its number is higher."""
+    tx.many(
+        "INSERT INTO verdict (record_a, record_b, answer, person, at)"
+        " SELECT CASE WHEN record_a = :f THEN record_b ELSE record_a END, CAST(:n AS BIGINT), answer, person, at"
+        " FROM verdict WHERE (record_a = :f OR record_b = :f) AND answer = 'different'",
+        [{"f": former, "n": record_id} for former, record_id in pairs],
+    )

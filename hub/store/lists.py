@@ -6,8 +6,8 @@ A list comes as one part of it with the number of rows that follow.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 from hub.store import links as db
@@ -292,6 +292,7 @@ class HoldRow:
     state: str
     person: str | None
     decided_at: float | None
+    total: int | None = None  # rows of its plan when it was made, of which the first are kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,6 +311,11 @@ class PlanRow:
     golden_id: str | None = None
     mark: str | None = None
     verdict: str | None = None
+
+    @property
+    def waits(self) -> bool:
+        """Whether it can be decided by itself, and is not."""
+        return self.verdict is None and self.mark is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,7 +337,7 @@ class PlanGroup:
     fields: dict[str, int]
 
 
-_HOLD = "id, connection, run_id, gate, counts, reason, at, state, person, decided_at"
+_HOLD = "id, connection, run_id, gate, counts, reason, at, state, person, decided_at, total"
 
 
 def holds(
@@ -374,6 +380,17 @@ def plan_rows_chosen(tx: Tx, hold: int, chosen: RowFilter) -> list[PlanRow]:
     return [_plan_row(row) for row in tx.all(f"SELECT {_PLAN} FROM plan_row {where} ORDER BY number", **params)]
 
 
+def count_waiting(tx: Tx, hold: int, chosen: RowFilter) -> int:
+    """How many of these rows can be decided by themselves, and are not."""
+    where, params = _plan_where(hold, chosen, None)
+    row = tx.one(f"SELECT count(*) FROM plan_row {where} AND verdict IS NULL AND mark IS NOT NULL", **params)
+    return int(row[0]) if row else 0
+
+
+def plan_numbers(tx: Tx, hold: int) -> list[int]:
+    return [row[0] for row in tx.all("SELECT number FROM plan_row WHERE hold_id = :h", h=hold)]
+
+
 def has_verdict(tx: Tx, hold: int, verdict: str) -> bool:
     """Whether some row of a hold was decided so."""
     row = tx.one("SELECT 1 FROM plan_row WHERE hold_id = :h AND verdict = :v LIMIT 1", h=hold, v=verdict)
@@ -414,7 +431,10 @@ def _plan_row(row: Row) -> PlanRow:
 
 @dataclass(frozen=True, slots=True)
 class ParkedRow:
-    """A record set aside, or a write that did not go out. edit: what a person corrected, see hub.sync.corrections"""
+    """A record set aside, or a write that did not go out.
+
+    edit  what a person corrected, see hub.sync.corrections; raw: the piece itself, see hub.sync.lines
+    """
 
     number: int
     connection: str
@@ -425,6 +445,7 @@ class ParkedRow:
     at: float
     state: str
     edit: str | None = None
+    raw: str | None = None
 
 
 WAITING = ("open", "retry")  # states of a parked record that somebody has to deal with
@@ -465,7 +486,7 @@ class ParkedFilter:
         return where, params
 
 
-_PARKED = "id, connection, external_id, stage, reason, original, at, state, edit"
+_PARKED = "id, connection, external_id, stage, reason, original, at, state, edit, raw"
 
 
 def parked(tx: Tx, chosen: ParkedFilter, part: Part = FIRST) -> Listed[ParkedRow]:
@@ -473,6 +494,19 @@ def parked(tx: Tx, chosen: ParkedFilter, part: Part = FIRST) -> Listed[ParkedRow
     where, params = chosen.where()
     rows, more = page(tx, _PARKED, f"FROM parked {where}", "id", part, params)
     return Listed(tuple(ParkedRow(*r) for r in rows), more)
+
+
+def parked_after(tx: Tx, chosen: ParkedFilter, number: int, limit: int) -> tuple[ParkedRow, ...]:
+    """Some of them, of greater numbers: page by page all of them, without counting them each time."""
+    where, params = replace(chosen, above=number).where()
+    rows = tx.all(f"SELECT {_PARKED} FROM parked {where} ORDER BY id LIMIT :limit", limit=limit, **params)
+    return tuple(ParkedRow(*row) for row in rows)
+
+
+def count_parked(tx: Tx, chosen: ParkedFilter) -> int:
+    where, params = chosen.where()
+    row = tx.one(f"SELECT count(*) FROM parked {where}", **params)
+    return int(row[0]) if row else 0
 
 
 def parked_by_reason(tx: Tx, chosen: ParkedFilter) -> list[tuple[str, str, int]]:
@@ -509,39 +543,3 @@ def parked_reasons(tx: Tx, chosen: ParkedFilter, limit: int = 50) -> list[Reason
         **params,
     )
     return [Reasons(*row) for row in rows]
-
-
-# --- what is open with one golden record ------------------------------------------------------------
-
-# Not by the index of states: a handful of rows is about one record, tens of thousands may be open.
-_STILL_OPEN = "state || '' = 'open'"
-
-
-def asked_open(
-    tx: Tx, golden_id: str, record_ids: Sequence[int], refs: Iterable[tuple[str, str]]
-) -> Callable[[], tuple[list[int], list[int], list[int]]]:
-    """Numbers of open conflicts, of questions about its records, and of its parked records, to be had later."""
-    by_connection: dict[str, list[str]] = {}
-    for connection, external_id in refs:
-        by_connection.setdefault(connection, []).append(external_id)
-    conflicts = tx.later(
-        f"SELECT id FROM conflict WHERE golden_id = :g AND {_STILL_OPEN} ORDER BY id LIMIT 20", g=golden_id
-    )
-    asks = tx.later(
-        f"SELECT id FROM ask WHERE record_a IN :*ids AND {_STILL_OPEN}"
-        f" UNION SELECT id FROM ask WHERE record_b IN :*ids AND {_STILL_OPEN} ORDER BY 1 LIMIT 20",
-        ids=list(record_ids),
-    )
-    parked = [
-        tx.later(
-            "SELECT id FROM parked WHERE connection = :c AND external_id IN :*ids AND state IN ('open', 'retry')",
-            c=connection,
-            ids=ids,
-        )
-        for connection, ids in sorted(by_connection.items())
-    ]
-    return lambda: (_ids(conflicts()), _ids(asks()), sorted(n for rows in parked for n in _ids(rows())))
-
-
-def _ids(rows: Iterable[Row]) -> list[int]:
-    return [int(row[0]) for row in rows]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 
 from hub.dedupe.frequency import KEPT, NameCounts
 from hub.store.db import Tx
@@ -39,3 +40,10 @@ def add_names(tx: Tx, counts: NameCounts) -> None:
         ("text", "bigint"),
     )
     tx.count(RECORDS, counts.records)
+
+
+def forget_names(tx: Tx, words: Mapping[str, int], records: int) -> None:
+    """Records that are erased: word → how many of them came with it. A word that nobody else came with is gone."""
+    tx.many("UPDATE name_count SET records = records - ? WHERE word = ?", [(n, word) for word, n in words.items()])
+    tx.run("DELETE FROM name_count WHERE word IN :*words AND records <= 0", words=sorted(words))
+    tx.count(RECORDS, -min(records, counted(tx)))

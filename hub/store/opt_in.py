@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ from hub.store.db import Row, Tx, dumps, loads
 
 KEPT_SECONDS = 30 * 86_400.0  # after its link has expired, so that an old link is still answered well
 _COLUMNS = "id, connection, delivery_id, address, address_mark, consents, shown, at, until, state, mails, mailed_at"
+_COLUMNS += ", withheld"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,7 @@ class Asking:
     shown     what the person saw: language, wording, page
     until     epoch seconds: the last link that was sent works until then
     state     held (spam) | due (to be mailed) | mailed | quiet (no mail: too many to this address) | confirmed
+    withheld  ids of the erasures that keep its delivery out until it is confirmed
     """
 
     id: str
@@ -34,11 +36,12 @@ class Asking:
     state: str
     mails: int = 0
     mailed_at: float | None = None
+    withheld: tuple[str, ...] = ()
 
 
 def add(tx: Tx, asking: Asking) -> None:
     tx.run(
-        f"INSERT INTO opt_in ({_COLUMNS}) VALUES (:i, :c, :d, :a, :k, :s, :w, :at, :u, :st, 0, NULL)"
+        f"INSERT INTO opt_in ({_COLUMNS}) VALUES (:i, :c, :d, :a, :k, :s, :w, :at, :u, :st, 0, NULL, NULL)"
         " ON CONFLICT (connection, delivery_id) DO NOTHING",
         i=asking.id,
         c=asking.connection,
@@ -101,10 +104,29 @@ def wake(tx: Tx, connection: str, delivery_id: str) -> None:
     )
 
 
+def withhold(tx: Tx, connection: str, out: Mapping[str, Collection[str]]) -> dict[str, bool]:
+    """Those of these deliveries that somebody may still confirm, or has confirmed (True).
+
+    out  delivery id → erasures that keep it out
+    """
+    rows = tx.all(
+        "SELECT delivery_id, state FROM opt_in WHERE connection = :c AND delivery_id IN :*ids",
+        c=connection,
+        ids=list(out),
+    )
+    asked = {row[0]: row[1] == "confirmed" for row in rows}
+    tx.many(
+        "UPDATE opt_in SET withheld = :w WHERE connection = :c AND delivery_id = :d",
+        [{"c": connection, "d": each, "w": dumps(sorted(out[each]))} for each in sorted(asked)],
+    )
+    return asked
+
+
 def prune(tx: Tx, now: float) -> int:
     return tx.touched("DELETE FROM opt_in WHERE until < :before", before=now - KEPT_SECONDS)
 
 
 def _asking(row: Row) -> Asking:
     number, connection, delivery_id, address, address_mark, consents, shown, *rest = row
+    rest[-1] = tuple(loads(rest[-1])) if rest[-1] else ()
     return Asking(number, connection, delivery_id, address, address_mark, loads(consents), loads(shown), *rest)

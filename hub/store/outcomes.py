@@ -77,8 +77,9 @@ HISTORY: Mapping[str, str] = {
     "changed": "c.kind = 'updated'",
     "joined": "c.kind IN ('merged', 'merged away', 'split by matching', 'split off by matching')",
     "written": "c.kind LIKE 'told: %'",
-    "other": "c.kind NOT LIKE 'told: %' AND c.kind NOT IN ('created', 'linked', 'updated', 'merged', 'merged away',"
-    " 'split by matching', 'split off by matching')",
+    "owed": "c.kind = 'link owed'",
+    "other": "c.kind NOT LIKE 'told: %' AND c.kind NOT IN ('link owed', 'created', 'linked', 'updated', 'merged',"
+    " 'merged away', 'split by matching', 'split off by matching')",
 }
 """Word of `Outcome.what` → which lines of history it is."""
 WHATS = ("aside", "asked", "conflict", "unsure", *HISTORY)
@@ -94,7 +95,7 @@ def outcomes(tx: Tx, run: PastRun, wanted: Wanted, place: Place | None = None) -
     for n, source in enumerate(sources):
         after = place.after if place is not None and n == 0 else 0
         room = wanted.limit - len(rows)
-        found, last = _READ[source](tx, run, wanted, after, room)
+        found, last = _READ[source](tx, _Look(run, wanted, after, room))
         rows += found
         if last is not None:
             return Part(tuple(rows), Place(source, last))
@@ -120,7 +121,32 @@ def _sources(what: str | None) -> tuple[str, ...]:
     return ("history",) if what in HISTORY else (what,)
 
 
-Read = Callable[[Tx, PastRun, Wanted, int, int], tuple[list[Outcome], int | None]]
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """At one source of a run: what comes after a number, as much as there is room for."""
+
+    run: PastRun
+    wanted: Wanted
+    after: int
+    room: int
+
+    def rows(self, tx: Tx, sql: str) -> tuple[Sequence[Row], int | None]:
+        """sql: rows in the order of their number, which is the first column, after :a and at most :n, of the run :r of
+        :c; its text like :t, its golden id :g. Beside them the number to go on after; None: these were the last.
+        """
+        rows = tx.all(
+            sql,
+            r=self.run.id,
+            c=self.run.connection,
+            a=self.after,
+            t=_pattern(self.wanted.text),
+            g=self.wanted.text or "",
+            n=self.room + 1,
+        )
+        return _cut(rows, self.room)
+
+
+Read = Callable[[Tx, _Look], tuple[list[Outcome], int | None]]
 """(rows, the number to go on after); None: that was the last of this source."""
 
 
@@ -133,84 +159,63 @@ def _pattern(text: str | None) -> str:
     return f"%{like(text.lower())}%" if text else "%"
 
 
-def _aside(tx: Tx, run: PastRun, wanted: Wanted, after: int, room: int) -> tuple[list[Outcome], int | None]:
-    rows = tx.all(
+def _aside(tx: Tx, look: _Look) -> tuple[list[Outcome], int | None]:
+    rows, last = look.rows(
+        tx,
         "SELECT id, at, connection, external_id, stage, reason, state FROM parked WHERE run_id = :r AND id > :a"
         r" AND (lower(reason) LIKE :t ESCAPE '\' OR lower(external_id) LIKE :t ESCAPE '\')"
         " ORDER BY id LIMIT :n",
-        r=run.id,
-        a=after,
-        t=_pattern(wanted.text),
-        n=room + 1,
     )
-    shown, last = _cut(rows, room)
     return [
         Outcome("aside", stage, n, at, name, records=(f"{name}:{external_id}",), reason=reason, state=state)
-        for n, at, name, external_id, stage, reason, state in shown
+        for n, at, name, external_id, stage, reason, state in rows
     ], last
 
 
-def _asked(tx: Tx, run: PastRun, wanted: Wanted, after: int, room: int) -> tuple[list[Outcome], int | None]:
-    rows = tx.all(
+def _asked(tx: Tx, look: _Look) -> tuple[list[Outcome], int | None]:
+    rows, last = look.rows(
+        tx,
         "SELECT k.id, k.at, k.weight, k.state, a.golden_id, a.fields, a.connection, a.external_id,"
         " b.connection, b.external_id, b.fields FROM ask k"
         " JOIN record a ON a.id = k.record_a JOIN record b ON b.id = k.record_b"
         " WHERE k.run_id = :r AND k.id > :a"
         r" AND (lower(a.fields) LIKE :t ESCAPE '\' OR lower(b.fields) LIKE :t ESCAPE '\')"
         " ORDER BY k.id LIMIT :n",
-        r=run.id,
-        a=after,
-        t=_pattern(wanted.text),
-        n=room + 1,
     )
-    shown, last = _cut(rows, room)
-    found = []
-    for n, at, weight, state, golden_id, fields, *refs, others in shown:
-        names = dict.fromkeys(name_of(loads(each)) for each in (fields, others))
+    own, found = look.run.connection, []
+    for n, at, weight, state, golden_id, fields, *refs, others in rows:
+        names = " / ".join(dict.fromkeys(name_of(loads(each)) for each in (fields, others)))
         records = (f"{refs[0]}:{refs[1]}", f"{refs[2]}:{refs[3]}")
         reason = f"{weight:+.1f} bits"
-        found.append(
-            Outcome("asked", "asked", n, at, run.connection, golden_id, " / ".join(names), records, {}, reason, state)
-        )
+        found.append(Outcome("asked", "asked", n, at, own, golden_id, names, records, {}, reason, state))
     return found, last
 
 
-def _conflict(tx: Tx, run: PastRun, wanted: Wanted, after: int, room: int) -> tuple[list[Outcome], int | None]:
-    rows = tx.all(
+def _conflict(tx: Tx, look: _Look) -> tuple[list[Outcome], int | None]:
+    rows, last = look.rows(
+        tx,
         "SELECT id, at, connection, golden_id, field, rule, diff, state FROM conflict WHERE run_id = :r AND id > :a"
         r" AND (lower(field) LIKE :t ESCAPE '\' OR lower(diff) LIKE :t ESCAPE '\' OR golden_id = :g)"
         " ORDER BY id LIMIT :n",
-        r=run.id,
-        a=after,
-        t=_pattern(wanted.text),
-        g=wanted.text or "",
-        n=room + 1,
     )
-    shown, last = _cut(rows, room)
-    names = _names(tx, [row[3] for row in shown])
+    names = _names(tx, [row[3] for row in rows])
     return [
         Outcome("conflict", rule, n, at, name, golden_id, names.get(golden_id, ""), (), {}, f"{key}: {diff}", state)
-        for n, at, name, golden_id, key, rule, diff, state in shown
+        for n, at, name, golden_id, key, rule, diff, state in rows
     ], last
 
 
-def _unsure(tx: Tx, run: PastRun, wanted: Wanted, after: int, room: int) -> tuple[list[Outcome], int | None]:
-    rows = tx.all(
+def _unsure(tx: Tx, look: _Look) -> tuple[list[Outcome], int | None]:
+    rows, last = look.rows(
+        tx,
         "SELECT i.id, i.at, i.connection, i.golden_id, i.op, i.payload FROM intent i"
         " WHERE i.connection = :c AND i.run_id = :r AND i.id > :a"
         r" AND (lower(i.payload) LIKE :t ESCAPE '\' OR i.golden_id = :g) ORDER BY i.id LIMIT :n",
-        c=run.connection,
-        r=run.id,
-        a=after,
-        t=_pattern(wanted.text),
-        g=wanted.text or "",
-        n=room + 1,
     )
-    shown, last = _cut(rows, room)
-    names = _names(tx, [row[3] for row in shown])
+    names = _names(tx, [row[3] for row in rows])
     return [
         Outcome("unsure", op, n, at, name, golden_id, names.get(golden_id, ""), (), _told(loads(payload)))
-        for n, at, name, golden_id, op, payload in shown
+        for n, at, name, golden_id, op, payload in rows
     ], last
 
 
@@ -221,9 +226,10 @@ def _names(tx: Tx, golden_ids: Sequence[str]) -> dict[str, str]:
 # --- history ----------------------------------------------------------------------------------------
 
 
-def _history(tx: Tx, run: PastRun, wanted: Wanted, after: int, room: int) -> tuple[list[Outcome], int | None]:
+def _history(tx: Tx, look: _Look) -> tuple[list[Outcome], int | None]:
     """Looks at a bounded part: where nothing in it fits, the list goes on behind it."""
-    low = max(after, run.low)
+    run, wanted, room = look.run, look.wanted, look.room
+    low = max(look.after, run.low)
     looked = LOOKED_INTO if wanted.text else LOOKED_AT
     bound = tx.one(
         "SELECT max(id) FROM (SELECT id FROM change WHERE id > :low AND id <= :high ORDER BY id LIMIT :n) x",
@@ -288,8 +294,8 @@ def _what(kind: str) -> str:
         return "written"
     if kind in ("created", "linked"):
         return kind
-    if kind == "updated":
-        return "changed"
+    if kind in ("updated", "link owed"):
+        return "changed" if kind == "updated" else "owed"
     return "joined" if kind in ("merged", "merged away") or "split" in kind else "other"
 
 

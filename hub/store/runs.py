@@ -1,4 +1,4 @@
-"""Past runs and those under way, for people."""
+"""Runs: begun and ended, past ones and those under way."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from hub.store.db import Store, Tx, dumps, loads
 _COLUMNS = (
     "id, connection, started_at, ended_at, status, counts, error, progress, stopped_by, first_change, last_change"
 )
+_LAST_CHANGE = "(SELECT coalesce(max(id), 0) FROM change)"
 NO_END = 2**62  # number of no line of history
 MOST_COUNTED = 20_000  # lines of history that `run_detail` counts; its `counts` have them all
 
@@ -55,6 +56,34 @@ class PastRun:
     stopped_by: str | None = None
     low: int = 0
     high: int = NO_END
+
+
+def start(tx: Tx, run_id: str, connection: str, at: float) -> None:
+    tx.run(
+        f"UPDATE run SET status = 'interrupted', ended_at = :a, last_change = {_LAST_CHANGE}"
+        " WHERE connection = :c AND status = 'running'",
+        c=connection,
+        a=at,
+    )
+    tx.run(
+        "INSERT INTO run (id, connection, started_at, status, first_change)"
+        f" VALUES (:i, :c, :a, 'running', {_LAST_CHANGE})",
+        i=run_id,
+        c=connection,
+        a=at,
+    )
+
+
+def end(tx: Tx, run_id: str, at: float, status: str, counts: Mapping[str, int], error: str | None) -> None:
+    tx.run(
+        f"UPDATE run SET ended_at = :a, status = :s, counts = :c, error = :e, last_change = {_LAST_CHANGE},"
+        " progress = NULL WHERE id = :i",
+        i=run_id,
+        a=at,
+        s=status,
+        c=dumps(dict(counts)),
+        e=error,
+    )
 
 
 def past_runs(

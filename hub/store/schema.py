@@ -28,6 +28,8 @@ connection_state = Table(
     Column("ok_at", Float),  # last complete run
     Column("allowed", Text),  # what a person approved beyond the limits, until a run completes
     Column("paused", Text),  # reason
+    Column("mapping", Text),  # digest of the one that the last run read by; NULL: never run
+    Column("remapped", BigInteger, nullable=False, server_default="0"),  # 1: not all is read and compared by it yet
     Column("population", BigInteger, nullable=False, server_default="0"),  # records there, as of the last run
     Column("lease_owner", Text),
     Column("lease_token", BigInteger, nullable=False, server_default="0"),
@@ -202,6 +204,21 @@ queue = Table(
     Index("queue_by_golden", "golden_id"),
 )
 
+owed_link = Table(  # contacts that a system could not link to their company yet: see hub.store.owed
+    "owed_link",
+    metadata,
+    Column("record_id", BigInteger, nullable=False),
+    Column("field", Text, nullable=False),  # canonical
+    Column("connection", Text, nullable=False),
+    Column("name", Text, nullable=False),  # hash of the company's
+    Column("found", Integer, nullable=False),  # 1: it is there now, and the name is to be written again
+    Column("tries", Integer, nullable=False),
+    Column("due_at", Float, nullable=False),
+    PrimaryKeyConstraint("record_id", "field"),
+    Index("owed_link_due", "connection", "due_at"),
+    Index("owed_link_by_name", "name"),
+)
+
 declined = Table(  # writes that a person refused, until the contact changes
     "declined",
     metadata,
@@ -263,9 +280,27 @@ parked = Table(
     Column("state", Text, nullable=False),  # open | retry | resolved | dropped
     Column("run_id", Text),
     Column("edit", Text),  # what a person corrected in it: hub.sync.corrections
+    Column("raw", Text),  # the piece as it stands in the source, where its text can be put right: hub.store.amended
     UniqueConstraint("connection", "external_id", "stage"),
     Index("parked_open", "state"),
     Index("parked_by_run", "run_id"),
+)
+
+amended = Table(  # pieces of sources that could not be read, put right by a person: hub.store.amended
+    "amended",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("connection", Text, nullable=False),
+    Column("mark", Text, nullable=False),  # of the piece as it stands in the source
+    Column("place", Text, nullable=False),  # where it stood when it was read last
+    Column("text", Text, nullable=False),  # as it is meant
+    Column("external_id", Text, nullable=False),  # key of the record that it is
+    Column("person", Text, nullable=False),
+    Column("at", Float, nullable=False),
+    Column("run_id", Text),  # that it came up in last
+    Column("own_run", Text),  # in which the source itself brought this record, too: that goes first
+    UniqueConstraint("connection", "mark", "place"),
+    Index("amended_by_record", "connection", "external_id"),
 )
 
 change = Table(
@@ -296,6 +331,8 @@ hold = Table(
     Column("decided_at", Float),
     Column("groups", Text),  # rows of its plan by connection, kind and field
     Column("in_part", Integer, nullable=False, server_default="0"),  # 1: some rows were decided, the rest waits for it
+    Column("total", Integer),  # rows that its plan had, of which the first are kept
+    Column("last_row", Integer),  # the highest number that a row of it has had
     Index("hold_open", "state"),
 )
 
@@ -314,6 +351,20 @@ plan_row = Table(
     PrimaryKeyConstraint("hold_id", "number"),
 )
 
+ruling = Table(
+    "ruling",
+    metadata,
+    Column("connection", Text, nullable=False),
+    Column("gate", Text, nullable=False),  # intake | absence
+    Column("external_id", Text, nullable=False),
+    Column("verdict", Text, nullable=False),  # approved | refused | waits
+    Column("mark", Text, nullable=False),  # of what was looked at
+    Column("kept", Text),  # of what was refused: hashes of the values that are kept out; NULL: not read since
+    Column("hold_id", BigInteger, nullable=False),
+    PrimaryKeyConstraint("connection", "gate", "external_id"),
+    Index("ruling_by_hold", "hold_id"),
+)
+
 inbox = Table(
     "inbox",
     metadata,
@@ -322,6 +373,7 @@ inbox = Table(
     Column("delivery_id", Text, nullable=False),
     Column("received_at", Float, nullable=False),
     Column("payload", Text, nullable=False),
+    Column("tries", BigInteger, nullable=False, server_default="0"),  # alone, by a process that ended in the middle
     UniqueConstraint("connection", "delivery_id"),
     sqlite_autoincrement=True,
 )
@@ -583,8 +635,68 @@ opt_in = Table(  # consents given in a form that somebody has to confirm: see hu
     Column("state", Text, nullable=False),  # held | due | mailed | quiet | confirmed
     Column("mails", BigInteger, nullable=False),
     Column("mailed_at", Float),
+    Column("withheld", Text),  # JSON: ids of the erasures that keep its delivery out, until it is confirmed
     UniqueConstraint("connection", "delivery_id"),
     Index("opt_in_by_address", "address_mark", "mailed_at"),
     Index("opt_in_by_end", "until"),
 )
 Index("opt_in_due", opt_in.c.at, sqlite_where=opt_in.c.state == "due", postgresql_where=opt_in.c.state == "due")
+
+erasure = Table(  # see hub.store.erasures
+    "erasure",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("golden_id", Text, nullable=False),  # whose it was: a name of nobody any more
+    Column("at", Float, nullable=False),
+    Column("person", Text, nullable=False),  # who asked for it here
+    Column("reference", Text),  # of the request, as they know it
+    Column("change", BigInteger, nullable=False),  # the line of the history that tells of it
+    Column("emptied_at", Float),  # when no file of the hub held anything any more
+    Column("state", Text, nullable=False),  # open | done | lifted
+    Column("ended_at", Float),
+    Column("ended_by", Text),  # who lifted it
+    Index("erasure_by_state", "state", "at"),
+    Index("erasure_by_golden", "golden_id"),
+)
+
+erasure_step = Table(  # what one system is told, of one record
+    "erasure_step",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("erasure_id", Text, nullable=False),
+    Column("connection", Text, nullable=False),
+    Column("how", Text, nullable=False),  # erase | delete | empty | by hand
+    Column("external_id", Text),  # until it is done
+    Column("hub_key", Text),  # of a create that was not answered, by which it is looked for
+    Column("mark", Text, nullable=False),  # keyed hash of the record's key
+    Column("state", Text, nullable=False),  # pending | sent | by hand | refused | done | lifted
+    Column("outcome", Text),  # see `hub.store.erasures.Step`
+    Column("at", Float, nullable=False),  # when it came into this state
+    Column("next_at", Float, nullable=False),
+    Column("attempts", BigInteger, nullable=False, server_default="0"),
+    Column("shown", BigInteger, nullable=False, server_default="0"),  # times that it came back after it was done
+    Column("person", Text),  # who confirmed it by hand
+    Index("erasure_step_by_erasure", "erasure_id"),
+    Index("erasure_step_due", "connection", "state", "next_at"),
+    Index("erasure_step_by_mark", "mark"),
+)
+
+suppression = Table(  # who is not to come in again, by keyed hashes
+    "suppression",
+    metadata,
+    Column("mark", Text, nullable=False),
+    Column("erasure_id", Text, nullable=False),
+    Column("kind", Text, nullable=False),  # hub.store.erasures.Kind
+    PrimaryKeyConstraint("mark", "erasure_id"),
+    Index("suppression_by_erasure", "erasure_id"),
+    sqlite_with_rowid=False,
+)
+
+run_order = Table(  # see hub.store.run_orders
+    "run_order",
+    metadata,
+    Column("connection", Text, primary_key=True),
+    Column("is_full", BigInteger, nullable=False),
+    Column("person", Text, nullable=False),  # who asked for it
+    Column("at", Float, nullable=False),
+)

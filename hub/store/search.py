@@ -116,6 +116,27 @@ class SearchIndex:
             )
         return [(int(number), str(golden_id)) for number, golden_id in rows]
 
+    def sample(self, expression: str, limit: int, after: int = 0) -> list[tuple[int, str, str]]:
+        """The same, with the words of each."""
+        with self._file.glance() as tx:
+            rows = tx.all(
+                "SELECT doc.number, doc.golden_id, doc.words FROM found JOIN doc ON doc.number = found.rowid"
+                " WHERE found MATCH :e AND found.rowid > :after ORDER BY found.rowid LIMIT :n",
+                e=expression,
+                after=after,
+                n=limit,
+            )
+        return [(int(number), str(golden_id), str(words)) for number, golden_id, words in rows]
+
+    def purge(self) -> bool:
+        """Leave nothing in the file of what was taken out of it: words stay in its older parts until those are joined.
+
+        False: somebody was reading; to be tried again.
+        """
+        with self._file.write() as tx:
+            tx.run("INSERT INTO found (found) VALUES ('optimize')")
+        return self._file.fold_log()
+
     def size(self) -> int:
         """Golden records in it."""
         with self._file.glance() as tx:

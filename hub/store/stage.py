@@ -17,7 +17,8 @@ Row = tuple[int, str, str, bytes]
 
 _HEAD: Final = Struct(">HI")  # before each record: number of the connection, bytes of the external id
 _GONE: Final = -1  # place of a record that does not count
-_AT_ONCE: Final = 8_000_000  # bytes that are read together where all is read
+_AT_ONCE: Final = 2_000_000  # bytes that are read together at the most
+_GAP: Final = 2_000  # bytes between two records up to which reading them too is cheaper than to ask again
 
 
 class Stage:
@@ -93,12 +94,35 @@ class Stage:
             data = self._read(begin, int(ends[stop - 1]) - begin)
             for number in range(at, stop):
                 if self._starts[number] != _GONE:
-                    start = self._starts[number] - begin
-                    yield self._row(number, data[start : start + self._lengths[number]])
+                    yield self._row(number, data, self._starts[number] - begin)
             at = stop
 
     def some(self, numbers: Sequence[int]) -> dict[int, Row]:
-        return {n: self._row(n - 1, self._read(self._starts[n - 1], self._lengths[n - 1])) for n in numbers}
+        """Those that stand near one another are read together."""
+        found: dict[int, Row] = {}
+        for first, last, near in self._runs(sorted(numbers)):
+            begin = self._starts[first]
+            data = self._read(begin, self._starts[last] + self._lengths[last] - begin)
+            for at in near:
+                found[at + 1] = self._row(at, data, self._starts[at] - begin)
+        return found
+
+    def _runs(self, numbers: Sequence[int]) -> Iterator[tuple[int, int, list[int]]]:
+        """(place of the first, of the last, of all) of what is read at once."""
+        near: list[int] = []
+        end = most = 0
+        for number in numbers:
+            at = number - 1
+            start = self._starts[at]
+            if near and (start - end > _GAP or start > most):
+                yield near[0], near[-1], near
+                near = []
+            if not near:
+                most = start + _AT_ONCE
+            near.append(at)
+            end = start + self._lengths[at]
+        if near:
+            yield near[0], near[-1], near
 
     def _read(self, start: int, size: int) -> bytes:
         data = os.pread(self._file.fileno(), size, start)
@@ -109,10 +133,12 @@ class Stage:
             data += more
         return data
 
-    def _row(self, at: int, data: bytes) -> Row:
-        of, size = _HEAD.unpack_from(data)
-        end = _HEAD.size + size
-        return at + 1, self._connections[of], data[_HEAD.size : end].decode("utf-8", "surrogatepass"), data[end:]
+    def _row(self, at: int, data: bytes, start: int) -> Row:
+        of, size = _HEAD.unpack_from(data, start)
+        begin = start + _HEAD.size
+        end = begin + size
+        external_id = data[begin:end].decode("utf-8", "surrogatepass")
+        return at + 1, self._connections[of], external_id, data[end : start + self._lengths[at]]
 
     def _key(self, at: int) -> tuple[int, bytes]:
         """Number of the connection, and external id."""

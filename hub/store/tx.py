@@ -29,11 +29,15 @@ loads: Callable[[str | bytes], Any] = orjson.loads
 
 @lru_cache(1024)
 def _native(text: str, dialect: str) -> tuple[str, tuple[str, ...]]:
-    """`:name`, `?` and `IN :*names` in the words of the driver; and the names of lists to be given as JSON."""
+    """`:name`, `?`, `IN :*names` and `EACH :*names TYPE alias` in the words of the driver; and the names of lists to be
+    given as JSON. EACH is a table of one column, `value`.
+    """
     if dialect == "sqlite":
-        lists = tuple(dict.fromkeys(re.findall(r"IN :\*(\w+)", text)))
+        lists = tuple(dict.fromkeys(re.findall(r"(?:IN|EACH) :\*(\w+)", text)))
+        text = re.sub(r"EACH :\*(\w+) \w+ (\w+)", r"json_each(:\1) \2", text)
         return re.sub(r"IN :\*(\w+)", r"IN (SELECT value FROM json_each(:\1))", text), lists
-    text = re.sub(r"IN :\*(\w+)", r"= ANY(:\1)", text.replace("%", "%%"))
+    text = re.sub(r"EACH :\*(\w+) (\w+) (\w+)", r"unnest(CAST(:\1 AS \2[])) AS \3(value)", text.replace("%", "%%"))
+    text = re.sub(r"IN :\*(\w+)", r"= ANY(:\1)", text)
     return re.sub(r"(?<![:\w]):(\w+)", r"%(\1)s", text).replace("?", "%s"), ()
 
 

@@ -15,7 +15,7 @@ from hub.store.keyring import Keyring
 DAMAGED = (sqlite3.DatabaseError, sa.exc.DatabaseError)
 """What a SQLite file raises that is none, or not any more; locks and the like are other errors before."""
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011", "0012")
+REVISIONS = tuple(f"{number:04}" for number in range(1, 20))
 """Every schema there ever was, oldest first. Known without alembic, whose loading costs 0.1 s a command."""
 
 
@@ -66,6 +66,10 @@ def upgrade(store: Store) -> tuple[str | None, str]:
             f"The store did not answer ({type(err.orig).__name__}). Its schema was left as it was; "
             "run `hub db upgrade` again."
         ) from err
+    except sa.exc.DatabaseError as err:
+        if type(err.orig) is not sqlite3.DatabaseError:  # its own class is of a file that is none, or not any more
+            raise
+        raise damaged(err.orig) from err
     return before, REVISIONS[-1]
 
 
@@ -92,6 +96,13 @@ def _upgrade(connection: sa.Connection) -> str | None:
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
     command.upgrade(config, "head")
     return before
+
+
+def damaged(err: BaseException) -> ConfigError:
+    return ConfigError(
+        f"The store is damaged ({err}). Nothing was done. `hub db check` says more; "
+        "`hub db restore FILE` puts a backup in its place."
+    )
 
 
 def _say_other(found: str | None) -> str:
@@ -132,10 +143,7 @@ def opened(url: str, keys: Keyring | None = None) -> Store:
         ready(store)
     except DAMAGED as err:
         store.close()
-        raise ConfigError(
-            f"The store is damaged ({err}). Nothing was done. `hub db check` says more; "
-            "`hub db restore FILE` puts a backup in its place."
-        ) from err
+        raise damaged(err) from err
     except BaseException:
         store.close()
         raise

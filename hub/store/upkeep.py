@@ -11,6 +11,7 @@ from hub.dedupe.survive import Rules, survive
 from hub.store import links as db
 from hub.store.db import Store, Tx
 from hub.store.interactions import points_of, read_statements, sources_of
+from hub.store.leases import machine, owner_is_dead
 from hub.store.upgrade import DAMAGED, REVISIONS, revision
 
 BATCH = 500  # golden records computed anew together
@@ -148,13 +149,27 @@ def _strays(tx: Tx, rules: Rules) -> Iterator[str]:
 def record_failure(store: Store, run_id: str, connection: str, now: float, error: str) -> None:
     """Put a run on record that ended without its own record."""
     with store.write() as tx:
-        tx.run(
-            "INSERT INTO run (id, connection, started_at, ended_at, status, error, first_change, last_change)"
-            " VALUES (:i, :c, :now, :now, 'failed', :e, 0, 0)"
-            " ON CONFLICT (id) DO UPDATE SET ended_at = :now, status = 'failed', error = :e,"
-            " last_change = (SELECT coalesce(max(id), 0) FROM change)",
-            i=run_id,
-            c=connection,
-            now=now,
-            e=error,
-        )
+        _record_failure(tx, run_id, connection, now, error)
+
+
+def record_lost(store: Store, run_id: str, connection: str, now: float, error: str) -> None:
+    """The same of a run whose process has ended: the one that it was in the middle of, else one that was not begun."""
+    with store.write() as tx:
+        held = tx.one("SELECT lease_owner FROM connection_state WHERE name = :c", c=connection)
+        is_dead = held is not None and held[0] is not None and owner_is_dead(held[0], machine())
+        running = "SELECT id FROM run WHERE connection = :c AND status = 'running' ORDER BY started_at DESC LIMIT 1"
+        row = tx.one(running, c=connection) if is_dead else None
+        _record_failure(tx, row[0] if row else run_id, connection, now, error)
+
+
+def _record_failure(tx: Tx, run_id: str, connection: str, now: float, error: str) -> None:
+    tx.run(
+        "INSERT INTO run (id, connection, started_at, ended_at, status, error, first_change, last_change)"
+        " VALUES (:i, :c, :now, :now, 'failed', :e, 0, 0)"
+        " ON CONFLICT (id) DO UPDATE SET ended_at = :now, status = 'failed', error = :e, progress = NULL,"
+        " last_change = (SELECT coalesce(max(id), 0) FROM change)",
+        i=run_id,
+        c=connection,
+        now=now,
+        e=error,
+    )

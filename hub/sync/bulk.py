@@ -3,13 +3,15 @@
     merge   a, b              two contacts that are one
     split   contact, records  records that leave a contact together, several separated by `;`
 
-A contact is a golden id or CONNECTION:EXTERNAL_ID; a record is CONNECTION:EXTERNAL_ID. Further columns are passed over.
+A contact is a golden id or CONNECTION:EXTERNAL_ID; a record is CONNECTION:EXTERNAL_ID, in quotes of its own (doubled
+inside) where its id has a `;` or begins or ends with a space. Further columns are passed over.
 What a line asks for and is so already is nothing to do: a file can be carried out again after an interruption.
 """
 
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +30,8 @@ from hub.sync.plan import display_name
 Kind: TypeAlias = Literal["merge", "split"]
 
 COLUMNS: Mapping[Kind, tuple[str, str]] = {"merge": ("a", "b"), "split": ("contact", "records")}
+_QUOTED = re.compile(r'"(?:[^"]|"")*"')
+_TEXT = re.compile(rf"\s*({_QUOTED.pattern}(?=\s*(?:;|\Z))|[^;]*)\s*(?:;|\Z)")
 BATCH = 100  # lines a transaction: the one writer is free again after some tenths of a second
 
 
@@ -110,12 +114,28 @@ def _line(kind: Kind, number: int, names: Sequence[str], places: tuple[int, int]
         return Mistake(number, f"{empty} is empty")
     if kind == "merge":
         return Line(number, (one, other))
-    texts = [text.strip() for text in other.split(";") if text.strip()]
+    texts = _texts(other)
     refs = [ref for text in texts if (ref := _ref(text)) is not None]
     if len(refs) < len(texts) or not texts:
         wrong = next((text for text in texts if _ref(text) is None), other)
         return Mistake(number, f"{wrong!r} names no record: write CONNECTION:EXTERNAL_ID")
     return Line(number, (one,), tuple(dict.fromkeys(refs)))
+
+
+def _texts(cell: str) -> list[str]:
+    """What is separated by `;` in it, without its quotes. A quote in the middle of a text is part of it."""
+    found = [match[1] for match in _TEXT.finditer(cell)]
+    return [
+        text[1:-1].replace('""', '"') if _QUOTED.fullmatch(text) else text.strip() for text in found if text.strip()
+    ]
+
+
+def _cell(texts: Iterable[str]) -> str:
+    """The other way."""
+    return ";".join(
+        '"' + text.replace('"', '""') + '"' if ";" in text or text != text.strip() or _QUOTED.fullmatch(text) else text
+        for text in texts
+    )
 
 
 def _ref(text: str) -> Ref | None:
@@ -339,7 +359,7 @@ def write_back(path: Path, kind: Kind, done: Iterable[Done]) -> int:
     """The file that takes lines of this kind back, the last one first; how many lines it has."""
     other: Kind = "split" if kind == "merge" else "merge"
     rows = [
-        (back.contact, back.other or ";".join(f"{c}:{e}" for c, e in back.records))
+        (back.contact, back.other or _cell(f"{c}:{e}" for c, e in back.records))
         for one in reversed(list(done))
         for back in one.back
     ]

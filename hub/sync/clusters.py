@@ -13,9 +13,9 @@ from typing import Any
 from hub.dedupe import consent
 from hub.dedupe.survive import survive
 from hub.model import Fields, Source, base_field
+from hub.store import changes, queue
 from hub.store import interactions as spoken
 from hub.store import links as db
-from hub.store import work
 from hub.store.db import Row, Tx, dumps
 from hub.store.interactions import points_of, sources_of
 from hub.store.links import GoldenRow
@@ -48,6 +48,11 @@ class Cluster:
 
     def holding(self, connection: str) -> list[Link]:
         return [m for m in self.members if m.connection == connection and m.state in HOLDING]
+
+    def revive(self) -> None:
+        """A person made it anew, or edited it while its deletion was under way: an edit outlives a deletion."""
+        self.golden.state = "live"
+        self.joined = self.revived = True
 
 
 class Clusters:
@@ -126,7 +131,7 @@ class Clusters:
         done = Settled()
         created: list[GoldenRow] = []
         updated: list[GoldenRow] = []
-        log: list[work.Change] = []
+        log: list[changes.Change] = []
         for cluster in touched:
             before = cluster.golden.fields
             claims = [*(m.opinion() for m in cluster.members), *cluster.said]
@@ -143,11 +148,11 @@ class Clusters:
             log.append(self._log(cluster, changed))
             done.add(cluster, before, changed)
         if back := [c.id for c in touched if c.revived]:
-            work.cancel_deletions(self.tx, back)
+            queue.cancel_deletions(self.tx, back)
             db.take_back(self.tx, back)
         db.insert_goldens(self.tx, created, self.now)
         db.update_goldens(self.tx, updated, self.now)
-        work.log_changes(self.tx, log, self.run_id)
+        changes.log(self.tx, log, self.run_id)
         self._queue(done)
         return done
 
@@ -160,19 +165,26 @@ class Clusters:
         for cluster in touched:
             cluster.said = sources_of(found, points[cluster.id]) if found else ()
 
-    def _log(self, cluster: Cluster, changed: Mapping[str, Any]) -> work.Change:
+    def _log(self, cluster: Cluster, changed: Mapping[str, Any]) -> changes.Change:
         # a creation is told by the claims themselves; only later changes need their old values kept
         detail = None if cluster.created else dumps(changed)
         said = sorted(cluster.told_by)
-        return work.Change(cluster.id, self.now, cluster.kind, said[0] if said else None, detail)
+        return changes.Change(cluster.id, self.now, cluster.kind, said[0] if said else None, detail)
 
     def _queue(self, done: Settled) -> None:
+        """A field that a mapping does not speak of is looked at by the push all the same: it may do so by then."""
         pairs: list[tuple[str, str]] = []
+        unspoken: list[tuple[str, str]] = []
         for route in self.hub.targets():
-            pairs.extend((route.name, c.id) for c, changed in done.clusters if self._concerns(route, c, changed))
-        work.enqueue(self.tx, pairs, self.now, self.run_id, optouts=done.optouts)
+            for cluster, changed in done.clusters:
+                if self._concerns(route, cluster):
+                    speaks = _speaks(route, cluster, changed)
+                    (pairs if speaks else unspoken).append((route.name, cluster.id))
+        queue.enqueue(self.tx, pairs, self.now, self.run_id, optouts=done.optouts)
+        if unspoken:
+            queue.enqueue_besides(self.tx, unspoken, self.now, self.run_id)
 
-    def _concerns(self, route: Any, cluster: Cluster, changed: Mapping[str, Any]) -> bool:
+    def _concerns(self, route: Any, cluster: Cluster) -> bool:
         """Whether a connection may lack something now. Says yes in doubt: the push looks closely."""
         if cluster.golden.state != "live":
             return False
@@ -180,9 +192,7 @@ class Clusters:
         if not there:
             return bool(route.wants(cluster.golden.fields))
         alone = len(cluster.members) == 1 and not cluster.said
-        if alone and route.name in cluster.told_by and not there[0].told and not there[0].own:
-            return False
-        return cluster.joined or cluster.created or any(route.mapping.covers(key) for key in changed)
+        return not (alone and route.name in cluster.told_by and not there[0].told and not there[0].own)
 
     def _given(self, keep: str, lose: str) -> dict[str, list[Any]]:
         """What `lose` brings in: its records and the pins that move with it. A split gives them back."""
@@ -218,9 +228,9 @@ class Clusters:
             tx.run("DELETE FROM queue WHERE golden_id = :l", l=lose)
             for connection, optout_at in waiting:
                 optouts = {keep} if optout_at else set()
-                work.enqueue(tx, [(connection, keep)], self.now, self.run_id, optouts=optouts)
-            gone = work.Change(lose, self.now, "merged away", None, dumps({"into": keep, **given}))
-            work.log_changes(tx, [gone], self.run_id)
+                queue.enqueue(tx, [(connection, keep)], self.now, self.run_id, optouts=optouts)
+            gone = changes.Change(lose, self.now, "merged away", None, dumps({"into": keep, **given}))
+            changes.log(tx, [gone], self.run_id)
         self._lost.clear()
 
 
@@ -241,6 +251,13 @@ class Settled:
                 self.consents += 1
             if consent.stricter(before, cluster.golden.fields):
                 self.optouts.add(cluster.id)
+
+
+def _speaks(route: Any, cluster: Cluster, changed: Mapping[str, Any]) -> bool:
+    """Whether what has changed is the connection's business by its mapping of now."""
+    if cluster.joined or cluster.created or not any(m.connection == route.name for m in cluster.members):
+        return True
+    return any(route.mapping.covers(key) for key in changed)
 
 
 def _changed(before: Fields, after: Fields) -> dict[str, list[Any]]:

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from hub.dedupe.trial import rule_text
-from hub.model import base_field
-from hub.store import work
+from hub.model import Fields, base_field
 from hub.store.db import Tx, dumps
+from hub.store.disputes import log_conflicts
 from hub.sync.clusters import Cluster, Clusters
 from hub.sync.engine import Hub, Run
-from hub.sync.link import HOLDING, Edit, Link
+from hub.sync.link import HOLDING, Edit, Link, differs
 
 PINNED = "pinned"
 """In place of a rule: a person had fixed the value before."""
@@ -29,6 +29,21 @@ class Fight:
     our_key: str
     ours: Any
     ref: tuple[str, str]
+
+
+def fight_about(run: Run, cluster: Cluster, link: Link, edit: Edit, base: Fields) -> Fight | None:
+    """A conflict: the field changed there and here since the last agreed value, to different ones."""
+    if not (run.route.writes and run.route.mapping.covers(edit.key)):
+        return None
+    ours = cluster.golden.fields.get(edit.key)
+    if base_field(edit.key) == "addresses":
+        mine = {k for k in cluster.golden.fields if k.startswith("addresses/")}
+        if edit.theirs is None or not mine or edit.key in mine or mine <= base.keys():
+            return None
+        return Fight(edit, sorted(mine)[0], cluster.golden.fields[sorted(mine)[0]], link.ref)
+    if differs(edit.key, ours, base.get(edit.key)) and differs(edit.key, ours, edit.theirs):
+        return Fight(edit, edit.key, ours, link.ref)
+    return None
 
 
 def log_fights(hub: Hub, tx: Tx, run: Run, clusters: Clusters, fights: Sequence[Fight]) -> None:
@@ -58,7 +73,7 @@ def log_fights(hub: Hub, tx: Tx, run: Run, clusters: Clusters, fights: Sequence[
             }
         )
         hub.meter.conflict(run.name, base_field(key), rule)
-    work.log_conflicts(tx, rows)
+    log_conflicts(tx, rows)
 
 
 def _claims(fight: Fight, cluster: Cluster) -> list[dict[str, Any]]:

@@ -79,9 +79,13 @@ def amended(row: ParkedRow, values: Mapping[str, str], person: str, now: float) 
     mine = {key: (there[key], value) for key, value in values.items() if key in there and there[key] != value}
     if not mine:
         return None
+    return Correction(person, now, {**kept_of(row, there), **mine})
+
+
+def kept_of(row: ParkedRow, there: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """What was corrected in it before and still is in it. there: its fields as text"""
     before = read_correction(row.edit)
-    kept = {k: v for k, v in before.values.items() if there.get(k) == v[0]} if before is not None else {}
-    return Correction(person, now, {**kept, **mine})
+    return {k: v for k, v in before.values.items() if there.get(k) == v[0]} if before is not None else {}
 
 
 def corrected(mapping: ContactMapping, record: Record, stage: str, correction: Correction) -> Record | None:

@@ -14,10 +14,10 @@ from hub.mapping.elements import ADDRESS_PARTS, email_key
 from hub.mapping.phones import phone_key
 from hub.mapping.text import Unmappable
 from hub.model import KIND, MANY, SINGLE, base_field
-from hub.store import lists, opt_in, work
+from hub.store import changes, connections, lists, opt_in, parked
 from hub.store.audit import note
 from hub.store.db import Store, Tx, loads
-from hub.store.inbox import bring_again
+from hub.store.inbox import bring_again, try_again
 from hub.store.lists import HoldRow, ParkedFilter
 from hub.store.runs import ask_to_stop, one_run
 from hub.sync.corrections import amended, mark_of
@@ -56,7 +56,7 @@ def refuse(store: Store, number: int, person: str, now: float, *, seen: Mapping[
             a=now,
             i=number,
         )
-        work.mark_connection(tx, hold.connection, paused=f"{person} refused hold {number} ({hold.gate}): {hold.reason}")
+        connections.mark(tx, hold.connection, paused=f"{person} refused hold {number} ({hold.gate}): {hold.reason}")
         note(tx, person, "hold refused", f"hold {number}", _of_hold(hold), at=now)
     return replace(hold, state="refused", person=person, decided_at=now)
 
@@ -90,15 +90,15 @@ def pause(store: Store, name: str, person: str, reason: str, now: float) -> None
     """No run of a connection begins until somebody starts it."""
     said = f"{person} paused it" + (f": {reason}" if reason else ".")
     with store.write() as tx:
-        work.remember_connection(tx, name)
-        work.mark_connection(tx, name, paused=said)
+        connections.remember(tx, name)
+        connections.mark(tx, name, paused=said)
         note(tx, person, "paused", f"connection {name}", at=now)
 
 
 def start(store: Store, name: str, person: str, now: float) -> None:
     """A paused connection is run by its schedule again."""
     with store.write() as tx:
-        work.mark_connection(tx, name, paused=None)
+        connections.mark(tx, name, paused=None)
         note(tx, person, "started", f"connection {name}", at=now)
 
 
@@ -128,12 +128,12 @@ def retry(store: Store, chosen: ParkedFilter, person: str) -> int:
     ConfigError when a number is not parked, or nothing is chosen: nothing was changed then.
     """
     with store.write() as tx:
-        rows = _parked(tx, chosen)
-        work.mark_parked(tx, [r.number for r in rows if r.stage != SPAM], "retry")
-        work.mark_parked(tx, [r.number for r in rows if r.stage == SPAM], "resolved")
-        _read_again(tx, rows)
+        rows = parked_rows(tx, chosen)
+        parked.mark(tx, [r.number for r in rows if r.stage != SPAM], "retry")
+        parked.mark(tx, [r.number for r in rows if r.stage == SPAM], "resolved")
+        read_again(tx, rows)
         _not_spam(tx, rows)
-        _note_parked(tx, person, "parked sent back", rows)
+        note_parked(tx, person, "parked sent back", rows)
     return len(rows)
 
 
@@ -152,9 +152,9 @@ def _not_spam(tx: Tx, rows: Iterable[lists.ParkedRow]) -> None:
 def drop(store: Store, chosen: ParkedFilter, person: str) -> int:
     """Let parked records be: not shown again while their original stays the same. ConfigError as `retry`."""
     with store.write() as tx:
-        rows = _parked(tx, chosen)
-        work.mark_parked(tx, [r.number for r in rows], "dropped")
-        _note_parked(tx, person, "parked dropped", rows)
+        rows = parked_rows(tx, chosen)
+        parked.mark(tx, [r.number for r in rows], "dropped")
+        note_parked(tx, person, "parked dropped", rows)
     return len(rows)
 
 
@@ -176,7 +176,7 @@ def correct(
     ConfigError, Overtaken: none of them has such a field with another value; or there are others by now.
     """
     with store.write() as tx:
-        rows = _parked(tx, chosen)
+        rows = parked_rows(tx, chosen)
         if seen is not None and seen != len(rows):
             raise Overtaken(f"There are {len(rows)} such records by now, so nothing was changed. Look at them again.")
         if mark is not None and mark != mark_of(rows[0].original):
@@ -187,20 +187,20 @@ def correct(
                 f"No record chosen has another value in {', '.join(sorted(values)) or 'any field'}, so nothing was "
                 "changed. What could not be read at all is put right in its system."
             )
-        work.correct_parked(tx, [(row.number, found.as_text()) for row, found in made])
-        _read_again(tx, [row for row, _ in made])
-        _note_parked(tx, person, "parked corrected", [row for row, _ in made], fields=sorted(values))
+        parked.correct(tx, [(row.number, found.as_text()) for row, found in made])
+        read_again(tx, [row for row, _ in made])
+        note_parked(tx, person, "parked corrected", [row for row, _ in made], fields=sorted(values))
     return tuple(row for row, _ in made)
 
 
-def _note_parked(tx: Tx, person: str, action: str, rows: Sequence[lists.ParkedRow], **more: Any) -> None:
+def note_parked(tx: Tx, person: str, action: str, rows: Sequence[lists.ParkedRow], **more: Any) -> None:
     numbers = [r.number for r in rows]
     some = {"records": len(numbers), "numbers": numbers[:NAMED], "connections": sorted({r.connection for r in rows})}
     some |= more
     note(tx, person, action, f"parked {numbers[0]}" if len(numbers) == 1 else "parked", some)
 
 
-def _parked(tx: Tx, chosen: ParkedFilter) -> tuple[lists.ParkedRow, ...]:
+def parked_rows(tx: Tx, chosen: ParkedFilter) -> tuple[lists.ParkedRow, ...]:
     rows = lists.parked(tx, chosen, lists.Part(limit=EVERYTHING)).rows
     missing = sorted(set(chosen.numbers or ()) - {r.number for r in rows})
     if missing:
@@ -210,15 +210,16 @@ def _parked(tx: Tx, chosen: ParkedFilter) -> tuple[lists.ParkedRow, ...]:
     return rows
 
 
-def _read_again(tx: Tx, rows: Iterable[lists.ParkedRow]) -> None:
+def read_again(tx: Tx, rows: Iterable[lists.ParkedRow]) -> None:
     """What was parked before it could be mapped is read anew: its source lists everything at the next run."""
     stale = [r for r in rows if r.stage in READ_AGAIN]
     tx.many(
         "UPDATE record SET fingerprint = NULL WHERE connection = :c AND external_id = :e",
         [{"c": r.connection, "e": r.external_id} for r in stale],
     )
+    try_again(tx, [(r.connection, r.external_id) for r in stale])
     for name in sorted({r.connection for r in stale}):
-        work.mark_connection(tx, name, full_at=None, cursor=None)
+        connections.mark(tx, name, full_at=None, cursor=None)
 
 
 # --- conflicts --------------------------------------------------------------------------------------
@@ -229,7 +230,7 @@ def accept(store: Store, numbers: Iterable[int], person: str, now: float) -> int
     with store.write() as tx:
         found = [c for n in dict.fromkeys(numbers) if (c := lists.conflict(tx, n)) and c.state == "open"]
         tx.run("UPDATE conflict SET state = 'accepted' WHERE id IN :*ids", ids=[c.number for c in found])
-        work.log_changes(tx, [_accepted(c, person, now) for c in found], None)
+        changes.log(tx, [_accepted(c, person, now) for c in found], None)
         for c in found:
             said = {"contact": c.golden_id, "connection": c.connection, "field": base_field(c.field)}
             note(tx, person, "conflict accepted", f"conflict {c.number}", said, at=now)
@@ -247,8 +248,8 @@ def accept_one(store: Store, number: int, person: str, now: float) -> None:
     raise Overtaken(f"Conflict {number} is {found.state} already, so nothing was changed. See `hub conflicts list`.")
 
 
-def _accepted(conflict: lists.ConflictRow, person: str, now: float) -> work.Change:
-    return work.Change(conflict.golden_id, now, f"conflict {conflict.number} accepted by {person}", None, None)
+def _accepted(conflict: lists.ConflictRow, person: str, now: float) -> changes.Change:
+    return changes.Change(conflict.golden_id, now, f"conflict {conflict.number} accepted by {person}", None, None)
 
 
 # --- pins -------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from hub.store.db import Fence, Store, Tx
 from hub.sync.guard import Limits
 
 DAY = 86_400.0
+NEVER = 1e12  # seconds: `full_every: never`
 MOST_HOMES = 5_000
 
 
@@ -46,6 +47,7 @@ class Route:
 
     push      "yes": creates and updates there; "updates": only records that are there already; "no"
     deletes   what a deletion there means elsewhere: "keep" | "archive" | "propagate"
+    erasure   what is done there when somebody is erased: "erase" | "delete" | "empty" | "by hand"; None: what it can
     """
 
     name: str
@@ -55,6 +57,20 @@ class Route:
     deletes: str = "keep"
     limits: Limits = field(default_factory=Limits)
     full_every: float = DAY
+    erasure: str | None = None
+
+    @property
+    def forgets(self) -> str:
+        """How it lets go of a record of somebody who is erased: "erase" | "delete" | "empty" | "by hand"."""
+        can_empty = self.can.update and self.can.read and self.mapping.outward
+        if self.erasure is not None:
+            able = {"erase": self.can.erase, "delete": self.can.delete, "empty": can_empty}.get(self.erasure, False)
+            return self.erasure if able else "by hand"
+        if self.push == "no":
+            return "by hand"
+        if self.can.erase:
+            return "erase"
+        return "delete" if self.can.delete else "empty" if can_empty else "by hand"
 
     @property
     def writes(self) -> bool:
@@ -112,6 +128,9 @@ class Run:
            pull of a connection that never lists all. None: this run tells nothing
     homes  golden records that it has saved a record of; None: more than are kept
     phase  reading, matching, saving (of a first load) or pushing; done, total: of it, in records; total None: not known
+    judged    gates of which people have decided single records: see `hub.sync.judged`
+    in_part   gates with an open hold of which a part is decided; what is left of it waits, however little it is
+    pending   of these, those whose decisions wait for this run
     """
 
     id: str
@@ -129,6 +148,10 @@ class Run:
     phase: str = "reading"
     done: int = 0
     total: int | None = None
+    judged: frozenset[str] = frozenset()
+    in_part: frozenset[str] = frozenset()
+    pending: frozenset[str] = frozenset()
+    excused: dict[str, int] = field(default_factory=dict)  # of `counts`, what a person has approved one by one
 
     @property
     def name(self) -> str:
@@ -160,9 +183,17 @@ class Run:
 class Held(Exception):
     """This run would touch too much: nothing of this step was done."""
 
-    def __init__(self, gate: str, counts: Mapping[str, int], reason: str, subjects: Sequence[Any] = ()) -> None:
+    def __init__(
+        self,
+        gate: str,
+        counts: Mapping[str, int],
+        reason: str,
+        subjects: Sequence[Any] = (),
+        total: int | None = None,
+    ) -> None:
         super().__init__(reason)
         self.gate, self.counts, self.reason, self.subjects = gate, dict(counts), reason, list(subjects)
+        self.total = len(self.subjects) if total is None else total
 
 
 def golden_key(golden_id: str) -> str:

@@ -8,42 +8,49 @@ what it finds.
 
 from __future__ import annotations
 
+from array import array
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import pairwise
-from typing import Any
+from itertools import chain, pairwise
+from typing import Any, TypeAlias
 
 import numpy as np
-import orjson
+from numpy.typing import NDArray
 
 from hub.connectors.contract import Connector
 from hub.dedupe.bulk import Asked, Bulk, Decision
 from hub.dedupe.cluster import explain
 from hub.dedupe.compare import LEVELS
-from hub.dedupe.features import Features, features, pack, unpack
+from hub.dedupe.features import Features, features, unpack
 from hub.dedupe.frequency import NameCounts
 from hub.dedupe.keys import blocking_keys
 from hub.errors import ConfigError, LeaseLost
-from hub.model import LinkState
+from hub.store import connections, erasures, leases, parked
 from hub.store import keys as index
 from hub.store import links as db
-from hub.store import work
-from hub.store.db import Fence, Tx, dumps
+from hub.store.db import Fence, Tx, dumps, loads
 from hub.store.names import add_names
+from hub.store.questions import add_asks
 from hub.store.stage import Row, Stage
 from hub.sync import rematch
-from hub.sync.clusters import Clusters
 from hub.sync.engine import Held, Hub, Run
-from hub.sync.intake import iso, save_page
-from hub.sync.link import Link, date_consents
-from hub.sync.reading import Fresh, read_page
+from hub.sync.first_save import Group, Newcomer, save_groups
+from hub.sync.intake import save_page
+from hub.sync.memory import give_back
+from hub.sync.reading import read_page
 from hub.sync.run import Orders, Result, begin, end, lease, outcome
+from hub.sync.staged import stage, unstage
+from hub.sync.withhold import Coming, identity_of, withheld
 
 PAGE = 5_000  # records saved in one transaction, or one golden record with more: each writes to most of the indexes
 RECENT = 500_000  # blocking keys that gather before they are put in order: more at a time than where pages trickle in
+ASIDE = ("read", "map")  # where a record is set aside before it is taken
 STEADY = 20.0  # seconds between two renewals of the leases while only reading
+
+Ints: TypeAlias = NDArray[np.int64]
 
 
 @dataclass(slots=True)
@@ -51,6 +58,8 @@ class _Load:
     """A first load under way. cursors: where each connection goes on, of those that were read to their end
 
     last   the highest number of a record so far; raced: some of the numbers were given to other connections
+    erasures  how many there ever were when all was read
+    aside     connections of which records were set aside that may have come through now
     """
 
     hub: Hub
@@ -62,6 +71,8 @@ class _Load:
     cursors: dict[str, str | None] = field(default_factory=dict)
     last: int = 0
     raced: bool = False
+    erasures: int = 0
+    aside: frozenset[str] = frozenset()
     renewed: float = 0.0
 
     @property
@@ -85,10 +96,11 @@ def first_load(
     with ExitStack() as closing:
         runs = {n: _started(closing, hub, n, c, orders[n]) for n, c in connectors.items()}
         stage = closing.enter_context(Stage())
-        load = _Load(hub, runs, stage, Bulk(hub.model, cap=index.KEY_CAP), orders, page)
+        load = _Load(hub, runs, stage, Bulk(hub.model, cap=index.KEY_CAP, relieve=give_back), orders, page)
         said = {name: _outcome(load, run, partial(_read, load, run)) for name, run in runs.items()}
         if not load.stops():
-            saved = _outcome(load, load.lead, partial(_save, load))
+            with hub.store.many_pages():
+                saved = _outcome(load, load.lead, partial(_save, load))
             said = {name: saved if saved[0] != "done" else told for name, told in said.items()}
         return {name: _ended(load, run, *said[name]) for name, run in runs.items()}
 
@@ -130,9 +142,9 @@ def _ended(load: _Load, run: Run, status: str, message: str | None) -> Result:
     hub = load.hub
     if status == "done":
         with hub.store.write(run.fence) as tx:
-            work.save_cursor(tx, run.name, load.cursors[run.name])
+            connections.save_cursor(tx, run.name, load.cursors[run.name])
             if run.route.can.complete:
-                work.mark_connection(tx, run.name, full_at=hub.clock())
+                connections.mark(tx, run.name, full_at=hub.clock())
     try:
         end(hub, run, status, message)
     except LeaseLost as err:
@@ -155,7 +167,7 @@ def _read(load: _Load, run: Run) -> list[Held]:
         save_page(hub, run, reading)
         seen = {x: features(f.fields) for x, f in fresh.items()}
         keys = {x: blocking_keys(record) for x, record in seen.items()}
-        bodies = [(x, _body(f, seen[x], keys[x])) for x, f in fresh.items()]
+        bodies = [(x, stage(f, seen[x], keys[x])) for x, f in fresh.items()]
         numbers = load.stage.add(run.name, [*bodies, *((x, None) for x in gone)])
         for number, external_id in zip(numbers, fresh, strict=False):
             load.bulk.add(number, None, seen[external_id], keys[external_id], (run.name, external_id))
@@ -180,17 +192,10 @@ def _hold_on(load: _Load, tx: Tx) -> None:
     """Every commit is made under all leases."""
     until = load.hub.clock()
     for run in load.runs.values():
-        if not work.hold_on(tx, run.name, run.fence.token, until + run.lease_seconds):
+        if not leases.hold_on(tx, run.name, run.fence.token, until + run.lease_seconds):
             raise LeaseLost(
                 f"Another process has taken over {run.name!r}. This one stopped without writing; the other goes on."
             )
-
-
-def _body(fresh: Fresh, record: Features, keys: Sequence[int]) -> bytes:
-    changed = fresh.record.changed_at.timestamp() if fresh.record.changed_at else None
-    mark, odd = fresh.fingerprint.hex(), sorted(fresh.odd)
-    said = fresh.fields, mark, changed, fresh.record.version, fresh.record.archived, odd
-    return orjson.dumps((*said, record.name, pack(record), keys))
 
 
 # --- matching and saving ----------------------------------------------------------------------------
@@ -199,16 +204,21 @@ def _body(fresh: Fresh, record: Features, keys: Sequence[int]) -> bytes:
 def _save(load: _Load) -> list[Held]:
     _enter(load, "matching", None)
     if load.stage.settle():
-        load.bulk = Bulk(load.hub.model, cap=index.KEY_CAP)  # what was gathered is let go before it is gathered again
+        load.bulk = Bulk(
+            load.hub.model, cap=index.KEY_CAP, relieve=give_back
+        )  # what was gathered is let go before it is gathered again
         _gather(load)
     decision = load.bulk.decide()
+    give_back()
     questions = _Questions(load.hub, decision.asks)
-    hot = set(load.bulk.hot.tolist())
+    hot = load.bulk.hot
     with load.hub.store.write() as tx:
         _hold_on(load, tx)
         _only_when_empty(tx)  # still: another connection may have brought some while these were read
-        index.heat(tx, hot)
+        index.heat(tx, hot.tolist())
         load.last = tx.counter(db.RECORD)
+        load.erasures = tx.counter(erasures.COUNTED)
+        load.aside = frozenset(name for name in load.runs if parked.waits(tx, name, ASIDE))
     _enter(load, "saving", len(decision.numbers))
     saved = 0
     for groups in _pages(decision, load.page):
@@ -244,8 +254,9 @@ def _match_others(load: _Load, tx: Tx, keys: Iterable[int]) -> None:
 def _gather(load: _Load) -> None:
     """For matching: what is left after a record came twice, or went again."""
     for number, connection, external_id, body in load.stage.all():
-        *_, packed, keys = orjson.loads(body)
-        load.bulk.add(number, None, _seen(packed), keys, (connection, external_id))
+        staged = unstage(body)
+        keys = array("q", staged.keys)
+        load.bulk.add(number, None, _seen(staged.features), keys, (connection, external_id))
 
 
 def _seen(packed: str) -> Features:
@@ -285,9 +296,10 @@ class _Questions:
                 self._asks.setdefault(number, []).append(ask)
         self._saved: dict[int, tuple[int, Features]] = {}
 
+    def __contains__(self, number: int) -> bool:
+        return number in self._asks
+
     def saved(self, number: int, record_id: int, record: str, run_id: str) -> Iterator[dict[str, Any]]:
-        if number not in self._asks:
-            return
         self._saved[number] = record_id, _seen(record)
         for ask in self._asks[number]:
             if ask.first in self._saved and ask.second in self._saved:
@@ -308,50 +320,77 @@ class _Questions:
         }
 
 
-def _save_page(load: _Load, tx: Tx, groups: list[list[Row]], hot: set[int], questions: _Questions) -> None:
-    hub = load.hub
-    clusters = Clusters(hub, tx, load.lead.id, hub.clock())
+def _save_page(load: _Load, tx: Tx, groups: list[list[Row]], hot: Ints, questions: _Questions) -> None:
+    if tx.counter(erasures.COUNTED) != load.erasures:
+        groups = _without_erased(tx, groups)
     fresh = db.next_record_ids(tx, sum(map(len, groups)))
     load.raced, load.last = load.raced or fresh.start != load.last + 1, fresh.stop - 1
     numbers = iter(fresh)
-    links: dict[str, list[Link]] = {}
-    looks: dict[int, str] = {}
-    keys: list[tuple[int, int]] = []
+    numbered = [
+        [Newcomer(next(numbers), connection, external_id, unstage(body)) for _, connection, external_id, body in group]
+        for group in groups
+    ]
+    save_groups(load.hub, tx, load.lead.id, numbered, load.hub.clock())
+    _count(load, tx, numbered)
+    _know_again(load, tx, [newcomer for group in numbered for newcomer in group], hot)
+    load.lead.count("asked", _ask(load, tx, groups, numbered, questions))
+
+
+def _ask(load: _Load, tx: Tx, groups: list[list[Row]], numbered: Sequence[Group], questions: _Questions) -> int:
+    """How many questions are asked now."""
     asks: list[dict[str, Any]] = []
-    names = NameCounts(sum(map(len, groups)))
+    for rows, newcomers in zip(groups, numbered, strict=True):
+        for row, newcomer in zip(rows, newcomers, strict=True):
+            if row[0] in questions:
+                asks += questions.saved(row[0], newcomer.number, newcomer.staged.features, load.lead.id)
+    add_asks(tx, asks)
+    return len(asks)
+
+
+def _count(load: _Load, tx: Tx, groups: Sequence[Group]) -> None:
+    """What became of the records, by connection; those that were set aside before came through now."""
+    taken: dict[str, list[str]] = {}
     for group in groups:
-        cluster = clusters.new(hub.new_id("g"))
-        for number, connection, external_id, body in group:
-            link = Link(connection, external_id, cluster.id, next(numbers))
-            *read, words, looks[link.id], found = orjson.loads(body)
-            _fill(link, read, clusters.now)
-            names.words.update(set(words))
-            keys += [(key, link.id) for key in found if key not in hot]
-            cluster.members.append(link)
-            cluster.told_by.add(connection)
-            links.setdefault(connection, []).append(link)
-            asks += questions.saved(number, link.id, looks[link.id], load.lead.id)
-        load.runs[group[0][1]].count("created")
-    settled = clusters.settle()
-    for connection, found_links in links.items():
-        run = load.runs[connection]
-        db.insert_links(tx, found_links, run.id, looks)
-        work.unpark(tx, connection, [link.external_id for link in found_links], ["read", "map"])
+        load.runs[group[0].connection].count("created")
+        for newcomer in group:
+            taken.setdefault(newcomer.connection, []).append(newcomer.external_id)
+    for connection, external_ids in taken.items():
+        if connection in load.aside:
+            parked.unpark(tx, connection, external_ids, ASIDE)
         for name in ("creates", "mapped"):
-            run.count(name, len(found_links))
-    index.add_keys(tx, keys, RECENT)
+            load.runs[connection].count(name, len(external_ids))
+    load.lead.count("linked", sum(map(len, taken.values())) - len(groups))
+
+
+def _know_again(load: _Load, tx: Tx, newcomers: Sequence[Newcomer], hot: Ints) -> None:
+    """What a record that arrives later is matched by: blocking keys, and how common names are."""
+    keys, owners = _in_order(newcomers, hot)
+    index.add_keys(tx, list(zip(keys, owners, strict=True)), RECENT)
     if load.raced:
-        _match_others(load, tx, (key for key, _ in keys))
-    add_names(tx, names)
-    work.add_asks(tx, asks)
-    load.lead.count("asked", len(asks))
-    load.lead.count("linked", sum(map(len, groups)) - settled.created)
+        _match_others(load, tx, keys)
+    words = chain.from_iterable(n.staged.words for n in newcomers)
+    add_names(tx, NameCounts(len(newcomers), Counter(words)))
 
 
-def _fill(link: Link, read: Sequence[Any], now: float) -> None:
-    """A link gets what was read of it."""
-    fields, mark, changed, link.version, archived, odd = read
-    link.fields = dict(date_consents(link, fields, iso(now)))
-    link.state = LinkState.ARCHIVED if archived else LinkState.LIVE
-    link.fingerprint, link.odd = bytes.fromhex(mark), set(odd)
-    link.changed = now if changed is None else changed
+def _in_order(newcomers: Sequence[Newcomer], hot: Ints) -> tuple[list[int], list[int]]:
+    """Their keys but for those that tell nobody apart, as the index has them, and the number of the record of each."""
+    of_each = [newcomer.staged.keys for newcomer in newcomers]
+    keys = np.frombuffer(b"".join(of_each), np.int64)
+    numbers = np.array([newcomer.number for newcomer in newcomers], np.int64)
+    owners = np.repeat(numbers, np.array(list(map(len, of_each)), np.int64) // keys.itemsize)
+    if len(hot):
+        telling = ~np.isin(keys, hot)
+        keys, owners = keys[telling], owners[telling]
+    order = np.lexsort((owners, keys))
+    return keys[order].tolist(), owners[order].tolist()
+
+
+def _without_erased(tx: Tx, groups: list[list[Row]]) -> list[list[Row]]:
+    """Without who was erased since all was read."""
+    out: set[tuple[str, str]] = set()
+    for name in {row[1] for group in groups for row in group}:
+        rows = [row for group in groups for row in group if row[1] == name]
+        coming = [Coming(row[2], identity_of(loads(unstage(row[3]).fields))) for row in rows]
+        out |= {(name, external_id) for external_id in withheld(tx, name, coming)}
+    left = ([row for row in group if (row[1], row[2]) not in out] for group in groups)
+    return [group for group in left if group]

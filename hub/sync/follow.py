@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from time import monotonic, thread_time
+from functools import partial
+from time import monotonic, thread_time, time
 
 import orjson
 
-from hub.errors import HubError
+from hub.stepping import Beat, Stepping
+from hub.store import erasures
 from hub.store import search as db
 from hub.store.db import Store, Tx
 from hub.store.search import Place, SearchIndex
 from hub.sync.link import HOLDING
 from hub.sync.words import words_of
 
-log = logging.getLogger(__name__)
-
 TOGETHER = 500  # golden records read and saved at a time
-EVERY_SECONDS = 1.0  # between two looks at the history
 SHARE = 0.5  # of one core, at most, while it has much to take in
-AFTER_TROUBLE = 10.0  # seconds
+BEAT = Beat("search", "the search index was not brought up to date", rest=1.0, trouble=10.0)
 HELD = tuple(sorted(map(str, HOLDING)))
 
 
@@ -111,34 +109,39 @@ def lag(store: Store, index: SearchIndex) -> Lag:
     return Lag(max(0, last - place.mark), not place.is_full)
 
 
-class Follower:
+def purge(store: Store, index: SearchIndex, now: float) -> int:
+    """Who was erased leaves the last files of the hub: the index, once it has come so far, and the logs. How many did.
+
+    Killed in between it is done again.
+    """
+    with store.glance() as tx:
+        waiting = erasures.unemptied(tx)
+    if not waiting:
+        return 0
+    while step(store, index):
+        pass
+    place = index.place()
+    through = [each.id for each in waiting if place is not None and place.is_full and place.mark >= each.change]
+    if not through or not index.purge() or not store.fold_log():
+        return 0
+    with store.write() as tx:
+        erasures.emptied(tx, through, now)
+    store.fold_log()
+    return len(through)
+
+
+def follower(store: Store, index: SearchIndex, stopping: threading.Event) -> Stepping:
     """A thread that keeps the index up with the store until it is told to stop."""
+    return Stepping(partial(_paced_step, store, index, stopping), BEAT, stopping)
 
-    def __init__(self, store: Store, index: SearchIndex, stopping: threading.Event) -> None:
-        self._store, self._index, self._stopping = store, index, stopping
-        self._thread = threading.Thread(target=self._follow, name="search", daemon=True)
 
-    def start(self) -> None:
-        self._thread.start()
-
-    def wait(self, timeout: float) -> bool:
-        """After `stopping` is set. False: it has not ended in time."""
-        if self._thread.ident is not None:
-            self._thread.join(timeout)
-        return not self._thread.is_alive()
-
-    def _follow(self) -> None:
-        while not self._stopping.is_set():
-            began, used = monotonic(), thread_time()
-            try:
-                done = step(self._store, self._index)
-            except HubError as err:
-                log.warning("the search index was not brought up to date: %s", err)
-                self._stopping.wait(AFTER_TROUBLE)
-                continue
-            except Exception:
-                log.exception("the search index was not brought up to date, by an error of the hub")
-                self._stopping.wait(AFTER_TROUBLE)
-                continue
-            rest = (thread_time() - used) / SHARE - (monotonic() - began)
-            self._stopping.wait(max(0.0, rest) if done >= TOGETHER else EVERY_SECONDS)
+def _paced_step(store: Store, index: SearchIndex, stopping: threading.Event) -> bool:
+    """Whether there may be more; then it has rested already for its share of the core."""
+    began, used = monotonic(), thread_time()
+    done = step(store, index)
+    if not done:
+        purge(store, index, time())
+    if done < TOGETHER:
+        return False
+    stopping.wait(max(0.0, (thread_time() - used) / SHARE - (monotonic() - began)))
+    return True

@@ -8,7 +8,7 @@ from typing import Any
 from hub.model import Fields
 from hub.readable import name_of
 from hub.store import links as db
-from hub.store import work
+from hub.store import queue
 from hub.store.db import Tx, dumps, loads
 from hub.sync.engine import Hub, Route
 from hub.sync.lacks import first_fields
@@ -66,8 +66,11 @@ def _of_write(route: Route, op: str, golden: db.GoldenRow, there: Sequence[Link]
     return {**row, "mark": str(golden.version)}
 
 
-def of_page(tx: Tx, connection: str, run_id: str, now: float) -> list[Row]:
-    """What the page in this transaction would change, from the history that it has written at `now`."""
+def of_page(tx: Tx, connection: str, run_id: str, now: float, marks: Mapping[str, str]) -> list[Row]:
+    """What the page in this transaction would change, from the history that it has written at `now`.
+
+    marks  external id → mark, of the records that it would take in
+    """
     rows: list[Row] = []
     last = tx.one("SELECT max(id) FROM change")
     lines = tx.all(
@@ -76,21 +79,43 @@ def of_page(tx: Tx, connection: str, run_id: str, now: float) -> list[Row]:
         r=run_id,
         s=(last[0] or 0) - MOST_LINES if last else 0,
         now=now,
-        n=MOST_HELD,
+        n=MOST_LINES,
     )
-    ids = {line[0] for line in lines}
-    goldens, members = db.goldens(tx, ids), db.members(tx, ids)
-    for golden_id, kind, detail in lines:
-        golden = goldens.get(golden_id)
-        fields: Fields = golden.fields if golden else {}
-        mine = [m.external_id for m in members[golden_id] if m.connection == connection]
-        changes = loads(detail) if detail else {key: [None, value] for key, value in fields.items()}
-        rows.append(held_row(connection, kind, ", ".join(mine[:5]) or golden_id, golden_id, name_of(fields), changes))
+    told: set[str] = set()
+    for start in range(0, len(lines), BATCH):
+        some = lines[start : start + BATCH]
+        ids = {line[0] for line in some}
+        goldens, members = db.goldens(tx, ids), db.members(tx, ids)
+        for golden_id, kind, detail in some:
+            golden = goldens.get(golden_id)
+            fields: Fields = golden.fields if golden else {}
+            mine = [m.external_id for m in members[golden_id] if m.connection == connection]
+            changes = loads(detail) if detail else {key: [None, value] for key, value in fields.items()}
+            subject = ", ".join(mine[:5]) or golden_id
+            row = held_row(connection, kind, subject, golden_id, name_of(fields), changes)
+            records = {i: marks[i] for i in mine if i in marks}
+            if records and golden_id not in told:
+                told.add(golden_id)
+                row["mark"] = mark_of_intake(
+                    None if kind == "created" or golden is None else golden.version - 1, records
+                )
+            rows.append(row)
     return rows
+
+
+def mark_of_intake(version: int | None, records: Mapping[str, str]) -> str:
+    """version: of the golden record that it changes, None: it would make one; records: external id → fingerprint"""
+    return dumps({"version": version, "records": dict(records)})
+
+
+def records_of(mark: str | None) -> dict[str, str]:
+    """External id → fingerprint of the records that a row of what is read stands for."""
+    said = loads(mark) if mark and mark.startswith("{") else {}
+    return dict(said.get("records", {}))
 
 
 def waiting(hub: Hub, tx: Tx, connection: str, name: str) -> list[Row]:
     """Rows of a hold of writes: name is creates or deletes."""
     op = "create" if name == "creates" else "delete"
-    ids = work.waiting_writes(tx, connection, op, MOST_HELD)
+    ids = queue.waiting_writes(tx, connection, op, MOST_HELD)
     return of_queue(tx, hub.routes[connection], op, ids)

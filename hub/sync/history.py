@@ -26,9 +26,10 @@ from hub.mapping.consent import ADDRESS_FIELD
 from hub.mapping.elements import email_key
 from hub.mapping.text import Unmappable
 from hub.model import CHANNELS, DIRECTIONS, ROOTS, Interaction, Source, Statement, element
+from hub.store import callers, links
 from hub.store import interactions as db
 from hub.store import keys as index
-from hub.store import links
+from hub.store.callers import Holder
 from hub.store.db import Tx
 from hub.store.interactions import InteractionRow, StatementRow, points_of, sources_of
 from hub.store.links import resolve_golden
@@ -58,7 +59,7 @@ def fault(item: Interaction) -> str | None:
     if item.channel not in CHANNELS or item.direction not in DIRECTIONS:
         return "its channel or direction is none that the hub knows"
     if not _KIND.fullmatch(item.kind) or item.kind.split(".")[0] not in ROOTS:
-        return "its kind does not begin with one that the hub knows"
+        return f"its kind does not begin with one that the hub knows, such as {', '.join(sorted(ROOTS))}"
     if len(item.summary) > MOST_SUMMARY:
         return f"its summary has more than {MOST_SUMMARY} characters"
     if any(said.status not in STATUSES or said.channel not in ADDRESS_FIELD for said in item.says):
@@ -279,8 +280,20 @@ def of_members(
 ) -> Listed[Event]:
     points = points_of(members, pins)
     listed = db.of_golden(tx, golden_id, points, part, root)
-    shared = _shared(tx, golden_id, points.intersection(p for row in listed.rows for p in row.points if not row.record))
+    shared = _shared(tx, {golden_id: _met(points, listed.rows)})[golden_id]
     return Listed(tuple(_event(row, shared) for row in listed.rows), listed.more)
+
+
+def last_of(tx: Tx, holders: Sequence[Holder], n: int) -> dict[str, tuple[Event, ...]]:
+    """Golden id → the last n of its timeline, in queries for all of them together."""
+    found = callers.last(tx, holders, n)
+    shared = _shared(tx, {holder.golden_id: _met(holder.points, found[holder.golden_id]) for holder in holders})
+    return {golden_id: tuple(_event(row, shared[golden_id]) for row in rows) for golden_id, rows in found.items()}
+
+
+def _met(points: Collection[str], rows: Iterable[InteractionRow]) -> set[str]:
+    """Those of these points by which interactions were found."""
+    return {point for row in rows if not row.record for point in row.points if point in points}
 
 
 def _event(row: InteractionRow, shared: Collection[str]) -> Event:
@@ -299,14 +312,21 @@ def _event(row: InteractionRow, shared: Collection[str]) -> Event:
     )
 
 
-def _shared(tx: Tx, golden_id: str, points: Collection[str]) -> set[str]:
-    """Those of these points that another golden record holds too, as far as the index of matching tells."""
-    keys = {point: blocking_keys(features({point: {}})) for point in sorted(points)}
+def _shared(tx: Tx, wanted: Mapping[str, Collection[str]]) -> dict[str, set[str]]:
+    """Golden id → those of its points that another one holds too, as far as the index of matching tells."""
+    shared: dict[str, set[str]] = {golden_id: set() for golden_id in wanted}
+    keys = {point: blocking_keys(features({point: {}})) for point in sorted(set().union(*wanted.values()))}
+    if not keys:
+        return shared
     with_key, hot = index.candidates(tx, {key for some in keys.values() for key in some})
-    shared = {point for point, some in keys.items() if hot.intersection(some)}
+    crowded = {point for point, some in keys.items() if hot.intersection(some)}
+    for golden_id, points in wanted.items():
+        shared[golden_id] |= crowded.intersection(points)
     for link in links.links_by_id(tx, sorted({i for ids in with_key.values() for i in ids})).values():
-        if link.golden_id != golden_id:
-            shared |= keys.keys() & points_of([link])
+        held = keys.keys() & points_of([link])
+        for golden_id, points in wanted.items():
+            if link.golden_id != golden_id:
+                shared[golden_id] |= held.intersection(points)
     return shared
 
 

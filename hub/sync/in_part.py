@@ -5,26 +5,23 @@ Each row has a mark of what was looked at. One that has changed since is not dec
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from hub.errors import ConfigError, NotThere
-from hub.model import LinkState
-from hub.store import links as db
-from hub.store import lists, work
+from hub.errors import NotThere, Overtaken
+from hub.store import connections, holds, lists, rulings
 from hub.store.audit import note
-from hub.store.db import Tx
+from hub.store.db import Store, Tx
+from hub.store.links import forget_fingerprints
 from hub.store.lists import HoldRow, PlanRow, RowFilter
-from hub.sync import held_rows
-from hub.sync.clusters import Clusters
+from hub.store.rulings import APPROVED, REFUSED
 from hub.sync.desk import open_hold
-from hub.sync.engine import Hub
+from hub.sync.engine import Hub, chunks
 from hub.sync.held_rows import Row
+from hub.sync.part_gates import BATCH, GATES, Case
 
-COUNTED = {"deletes": "deletes", "push creates": "creates", "push deletes": "deletes"}
-"""Gates whose rows are decided one by one → what their hold counts."""
 NAMED = 100  # numbers of rows that a row of the audit names
-APPROVED, REFUSED, GONE = "approved", "refused", "overtaken"
+GONE = "overtaken"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,124 +37,108 @@ class Decided:
 
 
 @dataclass(frozen=True, slots=True)
-class _Case:
-    """One decision under way."""
+class Said:
+    """What a person says of some rows. seen: how many such rows the person has looked at"""
 
-    hub: Hub
-    tx: Tx
-    hold: HoldRow
+    verdict: str
     person: str
-    now: float
+    seen: int | None = None
 
 
-def decide_rows(hub: Hub, number: int, chosen: RowFilter, verdict: str, person: str, now: float) -> Decided:
+def decide_rows(hub: Hub, number: int, chosen: RowFilter, said: Said, now: float) -> Decided:
     """Approve or refuse some rows of an open hold; the rest waits on.
 
-    verdict  "approved": the next run carries them out. "refused": a contact is not made there until it changes; a
-             deletion is not carried on to the other systems, or not made there
-    NotThere, Overtaken, ConfigError: no such hold or row; it is decided already; it is decided as a whole only.
+    verdict  "approved": the next run carries them out. "refused": what was read is kept out until it changes; a
+             missing record counts as there; a contact is not made there until it changes; a deletion is not carried on
+             to the other systems, or not made there
+    NotThere, Overtaken: no such hold or row; it is decided already; there are others than were seen.
     """
     with hub.store.write() as tx:
-        hold = open_hold(tx, number, None)
-        if hold.gate not in COUNTED:
-            raise ConfigError(
-                f"Hold {number} ({hold.gate}) is decided as a whole, so nothing was changed. Approve or refuse it."
-            )
-        rows = [row for row in lists.plan_rows_chosen(tx, number, chosen) if row.verdict is None]
-        if not rows:
-            raise NotThere(f"Hold {number} has no such row that waits, so nothing was changed. Look at it again.")
-        case = _Case(hub, tx, hold, person, now)
-        current = _as_they_are(case, rows)
+        case = Case(hub, tx, open_hold(tx, number, None), said.person, now)
+        rows = _waiting(tx, number, chosen, said.seen)
+        gate = GATES[case.hold.gate]
+        current = gate.now(case, rows)
         same = [row for row in rows if (found := current.get(row.number)) and found.get("mark") == row.mark]
-        moved = [row for row in rows if row not in same]
+        there = {row.number for row in same}
+        moved = [row for row in rows if row.number not in there]
         _show_again(case, moved, current)
-        _APPLY[hold.gate](case, same, verdict)
-        work.set_verdict(tx, number, [row.number for row in same], verdict)
-        gone = sum(row.number not in current for row in moved)
-        after = _reduced(case, len(same) + gone, is_refused=verdict == REFUSED)
-        _note(case, verdict, same, moved)
-    return Decided(after, tuple(row.number for row in same), tuple(row.number for row in moved))
+        gate.act(case, same, said.verdict)
+        holds.set_verdict(tx, number, [row.number for row in same], said.verdict)
+        gone = [row for row in moved if row.number not in current]
+        after = _reduced(case, gate.counts([*same, *gone]), is_refused=said.verdict == REFUSED)
+        _note(case, said.verdict, same, moved)
+    missed = {*(chosen.numbers or ())} - {row.number for row in rows} - _decided(hub, number)
+    return Decided(after, tuple(row.number for row in same), (*(row.number for row in moved), *sorted(missed)))
 
 
-# --- what each row would be now -----------------------------------------------------------------------
+def ask_again(store: Store, number: int, person: str, now: float) -> int:
+    """What was refused of a hold, and is kept out or counts as there since, is asked again. How many records.
+
+    Its connection lists everything at its next run. NotThere: nothing of it is refused any more.
+    """
+    with store.write() as tx:
+        refused = rulings.refused_of(tx, number)
+        if not refused:
+            raise NotThere(f"Nothing of hold {number} is kept out, so nothing was changed. See `hub held list --all`.")
+        for gate in (rulings.INTAKE, rulings.ABSENCE):
+            for connection in sorted({name for name, of, _ in refused if of == gate}):
+                ids = [i for name, of, i in refused if (name, of) == (connection, gate)]
+                for part in chunks(ids, BATCH):
+                    rulings.drop(tx, connection, gate, part)
+                    forget_fingerprints(tx, connection, part)
+                connections.mark(tx, connection, full_at=None, cursor=None)
+        said = {"connection": refused[0][0], "records": len(refused)}
+        note(tx, person, "refused asked again", f"hold {number}", said, at=now)
+    return len(refused)
 
 
-def _as_they_are(case: _Case, rows: Sequence[PlanRow]) -> dict[int, Row]:
-    """Row number → the row as it would be described now; missing: it does not wait any more."""
-    tx, hold = case.tx, case.hold
-    if hold.gate == "deletes":
-        links = db.links_of(tx, hold.connection, [row.subject for row in rows])
-        doomed = [link for link in links.values() if link.state is LinkState.DOOMED]
-        by_subject = {row["subject"]: row for row in held_rows.of_missing(doomed, "gone")}
-        return {row.number: by_subject[row.subject] for row in rows if row.subject in by_subject}
-    op = "create" if hold.gate == "push creates" else "delete"
-    waiting = work.still_waiting(tx, hold.connection, op, [row.golden_id for row in rows if row.golden_id])
-    found = held_rows.of_queue(tx, case.hub.routes[hold.connection], op, waiting)
-    by_golden = {row["golden_id"]: row for row in found}
-    return {row.number: by_golden[row.golden_id] for row in rows if row.golden_id in by_golden}
+def _waiting(tx: Tx, number: int, chosen: RowFilter, seen: int | None) -> list[PlanRow]:
+    rows = [row for row in lists.plan_rows_chosen(tx, number, chosen) if row.waits]
+    if not rows:
+        raise NotThere(f"Hold {number} has no such row that waits, so nothing was changed. Look at it again.")
+    if seen is not None and seen != len(rows):
+        raise Overtaken(f"There are {len(rows)} such rows by now, so nothing was changed. Look at them again.")
+    return rows
 
 
-def _show_again(case: _Case, moved: Sequence[PlanRow], current: Mapping[int, Row]) -> None:
+def _decided(hub: Hub, number: int) -> set[int]:
+    """Rows of a hold that are there and not waiting: decided before."""
+    with hub.store.read() as tx:
+        return set(lists.plan_numbers(tx, number))
+
+
+def _show_again(case: Case, moved: Sequence[PlanRow], current: Mapping[int, Row]) -> None:
     for row in moved:
         if row.number in current:
-            work.replace_plan_row(case.tx, case.hold.number, row.number, current[row.number])
+            holds.replace_plan_row(case.tx, case.hold.number, row.number, current[row.number])
     gone = [row.number for row in moved if row.number not in current]
-    work.set_verdict(case.tx, case.hold.number, gone, GONE)
+    holds.set_verdict(case.tx, case.hold.number, gone, GONE)
 
 
-# --- what a decision does -------------------------------------------------------------------------------
-
-
-def _creates(case: _Case, rows: Sequence[PlanRow], verdict: str) -> None:
-    ids = [str(row.golden_id) for row in rows]
-    if verdict == APPROVED:
-        work.agree(case.tx, case.hold.connection, ids)
-        return
-    versions = [(str(row.golden_id), int(row.mark or 0)) for row in rows]
-    work.decline(case.tx, case.hold.connection, versions, case.person, case.now)
-    work.dequeue(case.tx, case.hold.connection, ids)
-
-
-def _deletes_there(case: _Case, rows: Sequence[PlanRow], verdict: str) -> None:
-    """Refused: the contact lives on, in every system where it has not been deleted yet."""
-    ids = [str(row.golden_id) for row in rows]
-    if verdict == APPROVED:
-        work.agree(case.tx, case.hold.connection, ids)
-        return
-    clusters = Clusters(case.hub, case.tx, case.hold.run_id, case.now)
-    clusters.load(ids)
-    for cluster in clusters:
-        cluster.golden.state = "live"
-        cluster.touched = cluster.joined = cluster.revived = True
-        cluster.kind = f"deletion refused by {case.person}"
-    clusters.settle()
-
-
-def _gone(case: _Case, rows: Sequence[PlanRow], verdict: str) -> None:
-    """The next run of the connection acts on the verdict: only who holds its lease may."""
-
-
-_APPLY: Mapping[str, Callable[[_Case, Sequence[PlanRow], str], None]] = {
-    "push creates": _creates,
-    "push deletes": _deletes_there,
-    "deletes": _gone,
-}
-
-
-def _reduced(case: _Case, n: int, *, is_refused: bool) -> HoldRow:
+def _reduced(case: Case, decided: Mapping[str, int], *, is_refused: bool) -> HoldRow:
     """The hold with what is left to decide; closed when nothing is."""
-    name = COUNTED[case.hold.gate]
-    left = max(0, case.hold.counts.get(name, 0) - n)
-    after = replace(case.hold, counts={**case.hold.counts, name: left})
-    if not left:
-        all_refused = is_refused and not lists.has_verdict(case.tx, case.hold.number, APPROVED)
+    tx, hold = case.tx, case.hold
+    counts = {name: max(0, n - decided.get(name, 0)) for name, n in hold.counts.items()}
+    after = replace(hold, counts=counts)
+    if not _is_left(case, counts, decided):
+        all_refused = is_refused and not lists.has_verdict(tx, hold.number, APPROVED)
         state = REFUSED if all_refused else APPROVED
         after = replace(after, state=state, person=case.person, decided_at=case.now)
-    work.decide_in_part(case.tx, after.number, after.counts, after.state, after.person, after.decided_at)
+        rulings.end_waiting(tx, hold.connection, rulings.INTAKE)
+        if hold.gate == "first" and state == APPROVED:
+            connections.mark(tx, hold.connection, started_at=case.now)
+    holds.decide_in_part(tx, after.number, after.counts, after.state, after.person, after.decided_at)
     return after
 
 
-def _note(case: _Case, verdict: str, same: Sequence[PlanRow], moved: Sequence[PlanRow]) -> None:
+def _is_left(case: Case, counts: Mapping[str, int], decided: Mapping[str, int]) -> bool:
+    """What was read has no count of its rows: those that are kept tell. All else counts what waits."""
+    if case.hold.gate in ("first", rulings.INTAKE):
+        return holds.rows_left(case.tx, case.hold.number)
+    return any(counts.get(name, 0) for name in decided)
+
+
+def _note(case: Case, verdict: str, same: Sequence[PlanRow], moved: Sequence[PlanRow]) -> None:
     said = {
         "connection": case.hold.connection,
         "gate": case.hold.gate,

@@ -12,8 +12,8 @@ from itertools import product
 from typing import Any
 
 from hub.errors import ConfigError, NotThere
+from hub.store import changes
 from hub.store import links as db
-from hub.store import work
 from hub.store.contacts import former_ids
 from hub.store.db import Tx, dumps, loads
 from hub.sync.clusters import Cluster, Clusters
@@ -117,9 +117,7 @@ def part(clusters: Clusters, golden_id: str, refs: Iterable[Ref], person: str, *
     clusters.move(leaving, old, new)
     new.kind, old.kind = f"split off by {person}", f"split by {person}"
     clusters.settle()
-    work.log_changes(
-        tx, [work.Change(new.id, clusters.now, SPLIT_AWAY, None, dumps({"from": old.id}))], clusters.run_id
-    )
+    changes.log(tx, [changes.Change(new.id, clusters.now, SPLIT_AWAY, None, dumps({"from": old.id}))], clusters.run_id)
     return Parted(moving[0].golden_id, staying[0].golden_id, tuple(m.ref for m in leaving))
 
 

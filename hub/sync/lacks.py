@@ -33,6 +33,14 @@ def first_fields(route: Route, golden: Fields) -> dict[str, Any]:
     return {k: v for k, v in fields.items() if v is not None}
 
 
+def outlives(edits: Fields) -> bool:
+    """Whether these edits, key → value now, are worth keeping a contact for that others have deleted.
+
+    Opt-outs are not: nobody is kept for having asked to be left alone, and no mail goes to who is gone.
+    """
+    return bool(edits.keys() - set(consent.stricter({}, edits)))
+
+
 def may_create(route: Route, golden: Fields) -> bool:
     """Whether a golden record without a record there gets one: never on a list nobody asked to be on."""
     if not route.wants(golden):

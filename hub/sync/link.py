@@ -5,7 +5,8 @@ differ from it:
 
     told    shadow key → [golden key, golden value]: what we sent, and they keep in a form of their own
             ("Maximili" for "Maximilian"). A key "~k" stands for a value they dropped, an empty golden key
-            for a removal they ignored.
+            for a removal they ignored. A key "?k" has the values that writes without an answer had sent, and that
+            could not be looked for, since the mapping says nothing of them at present.
     own     key → [value, since]: the system's own opinion that our write has displaced. It stays a claim,
             so that a split gives it back.
     since   key → epoch seconds since when the system says so; keys not in it: `changed`
@@ -17,6 +18,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from hub.model import MANY, Fields, LinkState, Source, base_field
@@ -124,7 +127,8 @@ def take(
              the form the system keeps, is our own and no edit
     silent   fields, or keys, of which the record says nothing: a lost column is not an emptied one
     """
-    sent = _expected(pending, stored)
+    payloads = [*pending, *_unseen(link)]
+    sent = _expected(payloads, stored)
     base = link.agreed() if link.told else dict(link.fields)
     edits = []
     for key in sorted(link.fields.keys() | pulled.keys()):
@@ -147,7 +151,26 @@ def take(
         link.own.pop(key, None)
         if key in pulled:
             link.fields[key] = now
+    _keep_unseen(link, payloads, stored)
     return edits
+
+
+def _unseen(link: Link) -> list[Fields]:
+    """What is kept under "?k", as payloads."""
+    return [{key[1:]: value} for key, (_, kept) in link.told.items() if key.startswith("?") for value in kept]
+
+
+def _keep_unseen(link: Link, payloads: Iterable[Fields], stored: Stored) -> None:
+    """What was sent of fields that the mapping does not speak of now is looked for once it does again."""
+    for key in [key for key in link.told if key.startswith("?")]:
+        del link.told[key]
+    for payload in payloads:
+        for key, value in payload.items():
+            if value is None or stored({key: value}):
+                continue
+            kept = link.told.setdefault("?" + key, ["", []])[1]
+            if value not in kept:
+                kept.append(value)
 
 
 def holds_all(link: Link, sent: Fields, stored: Stored) -> bool:
@@ -157,6 +180,15 @@ def holds_all(link: Link, sent: Fields, stored: Stored) -> bool:
         for key, pairs in _expected([sent], stored).items()
         for _, _, form in pairs
     )
+
+
+def iso(at: float) -> str:
+    return _iso(int(at))
+
+
+@lru_cache(maxsize=64)  # a page falls into few seconds
+def _iso(at: int) -> str:
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")
 
 
 def date_consents(link: Link, pulled: Fields, now: str) -> Fields:
@@ -218,6 +250,7 @@ def _settle(
     strays: dict[str, list[str]],
     at: float,
 ) -> None:
+    link.told.pop("?" + golden_key, None)
     for key in [k for k, (g, _) in link.told.items() if g == golden_key]:
         _displace(link, key)
         _forget(link, key)

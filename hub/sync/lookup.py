@@ -6,8 +6,9 @@ only pinned, customer numbers) by the search index, which is seconds behind.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from hub.dedupe.features import features
@@ -15,13 +16,13 @@ from hub.dedupe.keys import blocking_keys
 from hub.mapping.elements import email_key
 from hub.mapping.phones import phone_key
 from hub.mapping.text import Unmappable
+from hub.store import callers, links
 from hub.store import contacts as db
-from hub.store import follow_ups, links, lists
+from hub.store.callers import Holder
 from hub.store.contacts import GoldenHead
 from hub.store.db import Store, Tx
 from hub.store.follow_ups import FollowUp
 from hub.store.interactions import points_of
-from hub.store.lists import Part
 from hub.store.search import SearchIndex
 from hub.sync import history
 from hub.sync.history import Event
@@ -29,8 +30,14 @@ from hub.sync.link import HOLDING, Link
 from hub.sync.words import exactly, number_words, plainly
 
 MOST = 10  # golden records of one answer
-LAST = Part(limit=5)  # interactions
-LOOKED_AT = 200  # candidates whose values are compared
+LAST = 5  # interactions of each
+LOOKED_AT = 200  # candidates of each way whose values are compared
+TOGETHER = MOST + 2  # candidates read at once: mostly all of them have it
+
+Way = Callable[[Tx], Sequence[str]]
+"""Golden ids of those who may have it."""
+Fits = Callable[[dict[str, Any]], bool]
+"""Whether a golden record of these fields has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +74,7 @@ def by_phone(store: Store, index: SearchIndex, text: str, region: str | None) ->
     except Unmappable:
         digits = "".join(letter for letter in text if "0" <= letter <= "9")
         words = number_words(digits) if digits else ()
-        return _callers(store, _indexed(index, words), lambda f: _holds_digits(f, words))
+        return _callers(store, [lambda _: _indexed(index, words)], lambda f: _holds_digits(f, words))
     return _by_key(store, index, f"phones/{key}", (key.removeprefix("+"),))
 
 
@@ -86,16 +93,16 @@ def by_customer_number(store: Store, index: SearchIndex, text: str) -> Callers:
     with store.read() as tx:
         ids = db.by_external_id(tx, text, db.connections(tx), MOST + 1)
         home = links.resolve_golden(tx, text)
-    named = _indexed(index, tuple(word.split())) if word else []
-    sure = {*ids, *([home] if home else [])}
-    return _callers(store, [*sure, *named], lambda f: plainly(str(f.get("customer_number", ""))) == word != "", sure)
+    sure = list(dict.fromkeys([*ids, *([home] if home else [])]))
+    ways: list[Way] = [lambda _: sure, lambda _: _indexed(index, word.split())]
+    return _callers(store, ways, lambda f: plainly(str(f.get("customer_number", ""))) == word != "", frozenset(sure))
 
 
 def by_contact(store: Store, golden_id: str) -> Callers:
     """One golden record, by any id it ever had."""
     with store.read() as tx:
         home = links.resolve_golden(tx, golden_id)
-    return _callers(store, [home] if home else [], lambda _: True)
+    return _callers(store, [lambda _: [home] if home else []], lambda _: True)
 
 
 def by_anything(store: Store, index: SearchIndex, text: str, region: str | None) -> Callers:
@@ -107,9 +114,9 @@ def by_anything(store: Store, index: SearchIndex, text: str, region: str | None)
 
 
 def _by_key(store: Store, index: SearchIndex, key: str, words: Sequence[str]) -> Callers:
-    with store.read() as tx:
-        ids = db.by_match_key(tx, blocking_keys(features({key: {}})), LOOKED_AT)
-    return _callers(store, [*ids, *_indexed(index, words)], lambda fields: key in fields)
+    keys = blocking_keys(features({key: {}}))
+    ways: list[Way] = [lambda tx: db.by_match_key(tx, keys, LOOKED_AT), lambda _: _indexed(index, words)]
+    return _callers(store, ways, lambda fields: key in fields)
 
 
 def _indexed(index: SearchIndex, words: Sequence[str]) -> list[str]:
@@ -121,24 +128,41 @@ def _holds_digits(fields: dict[str, Any], words: Sequence[str]) -> bool:
     return any(digits in words for digits in held)
 
 
-def _callers(
-    store: Store, candidates: Sequence[str], fits: Callable[[dict[str, Any]], bool], sure: Set[str] = frozenset()
-) -> Callers:
-    """sure: ids that need not fit"""
+def _callers(store: Store, ways: Sequence[Way], fits: Fits, sure: Set[str] = frozenset()) -> Callers:
+    """ways: to candidates, the next one gone only where those before leave room; sure: ids that need not fit"""
     with store.read() as tx:
-        heads = db.heads(tx, list(dict.fromkeys(candidates))[: 2 * LOOKED_AT])
-        fitting = [head for head in heads if head.state != "merged" and (head.id in sure or fits(head.fields))]
-        shown = fitting[:MOST]
-        members = links.members(tx, [head.id for head in shown])
-        found = tuple(_caller(tx, head, members[head.id]) for head in shown)
-    return Callers(found, len(fitting) > MOST)
+        found = list(islice(_fitting(tx, ways, fits, sure), MOST + 1))
+        return Callers(_shown(tx, found[:MOST]), len(found) > MOST)
 
 
-def _caller(tx: Tx, head: GoldenHead, members: Sequence[Link]) -> Caller:
-    matters = lists.asked_open(tx, head.id, [member.id for member in members], [member.ref for member in members])
-    fixed = {pin.field: pin.value for pin in db.pin_rows(tx, head.id)}
-    held = tuple(member for member in members if member.state in HOLDING)
-    last = history.of_members(tx, head.id, members, fixed, LAST)
-    promised = follow_ups.open_of(tx, head.id, points_of(members, fixed))
-    conflicts, reviews, parked = map(tuple, matters())
-    return Caller(head, held, Matters(conflicts, reviews, parked, tuple(promised)), last.rows)
+def _fitting(tx: Tx, ways: Sequence[Way], fits: Fits, sure: Set[str]) -> Iterator[GoldenHead]:
+    """A few read at a time: of a number that hundreds share, the first ones are enough."""
+    seen: set[str] = set()
+    for way in ways:
+        fresh = [golden_id for golden_id in dict.fromkeys(way(tx)) if golden_id not in seen]
+        seen.update(fresh)
+        for start in range(0, len(fresh), TOGETHER):
+            for head in db.heads(tx, fresh[start : start + TOGETHER]):
+                if head.state != "merged" and (head.id in sure or fits(head.fields)):
+                    yield head
+
+
+def _shown(tx: Tx, heads: Sequence[GoldenHead]) -> tuple[Caller, ...]:
+    """As many queries for ten of them as for one."""
+    if not heads:
+        return ()
+    ids = [head.id for head in heads]
+    members, pins = links.members(tx, ids), links.pins(tx, ids)
+    holders = [Holder(g, members[g], frozenset(points_of(members[g], pins.get(g, {})))) for g in ids]
+    opened = callers.asked_open(tx, holders)
+    last = history.last_of(tx, holders, LAST)
+    promised, matters = callers.promised(tx, holders), opened()
+    return tuple(
+        Caller(
+            head=head,
+            records=tuple(member for member in members[head.id] if member.state in HOLDING),
+            matters=Matters(*matters[head.id], follow_ups=promised[head.id]),
+            last=last[head.id],
+        )
+        for head in heads
+    )

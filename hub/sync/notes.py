@@ -26,6 +26,7 @@ from hub.sync import history
 from hub.sync.allowed import UNDELIVERABLE
 from hub.sync.engine import Hub
 from hub.sync.history import AT_THE_HUB
+from hub.sync.withhold import keeps_out
 
 MOST_DUE = 50  # follow-ups of a list
 
@@ -86,6 +87,8 @@ def log_point(hub: Hub, note: Note, person: str) -> Noted:
         raise ConfigError("A note without a contact needs a number or an address. Nothing was noted.")
     _check(note)
     with hub.store.write() as tx:
+        if keeps_out(tx, note.item):
+            raise ConfigError("Who has this number or address has asked to be erased. Nothing was noted.")
         is_new, number = _take(hub, tx, note, person)
         said = list(_denials(hub, note, history.keys_of(note.item), {}))
         if is_new:

@@ -13,8 +13,8 @@ from typing import Any
 from hub.errors import ConfigError, NotThere, Overtaken
 from hub.mapping.elements import address_key
 from hub.model import base_field
+from hub.store import changes
 from hub.store import links as db
-from hub.store import work
 from hub.store.audit import mark, note
 from hub.store.db import Tx, dumps, loads
 from hub.sync.clusters import Cluster, Clusters
@@ -31,12 +31,12 @@ def pin(hub: Hub, golden_id: str, field: str, value: object, person: str, *, ver
     """
 
     def change(_tx: Tx, clusters: Clusters, cluster: Cluster) -> None:
-        _fix(clusters, cluster, {field: value}, person)
+        fix(clusters, cluster, {field: value}, person)
 
     return _change(hub, golden_id, change, version)
 
 
-def _fix(clusters: Clusters, cluster: Cluster, values: Mapping[str, object], person: str) -> None:
+def fix(clusters: Clusters, cluster: Cluster, values: Mapping[str, object], person: str) -> None:
     tx = clusters.tx
     fixed = [_marked(tx, field) | {"value": mark(tx, value)} for field, value in values.items()]
     note(tx, person, "pinned", f"contact {cluster.id}", {"fields": fixed}, at=clusters.now)
@@ -210,8 +210,8 @@ def take_back(hub: Hub, ask_id: int, person: str, *, decide: bool = True) -> Tak
             old = load(clusters, a.golden_id)
             part(clusters, old.id, side_of(tx, old, a, b), person, remember=False)
             a, b = _asked(tx, ask_id)
-        row = work.Change(a.golden_id, clusters.now, f"answer “{said}” taken back by {person}", None, None)
-        work.log_changes(tx, [row], clusters.run_id)
+        row = changes.Change(a.golden_id, clusters.now, f"answer “{said}” taken back by {person}", None, None)
+        changes.log(tx, [row], clusters.run_id)
         tx.run("UPDATE ask SET state = 'open' WHERE id = :i", i=ask_id)
         note(tx, person, "answer taken back", f"question {ask_id}", {"answer": said}, at=clusters.now)
         if a.golden_id != b.golden_id:
@@ -262,7 +262,7 @@ def overturn(hub: Hub, conflict_id: int, person: str) -> str:
         golden_id, field, loser, winner = _overturned(tx, conflict_id)
         clusters = _clusters(hub, tx)
         cluster = load(clusters, golden_id)
-        _fix(clusters, cluster, _pins_of(field, loser, winner), person)
+        fix(clusters, cluster, _pins_of(field, loser, winner), person)
         said = {"contact": cluster.id, "field": base_field(field)}
         note(tx, person, "conflict overturned", f"conflict {conflict_id}", said, at=clusters.now)
         return _settled(clusters, cluster)

@@ -19,8 +19,8 @@ from hub.dedupe.sharing import People, of_values
 from hub.model import Fields
 from hub.store import keys as index
 from hub.store import links as db
-from hub.store import work
 from hub.store.db import Tx, dumps
+from hub.store.questions import add_asks
 from hub.sync.clusters import Cluster, Clusters
 from hub.sync.holders import Holders, people
 from hub.sync.link import HOLDING, Link
@@ -314,5 +314,5 @@ def _ask(work_set: Clusters, placement: Placement, asks: Iterable[Ask], seen: Ma
                 "run_id": work_set.run_id,
             }
         )
-    work.add_asks(work_set.tx, rows)
+    add_asks(work_set.tx, rows)
     placement.asks += len(rows)

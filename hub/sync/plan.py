@@ -13,20 +13,23 @@ from typing import Any
 from hub.connectors.contract import Can, Connector, Report
 from hub.errors import CursorExpired, HubError
 from hub.model import Cursor, Fields, LinkState, Op, Outcome, Page, Record, Write, base_field, element
+from hub.store import connections, leases, queue, rulings
 from hub.store import links as db
-from hub.store import work
 from hub.store.db import Fence, Store, Tx, dumps, loads
+from hub.store.questions import asked_about
+from hub.sync import held_rows, remapped
 from hub.sync.absence import Seen, carry_out_deletions, mark_absent
-from hub.sync.engine import Hub, NoMeter, Run
+from hub.sync.engine import Hub, NoMeter, Run, chunks
 from hub.sync.guard import held
 from hub.sync.intake import save_page
-from hub.sync.push import Job, prepare
+from hub.sync.prepare import Job, prepare
 from hub.sync.reading import read_page
 
 MOST_ROWS = 10_000  # kept of a plan; all are counted
 WINDOW = 200  # queue rows decided together
 BATCH = 500  # decisions described together
 EVERYTHING = dict.fromkeys(("creates", "updates", "deletes", "merges", "consents"), 10**12)
+DOUBTFUL = "doubtful"  # a new contact that may be one of those that are there: what it shares is asked
 READING = frozenset({"pulled", "mapped", "unchanged"})  # counts that change nothing
 
 Row = dict[str, Any]
@@ -49,16 +52,25 @@ class Plan:
     rows: list[Row] = field(default_factory=list)
     total: int = 0
     most: int = MOST_ROWS
+    told: set[str] = field(default_factory=set)  # golden records that have a row of what is taken in
 
     def count(self, connection: str, outcome: str, n: int = 1) -> None:
         counts = self.counts.setdefault(connection, {})
         counts[outcome] = counts.get(outcome, 0) + n
 
-    def add(self, connection: str, op: str, subject: str, detail: Mapping[str, Any]) -> None:
+    def add(
+        self,
+        connection: str,
+        op: str,
+        subject: str,
+        detail: Mapping[str, Any],
+        records: Mapping[str, str] | None = None,
+    ) -> None:
+        """records: external id → fingerprint of those that it would take in"""
         self.total += 1
         if not self.is_full:
             said = {"connection": connection, "op": op, "subject": subject, "detail": dumps(dict(detail))}
-            self.rows.append({**said, "golden_id": detail.get("golden_id")})
+            self.rows.append({**said, "golden_id": detail.get("golden_id"), "records": dict(records or {})})
 
     @property
     def is_full(self) -> bool:
@@ -92,8 +104,8 @@ class Reader(Connector):
         raise AssertionError(f"a plan writes nothing, and {len(writes)} writes were made")
 
 
-def preview(hub: Hub, connector: Connector, name: str) -> tuple[dict[str, int], list[Row]]:
-    """Counts and rows of one connection's sync: the plan that its first sync stops at."""
+def preview(hub: Hub, connector: Connector, name: str) -> tuple[dict[str, int], list[Row], int]:
+    """Counts and rows of one connection's sync, and how many rows there are: the plan that its first sync stops at."""
     plan = make_plan(hub, {name: connector})
     counts = dict(plan.counts.get(name, {}))
     for limited, there in (
@@ -103,7 +115,25 @@ def preview(hub: Hub, connector: Connector, name: str) -> tuple[dict[str, int], 
     ):
         # an approval is for both directions: what comes from the system and what is written there
         counts[limited] = max(counts.get(limited, 0), counts.get(there, 0))
-    return {k: n for k, n in counts.items() if n and k not in READING}, plan.rows
+    rows = _marked(hub, name, plan.rows)
+    return {k: n for k, n in counts.items() if n and k not in READING}, rows, plan.total
+
+
+def _marked(hub: Hub, name: str, rows: Sequence[Row]) -> list[Row]:
+    """With a mark on those that can be decided by themselves: what is taken in, and new records to be made there."""
+    marked: list[Row] = []
+    for part in chunks(rows, BATCH):
+        with hub.store.glance() as tx:
+            there = db.goldens(tx, {row["golden_id"] for row in part if row["golden_id"]})
+        for row in part:
+            records = row.pop("records", None)
+            golden = there.get(row["golden_id"])
+            if records:
+                row["mark"] = held_rows.mark_of_intake(golden.version if golden else None, records)
+            elif row["op"] == str(Op.CREATE) and row["connection"] == name and golden is not None:
+                row["mark"] = str(golden.version)
+            marked.append(row)
+    return marked
 
 
 def make_plan(
@@ -145,20 +175,23 @@ def _open(hub: Hub, connector: Reader, name: str) -> Run:
     with hub.store.write() as tx:
         row = tx.one("SELECT lease_token FROM connection_state WHERE name = :n", n=name)
         if row is None:
-            work.acquire(tx, name, hub.owner, hub.clock(), 1.0)
+            leases.acquire(tx, name, hub.owner, hub.clock(), 1.0)
         fence = Fence(name, row[0] if row else 1)
-        run = Run(hub.new_id("r"), hub.routes[name], connector, fence, allowed=EVERYTHING)
-        run.population = work.connection(tx, name).population
+        # an id of its own: the run that asks for a plan may have taken in a part of it already
+        run = Run(hub.new_id("t"), hub.routes[name], connector, fence, allowed=EVERYTHING)
+        run.population = connections.remembered(tx, name).population
+        run.judged = rulings.gates(tx, name)
     return run
 
 
 def _read(hub: Hub, run: Run, plan: Plan, *, full: bool) -> None:
-    with hub.store.read() as tx:
-        state = work.connection(tx, run.name)
+    with hub.store.write() as tx:
+        state = connections.remembered(tx, run.name)
+        remapped.notice(tx, run, state)
         asked = tx.one("SELECT max(id) FROM ask")
     if state.ok_at is None and run.route.writes:
         with hub.store.write() as tx:
-            work.enqueue_missing(tx, run.name, hub.clock(), run.id)
+            queue.enqueue_missing(tx, run.name, hub.clock(), run.id)
     due = state.full_at is None or hub.clock() - state.full_at >= run.route.full_every
     since = None if full or (run.route.can.complete and due) else state.cursor
     try:
@@ -171,6 +204,8 @@ def _read(hub: Hub, run: Run, plan: Plan, *, full: bool) -> None:
     if not run.route.can.opt_out_leaves:  # who left is told as a change of consent
         _describe_gone(hub.store, run, plan)
     carry_out_deletions(hub, run)
+    if state.remapped:
+        remapped.compare(hub, run)
     for outcome, n in run.counts.items():
         plan.count(run.name, outcome, n)
     _hold_reading(run, state, plan)
@@ -187,7 +222,7 @@ def _pull(hub: Hub, run: Run, since: Cursor | None) -> Seen:
     return seen
 
 
-def _hold_reading(run: Run, state: work.ConnectionRow, plan: Plan) -> None:
+def _hold_reading(run: Run, state: connections.ConnectionRow, plan: Plan) -> None:
     if state.started_at is None:
         plan.holds.append((run.name, "first", "The first sync stops at its plan until it is approved"))
         return
@@ -217,7 +252,7 @@ def _write(hub: Hub, run: Run, plan: Plan, queued_by: frozenset[str] | None) -> 
 
 def _hold_writing(store: Store, run: Run, there: Mapping[str, int], plan: Plan) -> None:
     with store.read() as tx:
-        state = work.connection(tx, run.name)
+        state = connections.remembered(tx, run.name)
     if state.started_at is None:
         return
     for limited, op in (("creates", Op.CREATE), ("deletes", Op.DELETE)):
@@ -227,7 +262,7 @@ def _hold_writing(store: Store, run: Run, there: Mapping[str, int], plan: Plan) 
             plan.holds.append((run.name, f"push {limited}", f"To be written there: {reason}"))
 
 
-def _queue(store: Store, connection: str, queued_by: frozenset[str] | None) -> Iterator[list[work.QueueRow]]:
+def _queue(store: Store, connection: str, queued_by: frozenset[str] | None) -> Iterator[list[queue.QueueRow]]:
     after = ""
     while True:
         with store.read() as tx:
@@ -241,7 +276,7 @@ def _queue(store: Store, connection: str, queued_by: frozenset[str] | None) -> I
         if not rows:
             return
         after = rows[-1][0]
-        yield [work.QueueRow(*r[:4]) for r in rows if queued_by is None or r[4] in queued_by]
+        yield [queue.QueueRow(*r[:4]) for r in rows if queued_by is None or r[4] in queued_by]
 
 
 def _add_job(store: Store, connection: str, job: Job, plan: Plan) -> None:
@@ -287,13 +322,21 @@ def _describe_changes(store: Store, run: Run, plan: Plan) -> None:
 def _add_changes(tx: Tx, run: Run, rows: Sequence[Sequence[Any]], plan: Plan) -> None:
     ids = {row[1] for row in rows}
     goldens, members = db.goldens(tx, ids), db.members(tx, ids)
+    here = {golden_id: [m for m in members[golden_id] if m.connection == run.name] for golden_id in ids}
+    fresh = db.saved_by(tx, run.id, [m.id for some in here.values() for m in some])
+    doubtful = asked_about(tx, run.id, fresh)
     for _, golden_id, kind, detail in rows:
         golden = goldens.get(golden_id)
         fields: Fields = golden.fields if golden else {}
-        mine = [m.external_id for m in members[golden_id] if m.connection == run.name]
+        mine = here[golden_id]
         changed = loads(detail) if detail else {key: [None, value] for key, value in fields.items()}
         told = {"name": display_name(fields), "golden_id": golden_id, "fields": changed}
-        plan.add(run.name, kind, ", ".join(mine[:5]) or golden_id, told)
+        op = DOUBTFUL if kind == "created" and any(m.id in doubtful for m in mine) else kind
+        records = {m.external_id: m.fingerprint.hex() for m in mine if m.id in fresh and m.fingerprint and not m.echo}
+        if golden_id in plan.told:
+            records = {}  # its records are decided with its first row
+        plan.told.add(golden_id)
+        plan.add(run.name, op, ", ".join(m.external_id for m in mine[:5]) or golden_id, told, records)
 
 
 def _describe_gone(store: Store, run: Run, plan: Plan) -> None:

@@ -10,7 +10,7 @@ from hub.dedupe.survive import Rule, Rules, survive
 from hub.dedupe.trial import Dispute, Effect, Tried, effect, explained, offers, rule_text
 from hub.store import disputes as db
 from hub.store.db import Tx
-from hub.store.links import asked_whole, resolve_golden, whole
+from hub.store.links import asked_whole, resolve_goldens, whole
 from hub.sync.engine import DAY, Hub
 
 DAYS = 30
@@ -88,12 +88,12 @@ def since(now: float, days: int = DAYS) -> float:
 
 
 def _examples(hub: Hub, tx: Tx, field: str, rule: Rule, tried: Sequence[Tried]) -> tuple[Example, ...]:
-    homes = {one.dispute.golden_id: resolve_golden(tx, one.dispute.golden_id) for one in tried}
-    rows, members, pins = whole(tx, asked_whole(tx, sorted({home for home in homes.values() if home}))())
+    homes = resolve_goldens(tx, [one.dispute.golden_id for one in tried])
+    rows, members, pins = whole(tx, asked_whole(tx, sorted(set(homes.values())))())
     rules = Rules({**hub.rules.fields, field: rule}, hub.rules.empty_wins)
     found = []
     for one in tried:
-        home = homes[one.dispute.golden_id] or ""
+        home = homes.get(one.dispute.golden_id, "")
         fixed = pins.get(home, {})
         now = rows[home].fields if home in rows else {}
         after = survive([link.opinion() for link in members.get(home, ())], rules, fixed).fields

@@ -58,11 +58,6 @@ class Receipt:
     def status(self) -> str:
         return str(self.value.get("status", ""))
 
-    @property
-    def is_acknowledged(self) -> bool:
-        """No system that may be told has it still to come."""
-        return all(notice.state in ("said", "acknowledged", "absent") for notice in self.told)
-
 
 def receipts(hub: Hub, tx: Tx, golden_id: str) -> list[Receipt]:
     """Of a golden record, by any id it ever had; of one that never was, none."""

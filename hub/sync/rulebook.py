@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 
 from hub.config import editing
 from hub.config.editing import Change, Written
@@ -38,13 +40,21 @@ def rule_from(config: HubConfig, field: str, words: Sequence[str]) -> Rule:
 
 
 def draft(config: HubConfig, field: str, rule: Rule) -> Draft:
-    """ConfigError when the file cannot be read, or would be wrong with the rule in it."""
+    """ConfigError when the file cannot be read, or would be wrong with the rule in it.
+
+    Mappings know nothing of rules, so they are looked at only when it is saved.
+    """
     before = editing.open_file(config.folder, editing.FILE)
-    value = rule if isinstance(rule, str) else list(rule)
-    text = editing.changed(before.text, [Change(("golden", "rules", field), value)])
-    editing.judge(config.folder, {editing.FILE: text})
-    difference = editing.difference(before.text, text, editing.FILE)
+    text, difference = _changed(config.folder, before.text, field, rule)
     return Draft(Written(before.name, text, before.etag), difference)
+
+
+@lru_cache(16)
+def _changed(folder: Path, before: str, field: str, rule: Rule) -> tuple[str, str]:
+    """(the text with the rule in it, the difference); a rule that is tried is looked at more than once."""
+    text = editing.changed(before, [Change(("golden", "rules", field), rule if isinstance(rule, str) else list(rule))])
+    editing.judge(folder, {editing.FILE: text}, only=())
+    return text, editing.difference(before, text, editing.FILE)
 
 
 def save(hub: Hub, config: HubConfig, field: str, rule: Rule, person: str, *, etag: str) -> Draft:

@@ -9,22 +9,27 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from hub.connectors.contract import Connector
 from hub.errors import AccountError, CursorExpired, HubError, LeaseLost
-from hub.model import Page, Record
+from hub.model import Page
+from hub.store import amended, connections, holds, leases, queue, rulings, run_orders, runs
 from hub.store import links as db
-from hub.store import work
 from hub.store.audit import note
 from hub.store.db import Fence, dumps, loads
+from hub.sync import remapped
 from hub.sync.absence import Seen, carry_out_deletions, mark_absent
 from hub.sync.engine import Held, Hub, Run
 from hub.sync.intake import save_page
+from hub.sync.judged import end_intake, load_rulings, save_agreed, take_agreed, wait_beside
+from hub.sync.owed import offer
 from hub.sync.push import push
 from hub.sync.questions import ask_afresh
 from hub.sync.reading import read_page
+from hub.sync.recipients import tell_recipients
+from hub.sync.returned import retry_parked
+from hub.sync.struck import strike
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +37,8 @@ ALL = 10**12
 EVERYTHING = dict.fromkeys(("creates", "updates", "deletes", "merges", "consents"), ALL)
 PULL_GATES = frozenset({"first", "intake", "absence"})
 
-Preview = Callable[[Hub, Connector, str], tuple[dict[str, int], list[dict[str, Any]]]]
+Preview = Callable[[Hub, Connector, str], tuple[dict[str, int], list[dict[str, Any]], int]]
+"""Counts, rows that are kept, and how many there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +61,9 @@ class Orders:
     absence   False: nobody is taken for missing, since a listing right after another proves nothing
     manual    a person started it: a paused connection is tried again
     person    who that was; written into the audit
+    on_order  it is made only while it is on order in the store (`hub.store.run_orders`): another hub may have begun it
     events    only what events hint at is read, where the connection has pulled before; then written as ever
+    returned  only pieces whose text a person has put right are taken in; nothing is pulled, nothing written
     preview   makes the plan that a first sync stops at
     """
 
@@ -64,7 +72,9 @@ class Orders:
     absence: bool = True
     manual: bool = False
     person: str | None = None
+    on_order: bool = False
     events: bool = False
+    returned: bool = False
     stop: Callable[[], bool] = lambda: False
     progress: Callable[[Run], None] | None = None
     preview: Preview | None = None
@@ -92,7 +102,7 @@ def sync(hub: Hub, connector: Connector, name: str, orders: Orders = Orders()) -
 @contextmanager
 def lease(hub: Hub, name: str, seconds: float) -> Iterator[int | None]:
     with hub.store.write() as tx:
-        token = work.acquire(tx, name, hub.owner, hub.clock(), seconds)
+        token = leases.acquire(tx, name, hub.owner, hub.clock(), seconds)
     try:
         yield token
     except Exception:
@@ -105,7 +115,7 @@ def lease(hub: Hub, name: str, seconds: float) -> Iterator[int | None]:
 def _release(hub: Hub, name: str, token: int | None) -> None:
     if token is not None:
         with hub.store.write() as tx:
-            work.release(tx, name, token)
+            leases.release(tx, name, token)
 
 
 def _run(hub: Hub, run: Run, orders: Orders) -> Result:
@@ -115,7 +125,7 @@ def _run(hub: Hub, run: Run, orders: Orders) -> Result:
             return state
         status, said = outcome(hub, run, orders, lambda: _cycle(hub, run, state, orders))
         message = "; ".join(part for part in (said, *run.notes) if part) or None
-        end(hub, run, status, message, pulled=not _hears(run, state, orders))
+        end(hub, run, status, message, pulled=not (orders.returned or _hears(run, state, orders)))
     except LeaseLost as err:
         return Result(run.name, run.id, "failed", run.counts, str(err))
     return Result(run.name, run.id, status, run.counts, message)
@@ -124,7 +134,7 @@ def _run(hub: Hub, run: Run, orders: Orders) -> Result:
 def outcome(hub: Hub, run: Run, orders: Orders, steps: Callable[[], list[Held]]) -> tuple[str, str | None]:
     """Status and message of a run that was made."""
     try:
-        holds = steps()
+        held = steps()
     except Held as hold:
         _hold(hub, run, hold)
         return "held", str(hold)
@@ -132,7 +142,7 @@ def outcome(hub: Hub, run: Run, orders: Orders, steps: Callable[[], list[Held]])
         raise
     except AccountError as err:
         with hub.store.write(run.fence) as tx:
-            work.mark_connection(tx, run.name, paused=str(err))
+            connections.mark(tx, run.name, paused=str(err))
         return "failed", str(err)
     except HubError as err:
         return "failed", str(err)
@@ -144,33 +154,39 @@ def outcome(hub: Hub, run: Run, orders: Orders, steps: Callable[[], list[Held]])
             "An unexpected error: see the log. Nothing of the step it happened in was saved.",
         )
         raise
-    if holds:
-        return "held", "; ".join(str(h) for h in holds)
+    if held:
+        return "held", "; ".join(str(each) for each in held)
     if orders.stop():
         return "interrupted", "Stopped on request; the next run goes on from here."
     return "done", None
 
 
-def begin(hub: Hub, run: Run, orders: Orders) -> work.ConnectionRow | Result:
+def begin(hub: Hub, run: Run, orders: Orders) -> connections.ConnectionRow | Result:
     with hub.store.write(run.fence) as tx:
+        if orders.on_order and not run_orders.waits(tx, run.name):
+            return Result(run.name, run.id, "busy", message="Another process has begun the run that was asked for.")
         if orders.approve:
             approve_open(tx, run.name, orders.person or "--yes", hub.clock())
-        state = work.connection(tx, run.name)
-        waiting = work.open_gates(tx, run.name) & PULL_GATES
+        load_rulings(tx, run)
+        state = connections.remembered(tx, run.name)
+        waiting = (holds.open_gates(tx, run.name) & PULL_GATES) - run.pending
         if state.paused and not orders.manual:
             return Result(run.name, run.id, "paused", message=state.paused)
         if waiting - {"first"}:
             return Result(run.name, run.id, "held", message=f"Waits for a person: {', '.join(sorted(waiting))}.")
         if state.paused:
-            work.mark_connection(tx, run.name, paused=None)
+            connections.mark(tx, run.name, paused=None)
         if state.started_at is None and orders.approve:
-            work.mark_connection(tx, run.name, started_at=hub.clock())
-        work.start_run(tx, run.id, run.name, hub.clock())
+            connections.mark(tx, run.name, started_at=hub.clock())
+        remapped.notice(tx, run, state)
+        runs.start(tx, run.id, run.name, hub.clock())
+        if orders.manual:
+            run_orders.begun(tx, run.name, full=orders.full)
         if orders.person is not None:
             said = {"run": run.id, "full": orders.full, "approves": orders.approve}
             note(tx, orders.person, "run started", f"connection {run.name}", said, at=hub.clock())
         if state.ok_at is None and run.route.writes and (state.started_at is not None or orders.approve):
-            work.enqueue_missing(tx, run.name, hub.clock(), run.id)
+            queue.enqueue_missing(tx, run.name, hub.clock(), run.id)
         run.population = state.population
     run.allowed = EVERYTHING if orders.approve else state.allowed
     return state
@@ -179,26 +195,35 @@ def begin(hub: Hub, run: Run, orders: Orders) -> work.ConnectionRow | Result:
 def _plan_first(hub: Hub, run: Run, orders: Orders) -> None:
     counts: dict[str, int] = {}
     rows: Sequence[Any] = ()
+    total = None
     if orders.preview is not None:
-        counts, rows = orders.preview(hub, run.connector, run.name)
-    raise Held("first", counts, "The first sync stops at its plan: look at it and approve it", rows)
+        counts, rows, total = orders.preview(hub, run.connector, run.name)
+    raise Held("first", counts, "The first sync stops at its plan: look at it and approve it", rows, total)
 
 
-def _cycle(hub: Hub, run: Run, state: work.ConnectionRow, orders: Orders) -> list[Held]:
+def _cycle(hub: Hub, run: Run, state: connections.ConnectionRow, orders: Orders) -> list[Held]:
+    if orders.returned:
+        if state.started_at is not None:
+            retry_parked(hub, run, orders.stop, pieces=True)
+        return []
     if state.started_at is None and not orders.approve:
+        if "first" in run.pending:
+            take_agreed(hub, run, orders.stop)
         _plan_first(hub, run, orders)
     return _steps(hub, run, state, orders)
 
 
-def _steps(hub: Hub, run: Run, state: work.ConnectionRow, orders: Orders) -> list[Held]:
+def _steps(hub: Hub, run: Run, state: connections.ConnectionRow, orders: Orders) -> list[Held]:
     """All phases; a hold of one does not keep the others from running."""
-    holds: list[Held] = []
-    _retry_parked(hub, run)
+    held: list[Held] = []
+    retry_parked(hub, run, orders.stop)
     steps: tuple[Callable[[], None], ...] = (
         lambda: _pull(hub, run, state, orders),
         lambda: ask_afresh(hub, run),
         lambda: carry_out_deletions(hub, run),
-        lambda: push(hub, run, orders.stop),
+        lambda: tell_recipients(hub, run, orders.stop),
+        lambda: offer(hub, run),
+        lambda: _push(hub, run, orders.stop),
     )
     for step in steps:
         if orders.stop():
@@ -207,15 +232,22 @@ def _steps(hub: Hub, run: Run, state: work.ConnectionRow, orders: Orders) -> lis
             step()
         except Held as hold:
             _hold(hub, run, hold)
-            holds.append(hold)
-    return holds
+            held.append(hold)
+    return held
+
+
+def _push(hub: Hub, run: Run, stop: Callable[[], bool]) -> None:
+    if remapped.is_compared(hub, run, stop):
+        push(hub, run, stop)
 
 
 def _hold(hub: Hub, run: Run, hold: Held) -> None:
     with hub.store.write(run.fence) as tx:
-        number = work.open_hold(tx, run.name, run.id, hold.gate, hold.counts, hold.reason, hub.clock())
-        rows = [x if isinstance(x, dict) else _subject(run, hold, x) for x in hold.subjects]
-        work.add_plan_rows(tx, number, rows)
+        number = holds.open_hold(tx, run.name, run.id, hold.gate, hold.counts, hold.reason, hub.clock())
+        rows = strike(tx, [x if isinstance(x, dict) else _subject(run, hold, x) for x in hold.subjects])
+        holds.add_plan_rows(tx, number, rows, hold.total)
+        if hold.gate in ("first", rulings.INTAKE):
+            wait_beside(tx, run, number, rows)
     run.count("held", max(1, sum(hold.counts.values())))
 
 
@@ -227,20 +259,20 @@ def end(hub: Hub, run: Run, status: str, message: str | None, *, pulled: bool = 
     """pulled: the run asked for all that is new, so the connection is as fresh as it"""
     now = hub.clock()
     with hub.store.write(run.fence) as tx:
-        work.end_run(tx, run.id, now, status, run.counts, message)
+        runs.end(tx, run.id, now, status, run.counts, message)
         grown = run.counts.get("creates", 0) + run.counts.get("creates_there", 0) - run.counts.get("deletes", 0)
         marks: dict[str, Any] = {"population": max(0, run.population + grown)} if grown else {}
         if status == "done" and pulled:
             marks |= {"ok_at": now, "allowed": None}
-            work.overtake(tx, run.name)
+            holds.overtake(tx, run.name)
         if marks:
-            work.mark_connection(tx, run.name, **marks)
+            connections.mark(tx, run.name, **marks)
 
 
 # --- pulling ----------------------------------------------------------------------------------------
 
 
-def _pull(hub: Hub, run: Run, state: work.ConnectionRow, orders: Orders) -> None:
+def _pull(hub: Hub, run: Run, state: connections.ConnectionRow, orders: Orders) -> None:
     since = state.cursor
     can = run.route.can
     if _hears(run, state, orders):
@@ -248,16 +280,21 @@ def _pull(hub: Hub, run: Run, state: work.ConnectionRow, orders: Orders) -> None
         return
     due = state.full_at is None or hub.clock() - state.full_at >= run.route.full_every
     resumes = state.full_at is None and since is not None  # a first listing that was cut short
-    if orders.full or (can.complete and due and not resumes):
+    asked = rulings.ABSENCE in run.pending  # what was decided on missing records is for a whole listing
+    if orders.full or (can.complete and ((due and not resumes) or asked)):
         since = None
     if since is None:
         run.total = run.population or None
     began = hub.clock()
+    if since is None and state.cursor is not None and state.full_at is not None and can.tombstones:
+        _hear_of_the_gone(hub, run, state.cursor, orders)
     try:
         complete = _read_all(hub, run, run.connector.pull(since), state.cursor, orders)
     except CursorExpired:
         since = None
         complete = _read_all(hub, run, run.connector.pull(None), state.cursor, orders)
+    if complete is not None and rulings.INTAKE in run.in_part:
+        end_intake(hub, run)
     if complete is None or not orders.absence:
         return
     in_parts = can.complete and resumes and since is not None
@@ -271,8 +308,17 @@ def _pull(hub: Hub, run: Run, state: work.ConnectionRow, orders: Orders) -> None
         run.shown = state.full_at
 
 
-def _hears(run: Run, state: work.ConnectionRow, orders: Orders) -> bool:
-    return orders.events and run.route.can.events and state.cursor is not None and not orders.full
+def _hear_of_the_gone(hub: Hub, run: Run, cursor: str, orders: Orders) -> None:
+    """A listing does not show what became of a record: whether it was deleted, or gave way to another one."""
+    try:
+        _read_all(hub, run, run.connector.pull(cursor), cursor, orders)
+    except CursorExpired:
+        run.notes.append("What was deleted or merged there since the last run is known by its absence only")
+
+
+def _hears(run: Run, state: connections.ConnectionRow, orders: Orders) -> bool:
+    hears = orders.events and run.route.can.events
+    return hears and state.cursor is not None and not (orders.full or state.remapped)
 
 
 def _listed(hub: Hub, run: Run, complete: Seen, *, in_parts: bool) -> None:
@@ -282,7 +328,9 @@ def _listed(hub: Hub, run: Run, complete: Seen, *, in_parts: bool) -> None:
     with hub.store.write(run.fence) as tx:
         if in_parts:  # it proves nobody's absence, but all are known now
             run.population = db.count_there(tx, run.name) - run.counts.get("creates", 0)
-        work.mark_connection(tx, run.name, full_at=hub.clock())
+        else:
+            amended.restore(tx, run.name, run.id)
+        connections.mark(tx, run.name, full_at=hub.clock())
 
 
 def _read_all(hub: Hub, run: Run, pages: Iterable[Page], saved: str | None, orders: Orders) -> Seen | None:
@@ -300,53 +348,9 @@ def _read_all(hub: Hub, run: Run, pages: Iterable[Page], saved: str | None, orde
 
 
 def _save(hub: Hub, run: Run, page: Page, reading: Any, saved: str | None) -> str | None:
+    save_agreed(hub, run, reading)
     save_page(hub, run, reading, () if page.cursor == saved else (page.cursor,))
     return page.cursor
-
-
-def _retry_parked(hub: Hub, run: Run) -> None:
-    """Records that a person sent back: taken in again from their original, writes queued again."""
-    with hub.store.glance() as tx:
-        rows = work.to_retry(tx, run.name)
-    if not rows:
-        return
-    records: dict[str, Record] = {}
-    golden: set[str] = set()
-    again = []
-    for _, external_id, stage, original in rows:
-        if stage in ("write", "unknown"):
-            again.append(external_id)
-        elif stage == "map":
-            record = _from_original(original)
-            records[record.id] = record
-    with hub.store.write(run.fence) as tx:
-        work.mark_parked(tx, [r[0] for r in rows], "open")
-        links = db.links_of(tx, run.name, again)
-        golden = {x.golden_id for x in links.values()}
-        golden |= {x.removeprefix("golden:") for x in again if x.startswith("golden:")}
-        homes = {home for g in golden if (home := db.resolve_golden(tx, g))}
-        for row in rows:
-            if row[2] == "unknown" and (home := db.resolve_golden(tx, row[1].removeprefix("golden:"))):
-                work.close_create_intents(tx, run.name, home)  # a person has seen that it is not there
-        refused = {r[1] for r in rows if r[2] == "write" and '"status":"denied"' in r[3]}
-        owed = {
-            home for x in links.values() if x.external_id in refused and (home := db.resolve_golden(tx, x.golden_id))
-        }
-        work.enqueue(tx, sorted((run.name, g) for g in homes), hub.clock(), run.id, optouts=owed)
-        # "read": everything is listed again, and what still cannot be read is parked anew
-        work.mark_parked(tx, [r[0] for r in rows if r[2] in ("write", "unknown", "read")], "resolved")
-    if run.route.can.read and records:
-        records.update(run.connector.read(sorted(records)))
-    reading = read_page(hub, run, list(records.values()))
-    reading.total = 0
-    save_page(hub, run, reading)
-
-
-def _from_original(text: str) -> Record:
-    state = loads(text)
-    if state["changed_at"]:
-        state["changed_at"] = datetime.fromisoformat(state["changed_at"])
-    return Record(**state)
 
 
 # --- what people decide -----------------------------------------------------------------------------
@@ -356,7 +360,7 @@ def approve_open(tx: Any, name: str, person: str, now: float, hold_id: int | Non
     """Approve the open holds of a connection (or one): the next run may touch as much as they counted."""
     rows = tx.all("SELECT id, gate, counts FROM hold WHERE connection = :c AND state = 'open'", c=name)
     rows = [r for r in rows if hold_id is None or r[0] == hold_id]
-    allowed = dict(work.connection(tx, name).allowed or {})
+    allowed = dict(connections.remembered(tx, name).allowed or {})
     for number, gate, counts in rows:
         tx.run(
             "UPDATE hold SET state = 'approved', person = :p, decided_at = :a WHERE id = :i",
@@ -366,9 +370,11 @@ def approve_open(tx: Any, name: str, person: str, now: float, hold_id: int | Non
         )
         for key, n in loads(counts).items():
             allowed[key] = max(allowed.get(key, 0), n)
+        if gate in ("first", rulings.INTAKE):
+            rulings.end_waiting(tx, name, rulings.INTAKE)
         if gate == "first":
-            work.mark_connection(tx, name, started_at=now)
+            connections.mark(tx, name, started_at=now)
     if rows:
-        work.mark_connection(tx, name, allowed=dumps(allowed))
-        work.hurry(tx, name)
+        connections.mark(tx, name, allowed=dumps(allowed))
+        queue.hurry(tx, name)
     return len(rows)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE
@@ -20,6 +21,7 @@ NAMES = frozenset({"given_name", "additional_names", "nickname", "family_name", 
 NUMBERS = frozenset({"tax_id", "customer_number"})
 MOST_WORDS = 8  # of what is typed; more only make a search slower
 LONGEST_TYPED = 200  # characters
+LONGEST_PREFIX = 7  # characters; the index finds shorter beginnings of words without reading all who have them
 LONGEST_WORD = 100  # characters; of a longer one the beginning
 MOST_OF_ONE = 300  # words of one golden record
 _NUMBER = re.compile(r"[0-9+()/.\-]*[0-9][0-9+()/.\-]*")
@@ -106,14 +108,37 @@ def _plain_part(part: str) -> str:
 # --- what is typed -----------------------------------------------------------------------------------
 
 
-def expressions(typed: str) -> tuple[str, ...]:
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """What is looked for, in the words of the index.
+
+    text    finds it
+    loose   finds it and more, as quickly whatever there is; "": nothing is quicker than `text`
+    begins  what tells it from more: for each of these a word that begins with one of its ways
+    """
+
+    text: str
+    loose: str = ""
+    begins: tuple[tuple[str, ...], ...] = ()
+
+    def fits(self, words: str) -> bool:
+        """words: of a golden record that `loose` has found"""
+        held = f" {words}"
+        return all(any(f" {way}" in held for way in ways) for ways in self.begins)
+
+
+def expressions(typed: str) -> tuple[Expression, ...]:
     """Expressions of what is typed, those that fit best first: whole words, then beginnings. None: nothing to find."""
     terms = list(_terms(typed[:LONGEST_TYPED]))[:MOST_WORDS]
     if not terms:
         return ()
     whole = " AND ".join(_any(ways, "") for ways in terms)
     begun = " AND ".join(_any(ways, "*") for ways in terms)
-    return whole, f"({begun}) NOT ({whole})"
+    loose, long = "", tuple(ways for ways in terms if any(len(way) > LONGEST_PREFIX for way in ways))
+    if long:
+        short = [tuple(dict.fromkeys(way[:LONGEST_PREFIX] for way in ways)) for ways in terms]
+        loose = f"({' AND '.join(_any(ways, '*') for ways in short)}) NOT ({whole})"
+    return Expression(whole), Expression(f"({begun}) NOT ({whole})", loose, long)
 
 
 def exactly(words: Sequence[str]) -> str:

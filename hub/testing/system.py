@@ -133,6 +133,10 @@ class System(ABC):
         """Archive the record, as this system does it."""
         raise AssertionError("it declares `archive`, so this system needs `put_away`")
 
+    def is_kept(self, record_id: str) -> bool:
+        """Whether the system still has anything of the record, in whatever bin."""
+        raise AssertionError("it declares `erase`, so this system needs `is_kept`")
+
     def twin(self, record_id: str) -> str:
         """A new record with the very change time of this one; its id."""
         raise AssertionError("it declares `changes`, so this system needs `twin`")

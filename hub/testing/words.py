@@ -22,6 +22,7 @@ from hub.model import (
     Op,
     Outcome,
     Page,
+    Raw,
     Record,
     Refused,
     Tombstone,
@@ -143,13 +144,14 @@ def recovered(system: System, connector: Connector, write: Write, outcome: Outco
 
 
 def changing_ops(can: Can) -> list[Op]:
-    declared = {Op.UPDATE: can.update, Op.ARCHIVE: can.archive, Op.DELETE: can.delete}
+    declared = {Op.UPDATE: can.update, Op.ARCHIVE: can.archive, Op.DELETE: can.delete, Op.ERASE: can.erase}
     return [op for op, able in declared.items() if able]
 
 
 def undeclared_calls(connector: Connector) -> list[Any]:
     can = connector.can
     declared = {Op.CREATE: can.create, Op.UPDATE: can.update, Op.ARCHIVE: can.archive, Op.DELETE: can.delete}
+    declared[Op.ERASE] = can.erase
 
     def writing(op: Op) -> Any:
         return lambda: connector.write([Write(op, "hub:x", None if op is Op.CREATE else NOBODY, {})])
@@ -159,6 +161,8 @@ def undeclared_calls(connector: Connector) -> list[Any]:
         found.append(lambda: connector.read([NOBODY]))
     if not can.events:
         found.append(lambda: list(connector.hear(None)))
+    if not can.reread:
+        found.append(lambda: connector.reread(Raw(b""), "", NOBODY))
     if can.promise is Promise.WRITE_ONLY:
         found.append(lambda: connector.find("hub:x"))
     return found
@@ -173,6 +177,7 @@ CALLS: dict[str, Callable[[Connector], object]] = {
     "update": lambda connector: connector.write([Write(Op.UPDATE, "hub:x", NOBODY, {})]),
     "archive": lambda connector: connector.write([Write(Op.ARCHIVE, "hub:x", NOBODY, {})]),
     "delete": lambda connector: connector.write([Write(Op.DELETE, "hub:x", NOBODY, {})]),
+    "erase": lambda connector: connector.write([Write(Op.ERASE, "hub:x", NOBODY, {})]),
 }
 
 

@@ -233,6 +233,17 @@ class Ending:
         assert outcomes == [Done(None), Missing()]
         assert seen.id not in records(connector.pull(None))
 
+    def test_an_erased_record_is_gone_for_good(self, system: System, connector: Connector) -> None:
+        needs(connector, "erase")
+        gone, *others = system.seed(3)
+        erase = Write(Op.ERASE, "hub:p1", gone, {})
+
+        outcomes = [*connector.write([erase]), *connector.write([erase])]
+
+        assert outcomes == [Done(None), Missing()]
+        assert not system.is_kept(gone)
+        assert set(others) <= set(records(connector.pull(None)))
+
     def test_deleting_one_record_leaves_the_others(self, system: System, connector: Connector) -> None:
         needs(connector, "delete")
         gone, *others = system.seed(3)

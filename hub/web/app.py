@@ -39,7 +39,8 @@ from hub.web.access.signin import Entry
 from hub.web.api import routes as api
 from hub.web.api.world import World
 from hub.web.console import routes as pages
-from hub.web.console.shell import Console
+from hub.web.console.refusals import refused
+from hub.web.console.shell import Console, missing
 from hub.web.guard import Denied, Identify, refuse_unguarded, say_denied
 from hub.web.headers import ALWAYS, SecurityHeaders
 from hub.web.intake import Form, InboxWriter, open_form
@@ -136,10 +137,19 @@ def _events(deps: Deps) -> dict[str, events.Hook]:
     return {name: hook for name, hook in opened.items() if hook is not None}
 
 
-async def _say_http_error(_request: Request, error: Exception) -> Response:
+async def _say_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if error.status_code == 404 and _is_of_a_person(request):
+        return refused(request, 404, str(missing(request).detail))
     headers: Mapping[str, Any] = error.headers or {}
     return problem(error.status_code, str(error.detail), "Check the address and the method.", **headers)
+
+
+def _is_of_a_person(request: Request) -> bool:
+    """Whether a page answers better than a problem: somebody of ours followed a link, or typed an address."""
+    if request.url.path.startswith(("/api/", "/forms/")):  # visitors of a form have no overview to go to
+        return False
+    return request.method == "GET" and "text/html" in request.headers.get("accept", "")
 
 
 async def _say_bug(request: Request, error: Exception) -> JSONResponse:

@@ -84,7 +84,7 @@ def _listen(host: str, port: int) -> socket.socket:
     except OSError as err:
         raise ConfigError(
             f"The web server cannot listen on {host}:{port} ({err.strerror or type(err).__name__}). "
-            "Choose another `web.port`, or stop what uses it."
+            "Nothing was started. Choose another `web.port`, or stop what uses it."
         ) from err
 
 

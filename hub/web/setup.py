@@ -33,6 +33,7 @@ from hub.config.references import texts
 from hub.connectors.registry import connector_type, connector_types
 from hub.document import Place, parse_document, say_place, write_value
 from hub.errors import ConfigError, HubError, Overtaken
+from hub.optin.opening import lacks
 from hub.secrets import references, typed_in
 from hub.store import sealed
 from hub.store.audit import note
@@ -150,9 +151,12 @@ def draft(world: World, wish: Wish) -> Draft:
     opened = {names[place]: value for place, value in wish.typed.items()}
     made = Draft(wish, replace(file, text=text), before, difference(file.text, text, FILE), None, (), opened)
     try:
-        return replace(made, config=judge(folder, {FILE: text}, only=[wish.name]))
+        judged = judge(folder, {FILE: text}, only=[wish.name])
     except ConfigError as err:
         return replace(made, mistakes=tuple(_mistakes(str(err), folder, wish.name)))
+    if lacking := lacks(judged).get(wish.name):
+        return replace(made, mistakes=tuple(_mistakes(lacking, folder, wish.name)))
+    return replace(made, config=judged)
 
 
 def attempt(made: Draft) -> Trial:

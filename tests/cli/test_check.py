@@ -180,3 +180,15 @@ def test_a_check_makes_no_store(hub):
 
     assert hub("check").code == 0
     assert not Path("data").exists()
+
+
+def test_a_form_that_could_send_no_mail_is_an_error_with_its_place_and_the_next_step(hub):
+    Path("config").mkdir()
+    Path("config/hub.yaml").write_text(FORM + "    double_opt_in: true\n")
+
+    found = hub("check")
+    [said] = json.loads(hub("check", "--json").out)["connections"]
+
+    assert found.code == 2 and "not usable" in found.out
+    assert "hub.yaml:8: connections.website.double_opt_in: " in said["error"]
+    assert "mail and web.url are not set. Set them, or take `double_opt_in` out" in said["error"]

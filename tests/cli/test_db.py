@@ -121,6 +121,49 @@ def test_after_a_restore_everything_waits_for_a_person_then_loses_and_doubles_no
     assert (tmp_path / "data" / "hub.db.before-restore").is_file()
 
 
+def test_what_was_there_before_is_kept_of_every_restore(company, hub, tmp_path):
+    hub("db", "backup", "copy.db")
+    before = company.store("select id from golden order by id")
+    company.hire(40, 45)
+    hub("sync", "--yes")
+    present = company.store("select id from golden order by id")
+
+    assert "hub.db.before-restore" in hub("db", "restore", "copy.db").out
+    assert "hub.db.before-restore-2" in hub("db", "restore", "copy.db").out
+
+    def held(name: str) -> list[tuple[str]]:
+        with closing(sqlite3.connect(tmp_path / "data" / name)) as db:
+            return db.execute("select id from golden order by id").fetchall()
+
+    assert held("hub.db.before-restore") == present
+    assert held("hub.db.before-restore-2") == before
+
+
+def test_a_store_of_an_older_version_is_backed_up_before_it_is_upgraded(company, hub, tmp_path):
+    with closing(sqlite3.connect(tmp_path / "data" / "hub.db")) as db, db:
+        [newest] = db.execute("select version_num from alembic_version").fetchone()
+        db.execute("update alembic_version set version_num = '0001'")
+    assert "Make a backup with `hub db backup FILE`" in hub("status").err
+
+    answer = hub("db", "backup", "copy.db")
+
+    assert answer.code == 0, answer.err
+    with closing(sqlite3.connect(tmp_path / "copy.db")) as copy:
+        assert copy.execute("select version_num from alembic_version").fetchone() == ("0001",)
+        assert copy.execute("select count(*) from golden").fetchone() > (0,)
+    assert newest > "0001"
+
+
+def test_where_there_is_no_store_no_backup_is_made(hub, tmp_path):
+    hub("init")
+
+    answer = hub("db", "backup", "copy.db")
+
+    assert answer.code == 2
+    assert "There is no store yet, so no backup was made" in answer.err
+    assert not (tmp_path / "copy.db").exists()
+
+
 def test_deliveries_since_the_backup_are_carried_over(company, hub, tmp_path):
     hub("db", "backup", "copy.db")
     with closing(sqlite3.connect(tmp_path / "data" / "hub.db")) as db, db:

@@ -15,7 +15,10 @@ mail: {{host: 127.0.0.1, port: {port}, tls: none, from: hub@example.org}}
 notifications:
   ops: {{mail: [ops@example.org], every: 1 second, after: 1 second}}
 """
-OFTEN = "import hub.notify.notifier as each; each.EVERY_SECONDS, each.BEAT_SECONDS = 1.0, 0.3"
+OFTEN = (
+    "import hub.notify.notifier as each; from dataclasses import replace;"
+    " each.EVERY_SECONDS, each.BEAT = 1.0, replace(each.BEAT, rest=0.3, first=0.3)"
+)
 LOOKS = 4.0  # seconds in which it looks a few times
 
 

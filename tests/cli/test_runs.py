@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from hub.store import work
+from hub.store import runs
 from hub.store.db import Store
 from tests.cli.desk import HARMFUL, Desk
 
@@ -55,7 +55,7 @@ def test_a_run_under_way_is_asked_to_stop_and_one_that_ended_is_not(desk):
     assert "is done already" in desk("runs", last(desk), "--stop").err
     store = Store("sqlite:///data/hub.db")
     with store.write() as tx:
-        work.start_run(tx, "r-now", "crm", 7.0)
+        runs.start(tx, "r-now", "crm", 7.0)
     store.close()
 
     assert "ends after its page" in desk("runs", "r-now", "--stop").out

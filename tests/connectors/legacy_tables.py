@@ -331,8 +331,7 @@ class LogSystem(ChildSystem):
 
 
 def install_log(engine: sa.Engine, script: str) -> None:
-    """As the owner of the database does it; in our MariaDB the user `hub` has one host."""
-    script = script.replace("'hub'@'%'", "'hub'@'127.0.0.1'")
+    """As the owner of the database does it."""
     with engine.begin() as connection:
         connection.exec_driver_sql("DROP TABLE IF EXISTS hub_log")
         if engine.dialect.name == "sqlite":

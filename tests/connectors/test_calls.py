@@ -190,6 +190,35 @@ def test_a_check_counts_and_shows_no_number(board):
     assert "912345678" not in repr(report)
 
 
+MASTER = (
+    '"","912345678","204","from-trunk","""Ann"" <912345678>","PJSIP/trunk-1","PJSIP/204-2","Dial","PJSIP/204,20",'
+    '"2026-07-01 {minute:02d}:00:00","2026-07-01 00:00:04","2026-07-01 00:00:09",9,5,"ANSWERED","DOCUMENTATION",'
+    '"17.{minute}"\n'
+)
+OF_MASTER = """accountcode src dst dcontext clid channel dstchannel lastapp lastdata calldate answer end duration
+    billsec disposition amaflags uniqueid""".split()
+
+
+def test_the_file_that_asterisk_writes_by_itself_is_read_on_where_it_grows(board):
+    master = board.folder / "Master.csv"
+    settings = {"url": None, "table": None, "path": "Master.csv", "names": OF_MASTER}
+    master.write_text("".join(MASTER.format(minute=minute) for minute in (1, 2)))
+    found, cursor = board.pull(**settings)
+    with master.open("a") as file:
+        file.write(MASTER.format(minute=3))
+
+    assert found == ["17.1", "17.2"]
+    assert board.pull(cursor, **settings)[0] == ["17.3"]
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"path": "x.csv", "names": ["src", "dst"]}, {"url": "sqlite://", "table": "cdr", "names": OF_MASTER}]
+)
+def test_names_that_do_not_fit_are_refused(wrong):
+    with pytest.raises(ValidationError):
+        CallSettings.model_validate(wrong)
+
+
 # --- the suite --------------------------------------------------------------------------------------
 
 

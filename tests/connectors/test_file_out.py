@@ -297,7 +297,7 @@ TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\x00", exclude_
 ROWS = st.lists(st.fixed_dictionaries({"name": TEXTS, "phone": TEXTS}), min_size=1, max_size=8)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(rows=ROWS, name=st.sampled_from(["p.csv", "p.jsonl", "p.xlsx"]), delimiter=st.sampled_from(",;\t|"))
 def test_rows_come_back_as_they_were_written(
     rows: list[dict[str, str]], name: str, delimiter: str, tmp_path_factory: pytest.TempPathFactory

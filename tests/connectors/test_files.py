@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from hub.connectors.contract import Context
-from hub.connectors.file_entries import Lines, csv_entries, csv_header
+from hub.connectors.file_entries import Entry, Lines, csv_entries, csv_header
 from hub.connectors.files import FileConnector
 from hub.errors import AccountError, CursorExpired, TransientError
 from hub.model import Record, Unreadable
@@ -168,6 +168,33 @@ def test_files_of_other_programs_are_read(read: Read, data: bytes, settings: dic
     assert names(read(data, **settings)) == ["José"]
 
 
+HEADLESS = {"names": ["id", "name", "updated_at"]}
+
+
+def test_a_file_without_a_line_of_names_goes_by_those_of_the_settings(read: Read) -> None:
+    found = read(b'7,"Ann\nLee",2026-01-02T03:04:05Z\n8,Bo,2026-01-02T03:04:05Z\n9,Cy\n', **HEADLESS)
+
+    assert names(found) == ["Ann\nLee", "Bo"]
+    assert [where for where, _ in problems(found)] == ["people.csv line 4"]
+
+
+@pytest.mark.parametrize(
+    ("data", "says"), [(b"", "is empty"), (b"id,name,updated_at\n1,A,\n", "leave `names` out"), (b"\xff,A,\n", "")]
+)
+def test_names_of_the_settings_do_not_hide_what_is_wrong_with_a_file(read: Read, data: bytes, says: str) -> None:
+    if says:
+        with pytest.raises(AccountError, match=says):
+            read(data, **HEADLESS)
+    else:
+        assert problems(read(data, **HEADLESS))
+
+
+@pytest.mark.parametrize("wrong", [[], ["id", "id"], ["id", ""]])
+def test_names_of_the_settings_are_different_ones(read: Read, wrong: list[str]) -> None:
+    with pytest.raises(ValidationError):
+        read(b"1,A\n", names=wrong)
+
+
 def test_a_quoted_line_break_belongs_to_its_field(read: Read) -> None:
     found = read(b'id,name\n1,"Ann\nLee"\n2,"say ""hi"""\n')
 
@@ -262,6 +289,16 @@ def test_what_csv_writes_is_read_back_with_its_lines(rows: list[tuple[str, str]]
 
     assert [tuple((entry.fields or {}).values()) for entry in entries] == rows
     assert [entry.end for entry in entries][-1:] in ([], [len(buffer.getvalue().encode())])
+
+
+@given(st.text('a,"\n\r;é\x00', max_size=200), st.integers(0, 60))
+def test_lines_read_together_are_what_they_are_one_by_one(text: str, block: int) -> None:
+    def entries(size: int) -> list[Entry]:
+        lines = Lines(io.BytesIO(b"id,name\n" + text.encode("latin-1")), "utf-8")
+        csv_header(lines, ",")
+        return list(csv_entries(lines, ["id", "name"], ",", size))
+
+    assert entries(block) == entries(0)
 
 
 @given(st.binary(max_size=300))

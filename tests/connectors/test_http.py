@@ -567,6 +567,25 @@ def test_a_clock_set_back_neither_blocks_nor_opens_the_limit() -> None:
     assert ticker.now() == before + 2
 
 
+@pytest.mark.parametrize(("span", "told"), [(1800.0, 1790.0), (86_400.0, 3600.0)])
+def test_a_limit_that_is_used_up_for_long_says_when_to_come_again(
+    make: Make, time: Time, span: float, told: float
+) -> None:
+    api, service = make(ok(), rate=RateLimit(2, span))
+    for _ in range(2):
+        api.get("/people")
+    time.sleep(10)
+
+    with pytest.raises(TransientError, match="limit of requests") as error:
+        api.get("/people")
+
+    assert error.value.retry_after == told
+    assert not error.value.maybe_done
+    assert len(service.requests) == 2
+    time.sleep(span - 10)
+    assert api.get("/people").body == {"ok": True}
+
+
 def test_threads_share_one_limit(make: Make, time: Time) -> None:
     api, service = make(ok(), rate=RateLimit(4, 1.0))
 

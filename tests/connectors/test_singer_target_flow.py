@@ -12,7 +12,7 @@ import pytest
 
 from hub.config import load_config
 from hub.running import Workshop, open_workshop, sync_all
-from hub.store import work
+from hub.store import queue
 from hub.sync.run import Orders
 
 PROGRAM = Path(__file__).with_name("singer_fake_target.py")
@@ -48,7 +48,7 @@ class Home:
     def cycle(self) -> list[str]:
         results = sync_all(self.shop, ALL, dict.fromkeys(ALL, Orders(approve=True)))
         with self.shop.store.write() as tx:  # what waits for its next try need not wait
-            work.hurry(tx, "warehouse")
+            queue.hurry(tx, "warehouse")
         return [each.status for each in results.values()]
 
     @property

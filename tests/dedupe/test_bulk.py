@@ -2,7 +2,7 @@
 
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
-from itertools import combinations
+from itertools import combinations, pairwise, product
 from marshal import dumps
 from multiprocessing import get_context
 
@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub.dedupe.bulk import Bulk, Records
-from hub.dedupe.bulk.columns import COLUMNS, assembled
+from hub.dedupe.bulk.columns import COLUMNS, assembled, column_of
 from hub.dedupe.bulk.join import households
+from hub.dedupe.bulk.levels import SHIFTS, Task, compare_values
 from hub.dedupe.bulk.shards import Refs
 from hub.dedupe.cluster import Member, Verdict, promising, resolve
 from hub.dedupe.compare import SAME_DIGITS, compare
@@ -113,7 +114,7 @@ alike = st.lists(records, min_size=1, max_size=4).flatmap(
 
 
 @given(crowds, st.lists(st.sampled_from(["g", "h", None]), max_size=5), st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_components_decided_one_by_one_are_the_page_decided_at_once(drawn, golden_ids, data):
     members = members_of(drawn, golden_ids)
     judged = data.draw(st.lists(st.tuples(st.sampled_from(members), st.sampled_from(members)), max_size=2))
@@ -128,7 +129,6 @@ def test_components_decided_one_by_one_are_the_page_decided_at_once(drawn, golde
 
 
 @given(crowds)
-@settings(deadline=None)
 def test_features_come_back_as_they_were_added(drawn):
     members = members_of([{**record, "custom.n": n} for n, record in enumerate(drawn)])
     for component in loaded(members).components(
@@ -175,13 +175,13 @@ models = st.builds(
 
 
 @given(crowds, models)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_all_at_once_decides_as_one_page(drawn, model):
     check_decision(members_of(drawn), {}, model)
 
 
 @given(alike, models, st.booleans())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_records_that_are_much_alike_are_decided_as_one_page(drawn, model, all_meet):
     check_decision(members_of(drawn), {}, model, **({"cap": 60, "telling": 40} if all_meet else {}))
 
@@ -205,7 +205,7 @@ def test_of_pairs_that_say_as_much_the_same_two_records_are_asked_about():
 
 
 @given(crowds, models, st.lists(st.sampled_from(["g", "h", None]), max_size=5), st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_golden_records_and_answers_count_all_at_once_too(drawn, model, golden_ids, data):
     members = members_of(drawn, golden_ids)
     judged = data.draw(st.lists(st.tuples(st.sampled_from(members), st.sampled_from(members)), max_size=2))
@@ -215,7 +215,7 @@ def test_golden_records_and_answers_count_all_at_once_too(drawn, model, golden_i
 
 
 @given(st.lists(st.lists(records, min_size=1, max_size=3), min_size=1, max_size=3), st.integers(1, 7), models)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_crowds_of_the_same_few_records_are_decided_as_one_page(drawn, times, model):
     """Clusters that outgrow what is compared of one, and components too large to lie side by side."""
     members = members_of([record for few in drawn for record in few * times])
@@ -319,3 +319,52 @@ def test_records_that_share_nothing_are_in_no_component():
 
 def test_nothing_added_is_nothing_found():
     assert list(Bulk().components()) == []
+
+
+addresses = st.builds(
+    "{}@{}".format,
+    st.sampled_from(["ana.couto", "anacouto", "ana_coutto", "ana.couto80", "ana.couto81", "couto", "anna", "info"]),
+    st.sampled_from(["example.org", "exmaple.org", "example.net"]),
+)
+reached = st.builds(
+    fields,
+    mail=st.lists(st.one_of(addresses, st.just("familia.couto@example.org")), max_size=2).map(" ".join),
+    phone=st.lists(
+        st.sampled_from(
+            ["+351912345678", "912345678", "912345687", "213344556", "213344565", "2133445", "+4915212345678"]
+        ),
+        max_size=2,
+    ).map(" ".join),
+    street=st.sampled_from(["", "Rua Nova 1", "R. Nova, 1", "Rua Nova", "Ruanova 1", "Rua Velha 2", "Rua Noova 1"]),
+    town=st.sampled_from(["", "Porto", "Portto", "Lisboa", "Vila Nova", "Vilanova"]),
+    postcode=st.sampled_from(["", "4000-001", "4000001", "4000-002"]),
+    full_name=st.sampled_from(["", "Acorn Lda"]),
+)
+
+
+@given(st.lists(reached, min_size=1, max_size=6), st.sampled_from(["emails", "phones", "places"]))
+@settings(max_examples=300)
+def test_values_side_by_side_come_out_as_two_records_that_say_nothing_else(drawn, name):
+    number, column = next((i, column) for i, column in enumerate(COLUMNS) if column.name == name)
+    values = column_of([features(record) for record in drawn], column)
+    pairs = np.array(list(product(range(len(values.ends)), repeat=2)), np.int32).reshape(-1, 2)
+    raw = [values.packed[start:end] for start, end in pairwise([0, *values.ends.tolist()])]
+
+    found = compare_values(Task(number, values.packed, values.ends, *pairs.T))
+
+    level = FIELDS.index(column.levels[0])
+    expected = [compare(*(assembled([(number, raw[at])]) for at in pair)).levels()[level] for pair in pairs.tolist()]
+    assert (found >> np.uint64(SHIFTS[column.levels[0]])).tolist() == expected
+
+
+def test_it_says_when_much_was_let_go():
+    said = []
+    bulk = Bulk(relieve=lambda: said.append(1))
+    bulk.decide()
+    assert said == []
+
+    for number in (1, 2):
+        bulk.add(number, None, features({"full_name": f"Ann {number}"}), [number], ("crm", str(number)))
+    bulk.decide()
+
+    assert said == [1, 1]

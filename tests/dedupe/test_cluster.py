@@ -393,7 +393,7 @@ priors = st.builds(Model, prior=st.sampled_from([-12.5, -9.0]))
 
 
 @given(pages, some_tied, priors, st.data())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_moves_heed_what_the_hub_wrote_and_what_a_person_said(newcomers, known, model, data):
     everyone = [*newcomers, *known]
     pairs = [(a.ref, b.ref) for a, b in combinations(everyone, 2)]
@@ -415,7 +415,7 @@ def test_moves_heed_what_the_hub_wrote_and_what_a_person_said(newcomers, known, 
 
 
 @given(pages, some_tied, priors)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_what_a_person_said_is_one_is_never_taken_apart(newcomers, known, model):
     """A "same" across two records of a golden record, however little they have in common."""
     pairs = [(a.ref, b.ref) for a, b in combinations([*newcomers, *known], 2)]

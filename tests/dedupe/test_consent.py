@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.dedupe.consent import allows, merge, newest, stricter, widened
+from hub.dedupe.consent import merge, newest, stricter
 
 TIMES = [None, "", "soon", "2024-01-01T00:00:00Z", "2024-01-01T01:00:00+01:00", "2024-05-01T00:00:00Z"]
 TIMES += ["2024-05-01T00:00:00.000001Z", "2025-02-03T04:05:06Z"]
@@ -95,13 +95,6 @@ def test_a_request_that_nobody_confirmed_counts_only_where_nothing_else_is_said(
         assert merge([*requests, *claims])["status"] == "pending"
 
 
-def test_a_grant_after_a_request_widens_nothing_that_was_refused():
-    key = "consents/email|ann@example.org|newsletter"
-
-    assert widened({key: said("pending", TIMES[3], "asked")}, {key: said("granted", TIMES[5])}) == []
-    assert widened({key: said("pending", TIMES[3])}, {key: said("granted", TIMES[5])}) == [key]
-
-
 def test_nothing_to_merge_is_a_bug():
     with pytest.raises(ValueError, match="no consent"):
         merge([])
@@ -141,28 +134,9 @@ WHOLE = "consents/email|*|news"
 EVERY = "consents/email|*|*"
 
 
-@pytest.mark.parametrize(
-    ("fields", "allowed"),
-    [
-        ({}, False),
-        ({MAIL: said("granted")}, True),
-        ({WHOLE: said("granted")}, True),
-        ({MAIL: said("granted"), WHOLE: said("denied")}, False),
-        ({MAIL: said("pending"), WHOLE: said("granted")}, False),
-        ({MAIL: said("granted"), EVERY: said("denied")}, False),
-        ({EVERY: said("granted")}, False),
-        ({MAIL: said("yes")}, False),
-    ],
-)
-def test_an_address_is_allowed_only_when_nothing_stricter_stands(fields, allowed):
-    assert allows(fields, "email", "ann@example.org", "news") is allowed
-
-
-def test_opt_outs_and_widenings_are_told_apart():
+def test_opt_outs_are_told_apart_from_what_was_denied_before():
     before = {MAIL: said("granted"), WHOLE: said("denied"), EVERY: said("denied")}
     after = {MAIL: said("denied"), WHOLE: said("pending"), "consents/sms|*|news": said("granted")}
 
     assert stricter(before, after) == [MAIL]
-    assert widened(before, after) == [EVERY, WHOLE]
     assert stricter({}, after) == [MAIL]
-    assert widened({}, after) == []

@@ -19,6 +19,7 @@ from hub.sync.guard import Limit, Limits
 from hub.sync.link import Link
 from hub.sync.plan import preview
 from hub.sync.run import Orders, Result, sync
+from tests.fakes.stores import in_memory
 from tests.fakes.systems import FakeConnector, FakeSystem, can
 
 START = 1_780_000_000.0  # some day in 2026
@@ -75,14 +76,16 @@ def mapping(table: Mapping[str, Any] = TABLE, **rows: Any) -> ContactMapping:
     return load_mapping({**table, "fields": {**table["fields"], **rows}}, where="a test", default_region="PT")
 
 
+class Killed(BaseException):
+    """The process is gone. A BaseException, so that no `except Exception` of the product may eat it."""
+
+
 class Rig:
     """A hub and its systems. `now` is the only clock."""
 
     def __init__(self, *, rules: Rules | None = None, store: Store | None = None, meter: Meter | None = None) -> None:
         self.now = START
-        self.store = store or Store("sqlite://")
-        if store is None:
-            self.store.create()
+        self.store = store or in_memory()
         self.systems: dict[str, FakeSystem] = {}
         self.routes: dict[str, Route] = {}
         self.count = 0
@@ -140,6 +143,30 @@ class Rig:
                 self.now += apart
                 result = self.sync(name)
                 assert result.status == "done", (name, result)
+
+    def sync_until_commit(self, name: str, commit: int) -> bool:
+        """The process dies at that commit of the run, counted from 1. False: the run ended before."""
+        left = commit
+
+        def boundary(where: str) -> None:
+            nonlocal left
+            left -= 1
+            if left == 0:
+                raise Killed(where)
+
+        self.store._boundary = boundary
+        try:
+            self.sync(name)
+        except Killed:
+            return True
+        finally:
+            self.store._boundary = None
+        return False
+
+    def postpone(self, name: str, seconds: float) -> None:
+        """Whatever waits for a connection is not due for so long."""
+        with self.store.write() as tx:
+            tx.run("UPDATE queue SET next_at = :at WHERE connection = :n", at=self.now + seconds, n=name)
 
     def later(self, seconds: float) -> None:
         self.now += seconds

@@ -47,6 +47,7 @@ def can(promise: str = "R", **more: Any) -> Can:
         "stale": True,
         "batch": 10,
         "settle_seconds": settle,
+        "late_seconds": 0.0,
     }
     return Can(**{**abilities, "promise": PROMISES[promise], **more})
 
@@ -73,6 +74,7 @@ class FakeSystem:
     answers   for the next calls of `write`, one each; with none left all goes well
     failures  for the next calls of any kind, raised instead
     hidden    ids that no pull shows; a read and a search do
+    heirs     id of a record that gave way → the one that took its place, where a read and an update tell that
     during    called at the beginning of each call, with its name
     """
 
@@ -87,6 +89,7 @@ class FakeSystem:
         self.answers: deque[Answer] = deque()
         self.failures: deque[BaseException | None] = deque()
         self.hidden: set[str] = set()
+        self.heirs: dict[str, str] = {}
         self.forgets_cursors = False
         self.during: Callable[[str], None] = lambda call: None
         self.skew = 0.0
@@ -135,19 +138,20 @@ class FakeSystem:
         self.writes.append(write)
         if write.op is Op.CREATE:
             return self._create(write)
-        if write.id not in self.rows:
+        there = self.heirs.get(write.id or "", write.id)
+        if there not in self.rows:
             return Missing()
-        if write.op is Op.DELETE:
-            self.remove(write.id)
+        if write.op in {Op.DELETE, Op.ERASE}:
+            self.remove(there)
             return Done(None)
-        row = self.rows[write.id]
+        row = self.rows[there]
         if self.can.stale and write.version is not None and write.version != str(row.order):
             self.writes.pop()
             return Stale()
         row.fields.update(self.keep(dict(write.fields)))
         row.archived = row.archived or write.op is Op.ARCHIVE
         self._changed(row)
-        return Done(self.record(write.id))
+        return Done(self.record(there))
 
     def _create(self, write: Write) -> Outcome:
         found = [i for i, row in self.rows.items() if row.key == write.key]
@@ -218,7 +222,8 @@ class FakeConnector(Connector):
 
     def read(self, ids: Sequence[str]) -> dict[str, Record]:
         self._call("read")
-        return {i: self.system.record(i) for i in ids if i in self.system.rows}
+        there = {i: self.system.heirs.get(i, i) for i in ids}
+        return {i: self.system.record(row_id) for i, row_id in there.items() if row_id in self.system.rows}
 
     def find(self, key: str) -> Record | None:
         self._call("find")
@@ -240,6 +245,17 @@ def lost_reply(connector: FakeConnector, writes: Sequence[Write]) -> list[Outcom
     for write in writes:
         connector.system.carry_out(write)
     raise TransientError("the connection broke", maybe_done=True)
+
+
+class Late:
+    """An answer that never comes to a write that is carried out only when the test says so."""
+
+    def __init__(self) -> None:
+        self.writes: list[Write] = []
+
+    def __call__(self, connector: FakeConnector, writes: Sequence[Write]) -> list[Outcome]:
+        self.writes.extend(writes)
+        raise TransientError("timed out", maybe_done=True)
 
 
 def shown_in_part(*names: str) -> Answer:

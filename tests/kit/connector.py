@@ -86,7 +86,7 @@ class AcornConnector(Connector):
         if write.op is Op.CREATE:
             body = self._api.post("/contacts", json={**write.fields, "key": write.key}).body
             return self._stored(str(self._whole(body, "id", maybe_done=True)["id"]))
-        assert write.op is not Op.ARCHIVE, "not declared in `can`"
+        assert write.op not in {Op.ARCHIVE, Op.ERASE}, "not declared in `can`"
         path = f"/contacts/{write.id}"
         if write.op is Op.DELETE:
             self._api.delete(path)

@@ -192,7 +192,7 @@ ITEMS = [{"b": "ann@example.org", "c": "ES"}, {"k": "v", "c": "12"}]
 SOURCE = {"A": "x y", "a": ITEMS, "work": "1", "c": {"d": "1"}, "e.f": "912345678; x"}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(any_mapping)
 def test_any_table_is_compiled_or_refused(data: dict[str, Any]) -> None:
     try:
@@ -201,7 +201,7 @@ def test_any_table_is_compiled_or_refused(data: dict[str, Any]) -> None:
         assert str(err).startswith("m.yaml: ")
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(names, likely, st.sampled_from(["x y", "1", "912345678", "ann@example.org;b@example.org", "España", ""]))
 def test_what_any_single_row_stores_is_stored_the_same_again(name: str, row: dict[str, Any], text: str) -> None:
     try:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -9,6 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub.mapping.apply import ContactMapping
+from hub.mapping.phones import phone_key
+from hub.mapping.text import Unmappable
 from tests.mapping.samples import inward, mapping, reasons
 
 ADDRESS = {"from": {"street": "S", "country": "C"}}
@@ -163,7 +168,7 @@ def numbers_of(fields: dict[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in fields.items() if k.startswith("phones/") and not v.get("invalid")}
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(some_table, some_table, source)
 def test_a_number_that_is_written_is_read_back_as_the_same(name: str, other: str, drawn: dict[str, Any]) -> None:
     compiled = TABLES[name]
@@ -174,7 +179,7 @@ def test_a_number_that_is_written_is_read_back_as_the_same(name: str, other: str
     assert numbers_of(again).keys() == numbers_of(wanted).keys()
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(some_table, some_table, source)
 def test_a_number_is_stored_alone_as_it_is_beside_addresses(name: str, other: str, drawn: dict[str, Any]) -> None:
     compiled = TABLES[name]
@@ -186,7 +191,7 @@ def test_a_number_is_stored_alone_as_it_is_beside_addresses(name: str, other: st
     assert compiled.stored(stored) == stored
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(some_table, source, some_table, source)
 def test_numbers_survive_any_change_of_the_addresses(
     name: str, drawn: dict[str, Any], other: str, drawn_too: dict[str, Any]
@@ -201,3 +206,21 @@ def test_numbers_survive_any_change_of_the_addresses(
     after = {**drawn, **compiled.payload(desired, changed)} if changed else drawn
 
     assert numbers_of(inward(compiled, after)).keys() >= numbers.keys() & desired.keys()
+
+
+@pytest.mark.parametrize("text", ["+999 12345678", "+0", "no number", "+351 1 ext. 5", "00999 12345678"])
+def test_a_number_that_is_none_keeps_nothing_of_its_callers_alive(text):
+    class Page:
+        pass
+
+    def read() -> weakref.ref[Page]:
+        page = Page()
+        with suppress(Unmappable):
+            phone_key.__wrapped__(text, None)
+        return weakref.ref(page)
+
+    gc.disable()
+    try:
+        assert read()() is None
+    finally:
+        gc.enable()

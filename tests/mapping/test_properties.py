@@ -91,7 +91,7 @@ def read(name: str, source: dict[str, Any]) -> dict[str, Any]:
         return {}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(any_table, any_source)
 def test_any_record_is_mapped_or_set_aside(name: str, source: dict[str, Any]) -> None:
     try:
@@ -103,7 +103,7 @@ def test_any_record_is_mapped_or_set_aside(name: str, source: dict[str, Any]) ->
     assert all(problem.field and problem.reason for problem in found.problems)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(any_table, any_table, plain_source)
 def test_what_a_system_stores_of_its_own_form_is_that_form(name: str, other: str, source: dict[str, Any]) -> None:
     table = TABLES[name]
@@ -115,7 +115,7 @@ def test_what_a_system_stores_of_its_own_form_is_that_form(name: str, other: str
     assert table.stored(stored) == stored
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(any_table, plain_source)
 def test_a_record_that_was_read_is_written_and_read_again_as_the_same(name: str, source: dict[str, Any]) -> None:
     table = TABLES[name]
@@ -127,7 +127,7 @@ def test_a_record_that_was_read_is_written_and_read_again_as_the_same(name: str,
     assert {key: value for key, value in again.items() if key in once} == once
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(any_table, any_table, plain_source, plain_source)
 def test_once_the_system_holds_what_it_should_nothing_is_left_to_write(
     name: str, other: str, source: dict[str, Any], before: dict[str, Any]
@@ -139,7 +139,7 @@ def test_once_the_system_holds_what_it_should_nothing_is_left_to_write(
     assert table.stored(table.project(golden, after, creating=False)) == after
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(any_table, any_table, plain_source)
 def test_values_are_stored_alone_under_the_keys_they_have_together(
     name: str, other: str, source: dict[str, Any]
@@ -152,7 +152,7 @@ def test_values_are_stored_alone_under_the_keys_they_have_together(
     assert alone == table.stored(wanted).keys()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(any_table, any_table, plain_source, st.booleans())
 def test_a_projection_holds_only_what_the_mapping_covers(
     name: str, other: str, source: dict[str, Any], creating: bool
@@ -164,7 +164,7 @@ def test_a_projection_holds_only_what_the_mapping_covers(
     assert all(table.covers(key) and base_field(key) in table.scope() for key in wanted)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(any_table, any_source)
 def test_mapping_does_not_change_what_it_is_given(name: str, source: dict[str, Any]) -> None:
     before = repr(source)

@@ -142,7 +142,7 @@ def test_of_a_flat_table_only_its_own_rows_are_expected() -> None:
 TABLES = {"legacy": (mapping(LEGACY), ANN), "erp": (mapping(ERP), PARTY), "consents": (OPTIONS, EVERY)}
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.sampled_from(sorted(TABLES)), st.data())
 def test_a_record_never_speaks_and_is_silent_of_one_field(name: str, data: st.DataObject) -> None:
     table, source = TABLES[name]
@@ -154,7 +154,7 @@ def test_a_record_never_speaks_and_is_silent_of_one_field(name: str, data: st.Da
     assert {base_field(key) for key in found.fields} & found.silent <= {"kind"} | bound
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.sampled_from(sorted(TABLES)), st.data())
 def test_losing_columns_only_adds_silence(name: str, data: st.DataObject) -> None:
     table, source = TABLES[name]

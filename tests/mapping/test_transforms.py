@@ -193,17 +193,61 @@ def test_phone_numbers_become_e164(text: str, region: str, key: str) -> None:
 def test_the_short_cut_for_phone_numbers_agrees_with_the_library_wherever_it_is_taken() -> None:
     draw = Random(7)
     regions = sorted(phonenumbers.SUPPORTED_REGIONS)
-    taken = 0
+    taken = refused = 0
     for _ in range(4_000):
         region = draw.choice(regions)
         text = _some_number(draw, region, draw.choice(regions))
         if not phones._USUAL.fullmatch(text):
             continue
-        short = phones._short_cut(text.translate(phones._PUNCTUATION), region)
+        try:
+            short = phones._short_cut(text.translate(phones._PUNCTUATION), region)
+        except Unmappable:
+            refused += 1
+            with pytest.raises(Unmappable, match="too short or too long"):
+                phones.parse(text, region)
+            continue
         if short is not None:
             taken += 1
             assert short == phones.parse(text, region), (text, region)
     assert taken > 1_000
+    assert refused > 100
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("+49 0 0 30 1234567", "+49301234567"),
+        ("0049 (0) 030 1234567", "+49301234567"),
+        ("+78001234567", "+78001234567"),
+    ],
+)
+def test_a_zero_for_the_trunk_that_stands_twice_is_left_out_twice(text: str, key: str) -> None:
+    assert phones.phone_key(text, None) == key
+
+
+def test_a_number_is_read_as_itself_again_whatever_it_was_made_from() -> None:
+    """It is looked up by what a page shows, and comes back from systems as it was written there."""
+    draw = Random(9)
+    seen = 0
+    for code in sorted(phonenumbers.COUNTRY_CODE_TO_REGION_CODE):
+        for _ in range(60):
+            digits = "".join(draw.choice("0001234567890") for _ in range(draw.randint(5, 12)))
+            with suppress(Unmappable):
+                key = phones.phone_key(f"+{code}{digits}", None)
+                seen += 1
+                assert phones.phone_key(key, "PT") == key
+    assert seen > 3_000
+
+
+def test_a_number_with_00_before_it_is_the_same_by_the_short_cut_and_by_the_library() -> None:
+    draw = Random(8)
+    regions = sorted(phonenumbers.SUPPORTED_REGIONS)
+    for _ in range(1_000):
+        example: Any = phonenumbers.example_number(draw.choice(regions))
+        if example is not None:
+            number = str(phonenumbers.format_number(example, 1)).removeprefix("+")
+            with suppress(Unmappable):
+                assert phones._from_abroad(f"00{number}") == phones.parse(f"+{number}", None)
 
 
 def _some_number(draw: Random, region: str, other: str) -> str:
@@ -213,6 +257,8 @@ def _some_number(draw: Random, region: str, other: str) -> str:
         if example is not None:
             return str(phonenumbers.format_number(example, form))[:-1] + str(draw.randrange(10))
     digits = "".join(draw.choice("0123456789") for _ in range(draw.randrange(4, 14)))
+    if draw.random() < 0.1:
+        return f"(+{digits[:2]}) {digits[2:]}"
     return draw.choice(["", "+", "0", "00", "8", "1"]) + digits
 
 

@@ -2,140 +2,29 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import re
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from html import unescape
 from typing import Any
 
-import httpx
 import pytest
-from prometheus_client import CollectorRegistry
 
-from hub.config import HubConfig
-from hub.connectors.contract import Can, Context
+from hub.config import HubConfig, load_config
 from hub.connectors.form_settings import FormSettings
-from hub.connectors.forms import FormConnector
-from hub.dedupe.consent import allows
-from hub.document import parse_document
 from hub.errors import ConfigError
-from hub.mail.sender import MailSender
-from hub.mail.smtp import Server
-from hub.mapping.spec import load_mapping
-from hub.optin.asking import MOST_A_DAY, PAUSE_SECONDS, OptIns
-from hub.optin.opening import open_opt_ins
-from hub.store import opt_in, work
+from hub.optin.asking import MOST_A_DAY, PAUSE_SECONDS
+from hub.optin.opening import lacks, open_opt_ins
+from hub.store import opt_in, parked
 from hub.store.db import Store
 from hub.store.gauges import StoreGauges
-from hub.store.inbox import StoreInbox
 from hub.store.lists import ParkedFilter
-from hub.store.upgrade import ready
 from hub.sync import desk
-from hub.sync.engine import Route
-from hub.sync.run import Orders, sync
-from hub.web.app import Deps, create_app
-from hub.web.monitoring import Health
-from tests.fakes.rig import FREE
-from tests.fakes.rig import Rig as Hub
-from tests.mail.server import running
-
-WORDING = {"en": "Send me the newsletter.", "pt": "Quero receber o boletim."}
-GIVEN = {
-    "signature": "none",
-    "allow_unsigned": True,
-    "honeypot": "homepage",
-    "double_opt_in": {"valid": "2 days"},
-    "consent": [{"field": "newsletter", "purpose": "newsletter", "wording": WORDING, "version": "v7"}],
-}
-FORM = FormSettings.model_validate(GIVEN)
-ANN = {"given_name": "Ann", "family_name": "Abreu", "emails": "Ann@example.org", "newsletter": "yes"}
-KEY = "consents/email|ann@example.org|newsletter"
-BROWSER = {"accept": "text/html"}
+from hub.sync.allowed import allowed
+from tests.optin.world import ANN, BROWSER, FORM, GIVEN, KEY, WORDING, World, link, text, token
 
 
-class World:
-    """A hub with one form, its web pages and its mail server; one clock for all."""
-
-    def __init__(self, store: Store, port: int) -> None:
-        self.hub = Hub(store=store)
-        self.store, self.rung = store, []
-        mapping = parse_document(FormConnector.mapping_text(GIVEN), "form").data
-        self.hub.routes["website"] = Route(
-            "website",
-            load_mapping(mapping, where="form", default_region="PT"),
-            Can(changes=True, complete=False),
-            limits=FREE,
-        )
-        with store.write() as tx:
-            tx.run("INSERT INTO connection_state (name, started_at) VALUES ('website', 1)")
-        self.opt_ins = OptIns(store, {"website": FORM}, "https://hub.example.org", self.clock, self.rung.append)
-        self.sender = MailSender(store, Server("127.0.0.1", port, "none", "hub@example.org"), self.clock)
-        self.app = create_app(
-            Deps(
-                forms={"website": FORM},
-                inbox=StoreInbox(store),
-                health=lambda: Health(store=True),
-                registry=CollectorRegistry(),
-                clock=lambda: datetime.fromtimestamp(self.clock(), UTC),
-                form_key=self.opt_ins.key,
-                opt_ins=self.opt_ins,
-            )
-        )
-
-    def clock(self) -> float:
-        return self.hub.now
-
-    def ask(self, method: str, path: str, **how: Any) -> httpx.Response:
-        async def send() -> httpx.Response:
-            transport = httpx.ASGITransport(app=self.app)
-            async with httpx.AsyncClient(transport=transport, base_url="https://hub.example.org") as client:
-                return await client.request(method, path, **how)
-
-        return asyncio.run(send())
-
-    def mail(self) -> None:
-        while self.opt_ins.step() or self.sender.step():
-            pass
-
-    def take_in(self) -> None:
-        form = FormConnector(FORM, Context("website", inbox=StoreInbox(self.store).of("website")))
-        result = sync(self.hub.hub, form, "website", Orders())
-        assert result.status == "done", result
-
-    def golden(self) -> dict[str, Any]:
-        (row,) = self.hub.rows("SELECT external_id FROM record")
-        return self.hub.golden("website", row[0])
-
-    def askings(self) -> list[Any]:
-        return self.hub.rows("SELECT state, mails FROM opt_in ORDER BY at, id")
-
-
-@pytest.fixture
-def server():
-    with running() as found:
-        yield found
-
-
-@pytest.fixture
-def world(tmp_path, server):
-    store = Store(f"sqlite:///{tmp_path / 'hub.db'}")
-    ready(store)
-    yield World(store, server.port)
-    store.close()
-
-
-def link(mail: Any) -> str:
-    (found,) = re.findall(r"https://hub\.example\.org(/forms/website/confirm\?t=\S+)", text(mail))
-    return found
-
-
-def text(mail: Any) -> str:
-    return str(mail.get_body(("plain",)).get_content())
-
-
-def token(mail: Any) -> str:
-    return link(mail).partition("?t=")[2]
+def by_mail(world: World) -> str:
+    return next(each.verdict for each in allowed(world.golden()) if each.channel == "email")
 
 
 def test_a_consent_waits_until_its_link_was_confirmed_and_then_reaches_record_and_history(world, server):
@@ -144,7 +33,7 @@ def test_a_consent_waits_until_its_link_was_confirmed_and_then_reaches_record_an
     assert "e-mail" in world.ask("GET", answer.headers["location"]).text
     world.take_in()
     assert world.golden()[KEY]["status"] == "pending"
-    assert not allows(world.golden(), "email", "ann@example.org", "newsletter")
+    assert by_mail(world) == "asked"
 
     world.mail()
     (mail,) = server.got
@@ -163,7 +52,7 @@ def test_a_consent_waits_until_its_link_was_confirmed_and_then_reaches_record_an
 
     consent = world.golden()[KEY]
     assert (consent["status"], consent["basis"], consent["wording"]) == ("granted", "explicit", WORDING["pt"])
-    assert allows(world.golden(), "email", "ann@example.org", "newsletter")
+    assert by_mail(world) == "yes"
 
 
 def receipt(world) -> dict[str, Any]:
@@ -335,9 +224,9 @@ def test_spam_is_forgotten_after_its_time_and_nothing_else_is(world):
     world.ask("POST", "/forms/website", data=ANN | {"homepage": "http://x.example"})
     world.take_in()
     with world.store.write() as tx:
-        work.park(tx, "website", [work.Parked("x", "map", "another reason", "{}")], world.clock(), "r1")
-        assert work.forget_spam(tx, "website", world.clock()) == 0
-        assert work.forget_spam(tx, "website", world.clock() + 1) == 1
+        parked.park(tx, "website", [parked.Parked("x", "map", "another reason", "{}")], world.clock(), "r1")
+        assert parked.forget_spam(tx, "website", world.clock()) == 0
+        assert parked.forget_spam(tx, "website", world.clock() + 1) == 1
 
     assert [row.stage for row in world.hub.parked()] == ["map"]
 
@@ -352,6 +241,40 @@ def test_askings_are_forgotten_long_after_their_links(world):
 def test_a_hub_that_cannot_send_the_mail_does_not_start(tmp_path):
     with pytest.raises(ConfigError, match=r"mail and web\.url"):
         open_opt_ins(HubConfig(), Store("sqlite://"), {"website": FORM}, lambda: 0.0, lambda _: None)
+
+
+ASKING = """connections:
+  website:
+    type: form
+    signature: none
+    allow_unsigned: true
+    consent: [{field: news, channel: email, purpose: newsletter, wording: Send me news}]
+    double_opt_in: VALUE
+"""
+MAIL = "mail: {host: mail.example.org, from: hub@example.org}\n"
+WEB = "web: {url: https://hub.example.org}\n"
+
+
+@pytest.mark.parametrize(
+    ("value", "more", "said"),
+    [
+        ("true", "", "mail and web.url are not set"),
+        ("{valid: 2 days}", WEB, "and mail is not set"),
+        ("{}", MAIL, "and web.url is not set"),
+        ("true", MAIL + WEB, None),
+        ("false", "", None),
+        ("true\n    enabled: false", "", None),
+    ],
+)
+def test_what_double_opt_in_needs_is_said_at_its_place_in_the_file(tmp_path, value, more, said):
+    (tmp_path / "hub.yaml").write_text(ASKING.replace("VALUE", value) + more)
+    found = lacks(load_config(tmp_path))
+
+    assert list(found) == (["website"] if said else [])
+    if said:
+        place = f"{tmp_path / 'hub.yaml'}:7: connections.website.double_opt_in: sends mails with a link"
+        assert found["website"].startswith(place)
+        assert said in found["website"]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from multiprocessing import Pool
 
 from tests.simulation.history import History
-from tests.simulation.shapes import SHAPES, shape_of
+from tests.simulation.shapes import BESIDE, SHAPES, shape_of
 from tests.simulation.world import Crash, Violation
 
 PART = 5  # seeds handed to a process at a time
@@ -22,7 +22,7 @@ def play(
     seed: int, off: Sequence[str] = (), trace: bool = False, shape: str | None = None
 ) -> tuple[int, dict[str, int], int, int, str | None]:
     """(seed, what happened, crashes, other faults, violation or None). shape: None is the seed's own."""
-    history = History(seed, off=off, trace=trace, shape=SHAPES[shape] if shape else shape_of(seed))
+    history = History(seed, off=off, trace=trace, shape=(SHAPES | BESIDE)[shape] if shape else shape_of(seed))
     try:
         history.run()
         said = None
@@ -49,7 +49,7 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=2000)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--seed", type=int, help="one history")
-    parser.add_argument("--shape", choices=sorted(SHAPES), help="default: each seed has its own")
+    parser.add_argument("--shape", choices=sorted(SHAPES | BESIDE), help="default: each seed has its own")
     parser.add_argument("--trace", action="store_true", help="say all that happens in it")
     parser.add_argument("--off", action="append", default=[], help="a safety rule to switch off")
     parser.add_argument("--processes", type=int, default=2)

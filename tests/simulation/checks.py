@@ -63,7 +63,7 @@ class Checks:
         )
 
     def saw(self, person: Person, system: System) -> bool:
-        """Whether the hub knows the person's record there as it is now."""
+        """Whether the hub knows the person's record there as it is now, and has taken it so."""
         row_id = self.people.row_of(person, system)
         if row_id is None:
             return True
@@ -71,7 +71,9 @@ class Checks:
             row = tx.one(
                 "SELECT fingerprint FROM record WHERE connection = :c AND external_id = :e", c=system.name, e=row_id
             )
-        if row is None or row[0] is None:
+            text = "SELECT 1 FROM ruling WHERE connection = :c AND external_id = :e AND verdict <> 'approved'"
+            kept_out = tx.one(text, c=system.name, e=row_id)
+        if row is None or row[0] is None or kept_out:  # what was refused is an edit on its way, if it is asked again
             return False
         return bytes(row[0]) == fingerprint(system.record(row_id), mapping_by_name(system.name).digest)
 
@@ -87,10 +89,16 @@ class Checks:
                     lacking[key] = (held.get(key), wanted.get(key))
         return lacking
 
+    def edit_waits(self, person: Person, system: System, fields: dict[str, Any]) -> bool:
+        """Whether an edit is on its way there that outlives a deletion: an opt-out keeps nobody."""
+        lacking = {key: wanted for key, (_, wanted) in self.lacking(person, system, fields).items()}
+        return bool(lacking.keys() - set(consent.stricter({}, lacking)))
+
     def waiting(self) -> list[Any]:
         """What is not at rest."""
         with self.store.read() as tx:
             return [
+                *tx.all("SELECT 'erasure', connection, state FROM erasure_step WHERE state NOT IN ('done', 'lifted')"),
                 *tx.all("SELECT 'queue', connection, golden_id, op, next_at FROM queue"),
                 *tx.all("SELECT 'intent', connection, golden_id, op, at FROM intent"),
                 *tx.all("SELECT 'hold', connection, gate, counts FROM hold WHERE state = 'open'"),
@@ -113,7 +121,11 @@ class Checks:
         if row is None:
             return
         person = self.people.named(row.fields["mail"])
-        if person is not None and (person.outlives or not person.deleted_in & self.propagates):
+        if (
+            person is not None
+            and not (person.asked or person.back)
+            and (person.outlives or not person.deleted_in & self.propagates)
+        ):
             raise Violation(f"L5: person {person.number} is deleted in {system.name}, and nobody wanted that")
 
     def _intent(self, name: str, write: Write) -> None:
@@ -127,7 +139,12 @@ class Checks:
                 k=write.key,
                 o=str(write.op),
             )
-        if (intent_hash(write),) not in meant:
+            told = tx.one(
+                "SELECT 1 FROM erasure_step WHERE connection = :c AND external_id = :e AND state = 'sent'",
+                c=name,
+                e=write.id,
+            )
+        if (intent_hash(write),) not in meant and told is None:
             raise Violation(f"I3: {name} {write.op} without an intent")
 
     def safety(self) -> None:
@@ -139,6 +156,7 @@ class Checks:
             )
             text = "SELECT id, fields FROM golden WHERE state = 'live' AND fields LIKE :said"
             granting = tx.all(text, said=f"%{consent.GRANTED}%") if outs else []
+        self._suppressed()
         if lost:
             raise Violation("I1: a source record without a golden record of its own")
         for system in self.systems.values():
@@ -151,10 +169,37 @@ class Checks:
             if said and said["status"] == consent.GRANTED and any(f"emails/{m}" in fields for m in outs):
                 raise Violation(f"I6: {golden_id} grants what its person has denied")
 
+    def is_known(self, person: Person) -> bool:
+        """Whether the hub has every record of the person, or has made it."""
+        with self.store.read() as tx:
+            known = set(tx.all("SELECT connection, external_id FROM record"))
+        return all(
+            (system.name, row_id) in known or system.rows[row_id].made_by == "hub"
+            for system in self.systems.values()
+            for row_id in _rows(person, system)
+        )
+
+    def _suppressed(self) -> None:
+        """I7: nobody who was erased is in a golden record, a source record, or in what is to be written."""
+        for person in self.people.everybody:
+            if not person.asked:
+                continue
+            with self.store.read() as tx:
+                for table, column in (("golden", "fields"), ("record", "fields"), ("intent", "payload")):
+                    if tx.one(f"SELECT 1 FROM {table} WHERE {column} LIKE :mail", mail=f'%"emails/{person.mail}"%'):
+                        raise Violation(f"I7: person {person.number} was erased and is in {table}")
+
     # at the end ----------------------------------------------------------------------------------------
 
     def person(self, person: Person) -> None:
         who = f"person {person.number}"
+        if person.asked:
+            back = [n for n, s in self.systems.items() if _rows(person, s)]
+            if back:
+                raise Violation(f"L3: {who} was erased and is in {back}")
+            return
+        if person.back:
+            return  # whether somebody is deleted whom a backup has brought back is a race
         if person.erased:
             back = [n for n, s in self.systems.items() if s.kind.can.delete and _rows(person, s)]
             if back:
@@ -171,6 +216,20 @@ class Checks:
         for system in self.systems.values():
             self._record(person, system, fields)
         self._edits(person, fields)
+
+    def apart(self) -> None:
+        """L7: a merge in a system makes no two people one, and what gave way there leads to its person still."""
+        homes = {p.number: found[0] for p in self.people.everybody if (found := self.golden_of(p))}
+        if len(set(homes.values())) < len(homes):
+            raise Violation(f"L7: two people are one: {homes}")
+        for person in self.people.everybody:
+            for name, row_id in person.merged.items():
+                with self.store.read() as tx:
+                    home = tx.one(
+                        "SELECT golden_id FROM record WHERE connection = :c AND external_id = :e", c=name, e=row_id
+                    )
+                if person.number in homes and home != (homes.get(person.number),):
+                    raise Violation(f"L7: {name} {row_id} gave way, and leads to {home}, not to {homes}")
 
     def timeline(self, person: Person) -> None:
         """H1: what happened with somebody is in the timeline, each once, and nothing of anybody else."""
@@ -210,7 +269,12 @@ class Checks:
         """H2: every interaction that a system has told is in the store, once."""
         with self.store.read() as tx:
             found = Counter(tx.all("SELECT connection, external_id FROM interaction"))
-        wanted = Counter((s.name, one.id) for s in self.systems.values() for _, one in s.happened)
+        asked = {person.mail for person in self.people.everybody if person.asked}
+        everything = [(s.name, mail, one) for s in self.systems.values() for mail, one in s.happened]
+        wanted = Counter((name, one.id) for name, mail, one in everything if mail not in asked)
+        # of a record that went before it was ever shown, nobody can tell whose it was
+        nameless = {(name, one.id) for name, mail, one in everything if mail in asked and one.record is not None}
+        found = Counter({each: n for each, n in found.items() if each not in nameless})
         if found != wanted:
             raise Violation(f"H2: lost {wanted - found}, too much {found - wanted}")
 
@@ -219,7 +283,7 @@ class Checks:
         made = [i for i in rows if system.rows[i].made_by == "hub"]
         if len(made) > 1:
             raise Violation(f"I2: {who} was made {len(made)} times in {system.name}")
-        if system.name in person.deleted_in:
+        if system.name in person.deleted_in | person.merged_in:
             if rows:
                 raise Violation(f"L3: {who} was deleted in {system.name} and is back")
             return
@@ -239,11 +303,13 @@ class Checks:
                 continue
             if canonical in ("given_name", "family_name"):
                 continue  # typed in several systems at once, each cut in its own way: no single last edit
-            if fields.get(canonical) != value:
+            if fields.get(canonical) != value and not person.unsure:
                 raise Violation(
                     f"L2: person {person.number}: {canonical} is {fields.get(canonical)!r}, the last edit was {value!r}"
                 )
         self._shared(person, fields)
+        if person.unsure:
+            return
         # where the hub had written a stop of the address before, an opt-out there is an edit that nobody can see
         said = fields.get(NEWSLETTER) or fields.get(f"consents/email|{person.mail}|newsletter")
         if person.opted_out and (said is None or said["status"] != consent.DENIED):

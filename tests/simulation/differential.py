@@ -23,8 +23,13 @@ from tests.simulation.history import History
 from tests.simulation.shapes import shape_of
 from tests.simulation.world import Crash, Violation
 
-KEYED = ("code", "detail")  # of the audit: values and the chain are made with the key of each store
-NUMBERED = ("ask", "change", "conflict", "hold", "inbox", "intent", "parked")  # id: handed out by the database
+KEYED = {  # made with the key of each store
+    "audit": ("code", "detail"),
+    "erasure_step": ("mark",),
+    "suppression": ("mark",),
+}
+NUMBERED = ("ask", "change", "conflict", "erasure_step", "hold", "inbox", "intent", "parked")
+"""Tables whose id is handed out by the database."""
 Rows = Counter[str]
 
 
@@ -39,7 +44,7 @@ def dump(store: Store) -> dict[str, Rows]:
         for name, table in metadata.tables.items():
             if name == "data_key":
                 continue  # by chance
-            own = ("id",) if name in NUMBERED else KEYED if name == "audit" else ()
+            own = (*KEYED.get(name, ()), *(("id",) if name in NUMBERED else ()))
             columns = [c.name for c in table.columns if c.name not in own]
             rows = tx.all(f"SELECT {', '.join(columns)} FROM {name}")
             found[name] = Counter(_canonical(dict(zip(columns, row, strict=True)), meant) for row in rows)

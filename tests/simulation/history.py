@@ -9,22 +9,28 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from hub.errors import ConfigError
-from hub.store import work
+from hub.errors import ConfigError, NotThere, Overtaken
+from hub.store import lists, parked
 from hub.store.db import Store, loads
+from hub.store.lists import RowFilter
+from hub.store.rulings import APPROVED, REFUSED
 from hub.store.schema import metadata
 from hub.sync import desk
 from hub.sync.engine import Hub, Route
+from hub.sync.erase import confirm, erase
 from hub.sync.first_load import first_load
 from hub.sync.guard import Limit, Limits
+from hub.sync.in_part import Said, ask_again, decide_rows
 from hub.sync.link import HOLDING
 from hub.sync.people import pin
+from hub.sync.plan import preview
 from hub.sync.rematch import rematch
 from hub.sync.run import Orders, Result, approve_open, sync
+from tests.simulation import mishaps
 from tests.simulation.checks import Checks
 from tests.simulation.people import People, Person
 from tests.simulation.shapes import ORDINARY, Shape
-from tests.simulation.systems import KINDS, SimConnector, System, mapping_by_name
+from tests.simulation.systems import KINDS, Kind, SimConnector, System, mapping_by_name
 from tests.simulation.world import Crash, Violation, World
 
 LIMITS = Limits(
@@ -34,9 +40,21 @@ LIMITS = Limits(
     merges=Limit(None, 5),
     consents=Limit(None, 4),
 )
+TIGHT = Limits(
+    creates=Limit(None, 1),
+    updates=Limit(None, 1),
+    deletes=Limit(0.2, 1),
+    merges=Limit(None, 5),
+    consents=Limit(None, 1),
+)
 ENOUGH_CRASHES, ENOUGH_FAULTS = 10, 20
 MOST_STEPS = 3000
+UNMAPPED = ("department", "job_title", "nickname", "note")
 HELD = sorted(HOLDING)
+
+
+def _late(kind: Kind, seconds: float) -> Kind:
+    return replace(kind, can=replace(kind.can, late_seconds=seconds)) if seconds else kind
 
 
 @lru_cache(1)
@@ -76,7 +94,8 @@ class History:
         rng = self.world.rng
         self.names = shape.systems(rng)
         self.propagates = {n for n in self.names if rng.random() < shape.spread}
-        self.systems = {n: System(self.world, KINDS[n], rng.choice([0, 0, -3600, 3600])) for n in self.names}
+        self.kinds = {n: _late(KINDS[n], shape.late) for n in self.names}
+        self.systems = {n: System(self.world, self.kinds[n], rng.choice([0, 0, -3600, 3600])) for n in self.names}
         self.people = People(self.world, self.systems, self.propagates, shape)
         self.store = store or memory_store()
         self.store._boundary = self.world.boundary
@@ -84,6 +103,8 @@ class History:
         self.checks = Checks(self.store, self.people, self.off)
         self.connectors = {n: SimConnector(s, self.world, self.checks.before_write) for n, s in self.systems.items()}
         self.count = 0
+        self.told: set[str] = set()  # systems of which a person tells the hub that they were put back
+        self.unmapped: dict[str, str] = {}  # system → field of which its mapping says nothing at present
         self.world.between = self._meanwhile
         self.hub = self._start_hub()
 
@@ -93,10 +114,10 @@ class History:
         routes = {
             n: Route(
                 n,
-                mapping_by_name(n),
-                KINDS[n].can,
+                mapping_by_name(n, self.unmapped.get(n)),
+                self.kinds[n].can,
                 deletes="propagate" if n in self.propagates else "keep",
-                limits=LIMITS,
+                limits=TIGHT if self.shape.in_part else LIMITS,
                 full_every=300.0,
             )
             for n in self.names
@@ -121,7 +142,8 @@ class History:
         world.depth += 1
         world.say(f"sync {name}")
         try:
-            result = sync(hub or self.hub, self.connectors[name], name, Orders(manual=True, lease_seconds=30.0))
+            orders = Orders(manual=True, lease_seconds=30.0, preview=preview if self.shape.in_part else None)
+            result = sync(hub or self.hub, self.connectors[name], name, orders)
             world.say(f"{name}: {result.status} {result.counts} {result.message or ''}")
             return result
         finally:
@@ -135,6 +157,8 @@ class History:
         if focus is not None and rng.random() < 0.5 and (edited := self.people.edit_of(focus)):
             self.cycle(edited)  # the very contact that is being written changes, and the hub hears of it
             return
+        if self.shape.erases and rng.random() < self.shape.erases:
+            self._erase()
         self.people.act()
         if rng.random() < 0.25:
             self.cycle(rng.choice(self.names))
@@ -198,6 +222,15 @@ class History:
     def _act(self) -> None:
         self.people.act()
 
+    def _back_up(self) -> None:
+        mishaps.back_up(self)
+
+    def _put_back(self) -> None:
+        mishaps.put_back(self)
+
+    def _make_one(self) -> None:
+        mishaps.make_one(self)
+
     def _run(self, name: str) -> None:
         self._guarded(lambda: self.cycle(name))
         self.checks.safety()
@@ -238,13 +271,20 @@ class History:
             return None
 
     def _operator(self) -> None:
-        """Decides what is held, tells the hub what became of writes nobody can look up."""
+        """Decides what is held, tells the hub what became of writes nobody can look up, erases by hand."""
+        self._erase_by_hand()
         with self.store.read() as tx:
             gates = tx.all("SELECT id, gate, connection, counts FROM hold WHERE state = 'open' ORDER BY gate")
             unknown = tx.all(
                 "SELECT id, connection, external_id FROM parked WHERE state = 'open' AND stage = 'unknown'"
             )
         for number, gate, name, counts in gates:
+            if (
+                self.shape.in_part
+                and self.world.rng.random() < self.shape.in_part
+                and self._in_part(number, gate, name)
+            ):
+                continue
             if gate == "absence" and self._gone_from(name) < loads(counts)["deletes"]:
                 self.world.say(f"operator refuses {gate} of {name}: {counts}")
                 self._guarded(lambda number=number: desk.refuse(self.store, number, "operator", self.world.now))
@@ -254,7 +294,45 @@ class History:
         for number, name, subject in unknown:
             there = self._made_there(name, subject.removeprefix("golden:"))
             with self._tx() as tx:
-                work.mark_parked(tx, [number], "dropped" if there else "retry")
+                parked.mark(tx, [number], "dropped" if there else "retry")
+
+    def _in_part(self, number: int, gate: str, name: str) -> bool:
+        """Decides some rows of a hold. Whether any was."""
+        rng = self.world.rng
+        with self.store.read() as tx:
+            rows = [row for row in lists.plan_rows(tx, number, lists.Part(1000)).rows if row.waits]
+        some = [row for row in rows if rng.random() < 0.6]
+        verdicts = {row.number: self._verdict(gate, name, row) for row in some}
+        for verdict in (APPROVED, REFUSED):
+            chosen = tuple(n for n, said in verdicts.items() if said == verdict)
+            if chosen:
+                self.world.say(f"operator: {verdict} of {gate} of {name}: rows {chosen}")
+                self._guarded(lambda chosen=chosen, verdict=verdict: self._decide(number, chosen, verdict))
+        return bool(verdicts)
+
+    def _decide(self, number: int, chosen: tuple[int, ...], verdict: str) -> None:
+        try:
+            decide_rows(self.hub, number, RowFilter(chosen), Said(verdict, "operator"), self.world.now)
+        except (NotThere, Overtaken) as err:
+            self.world.say(str(err))
+
+    def _verdict(self, gate: str, name: str, row: lists.PlanRow) -> str | None:
+        """What is missing the operator looks up; what was read is refused now and then, and asked again at the end."""
+        if gate == "absence":
+            return REFUSED if row.subject in self.systems[name].rows else APPROVED
+        refuses = gate in ("intake", "first") and row.op != "create" and not self.world.quiet
+        if refuses and self.world.rng.random() < 0.3:
+            return REFUSED
+        return APPROVED
+
+    def _ask_again(self) -> None:
+        """What was refused of what was read is wanted after all."""
+        with self.store.read() as tx:
+            rows = tx.all("SELECT DISTINCT hold_id FROM ruling WHERE verdict = 'refused' ORDER BY hold_id")
+            numbers = [row[0] for row in rows]
+        for number in numbers:
+            self.world.say(f"operator: what was refused of hold {number} is asked again")
+            self._guarded(lambda number=number: ask_again(self.store, number, "operator", self.world.now))
 
     @contextmanager
     def _tx(self) -> Iterator[Any]:
@@ -300,6 +378,41 @@ class History:
         self.world.say(f"pin {golden_id}: department = {value!r}")
         self._guarded(lambda: pin(self.hub, golden_id, "department", value, "somebody"))
 
+    def _erase_someone(self) -> None:
+        self._guarded(self._erase)
+
+    def _erase(self) -> None:
+        """Somebody asks to be erased whose records the hub has all seen, whatever of theirs is on its way."""
+        candidates = [p for p in self.people.everybody if not p.erased and not p.deleted_in]
+        if not candidates:
+            return
+        person = self.world.rng.choice(candidates)
+        golden = self.checks.golden_of(person)
+        if golden is None or not self.checks.is_known(person):
+            return
+        self.world.say(f"person {person.number} asks to be erased: {golden[0]}")
+        try:
+            erase(self.hub, golden[0], "operator")
+        finally:
+            with self.store.read() as tx:
+                person.asked = tx.one("SELECT 1 FROM erasure WHERE golden_id = :g", g=golden[0]) is not None
+            person.erased = person.erased or person.asked
+
+    def _erase_by_hand(self) -> None:
+        """What a system cannot do, or would not, the operator does there."""
+        with self.store.read() as tx:
+            rows = tx.all(
+                "SELECT DISTINCT erasure_id, connection FROM erasure_step WHERE state IN ('by hand', 'refused')"
+            )
+        for erasure_id, name in rows:
+            for person in self.people.everybody:
+                system = self.systems[name]
+                found = [i for i, row in system.rows.items() if person.asked and row.fields["mail"] == person.mail]
+                for row_id in found:
+                    system.person_deletes(row_id)
+            self.world.say(f"operator confirms erasure {erasure_id} in {name}")
+            self._guarded(lambda erasure_id=erasure_id, name=name: confirm(self.hub, erasure_id, name, "operator"))
+
     def _delete_someone(self) -> None:
         """Only people whose last state every system has agreed on: what became of an edit under way is a race."""
         rng = self.world.rng
@@ -328,17 +441,29 @@ class History:
         if not self.checks.saw(person, system):
             return  # an edit that nobody has seen goes with the record
         golden = self.checks.golden_of(person)
-        waits = golden is not None and bool(self.checks.lacking(person, system, golden[1]))
+        waits = golden is not None and self.checks.edit_waits(person, system, golden[1])
         self.people.delete(person, system)
         # a system that is never told of edits cannot be behind one: its deletions are final
         person.erased, person.outlives = False, waits and system.kind.can.update
 
+    def _remap(self) -> None:
+        """Somebody takes a field out of a mapping, or puts it back, and the hub is started with that."""
+        name = self.world.rng.choice(self.names)
+        if self.unmapped.pop(name, None) is None:
+            self.unmapped[name] = self.world.rng.choice(UNMAPPED)
+        self.world.say(f"the mapping of {name} is without {self.unmapped.get(name)}")
+        self.hub = self._start_hub()
+
     def settle(self) -> None:
-        """Faults stop; the operator works the lists off; then everything has to come to rest."""
+        """Faults stop, mappings are whole; the operator works the lists off; then everything has to come to rest."""
         self.world.quiet = True
+        if self.unmapped:
+            self.unmapped.clear()
+            self.hub = self._start_hub()
         self.world.crash_at = None
         for _ in range(40):
             self.world.now += 400.0
+            self._ask_again()
             before = sum(s.writes for s in self.systems.values())
             self._operator()
             results = [self.cycle(n) for n in self.names]
@@ -361,6 +486,7 @@ class History:
             raise Violation("L4: it still writes when nothing changes")
         self.checks.safety()
         self.checks.happened()
+        self.checks.apart()
         for person in self.people.everybody:
             self.checks.person(person)
             self.checks.timeline(person)

@@ -26,6 +26,11 @@ class Person:
     opted_out: float | None = None
     deleted_in: set[str] = field(default_factory=set)
     erased: bool = False  # deleted where deletion means everywhere
+    asked: bool = False  # has asked to be erased, and the hub has begun
+    unsure: bool = False  # a system went back to its backup before the hub had heard of what was done there
+    back: bool = False  # was deleted, and a backup has brought the record back: it stays or goes again
+    merged: dict[str, str] = field(default_factory=dict)  # system → a record of theirs that gave way to another one
+    merged_in: set[str] = field(default_factory=set)  # systems in which somebody else's record took the place of theirs
     outlives: bool = False  # deleted with an edit on its way there: the edit outlives the deletion
 
     @property
@@ -95,6 +100,9 @@ class People:
                 elif value is not None:
                     fields[column] = value
             person.typed[name] = system.person_creates(fields)
+            if self.shape.twice and rng.random() < self.shape.twice:
+                typed_again = [*map(NAMES.get, names), "mail", "tel"]
+                system.person_creates({column: fields[column] for column in typed_again if column in fields})
         for canonical, value in names.items():
             person.truth.setdefault(canonical, value)
         self.everybody.append(person)
@@ -116,9 +124,10 @@ class People:
         canonical = self.world.rng.choice(sorted(self.writer))
         system = self.systems[self.writer[canonical]]
         row = self.row_of(person, system)
-        if row is None or canonical in ("given_name", "family_name", but):
+        column = NAMES[canonical]
+        if row is None or canonical in ("given_name", "family_name", but) or (row, column) in system.read_back:
             return None
-        value, column = self._new_word(canonical), NAMES[canonical]
+        value = self._new_word(canonical)
         before = system.rows[row].fields.get(column)
         system.person_edits(row, {column: value})
         person.truth[canonical] = kept = system.keep({column: value})[column]
@@ -131,7 +140,7 @@ class People:
             return
         system = self.systems[self.world.rng.choice(sorted(self.systems))]
         row = self.row_of(person, system)
-        if row is not None:
+        if row is not None and (row, NAMES[SHARED]) not in system.read_back:
             value = self._new_word("n")
             system.person_edits(row, {NAMES[SHARED]: value})
             self.shared_edits.setdefault(person.number, set()).add(value)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -69,12 +70,31 @@ NAMES = {
 STOPS = (Statement("email", "newsletter", "denied"),)
 SHARED = "nickname"  # the field that everybody edits
 
-_MUTE = Can(changes=True, read=True, create=True, update=True, delete=True, promise=Promise.KEYED, batch=2)
+LATE = 30.0  # seconds for which a write without an answer may still be carried out, as long as a lease
+_MUTE = Can(
+    changes=True,
+    read=True,
+    create=True,
+    update=True,
+    delete=True,
+    promise=Promise.KEYED,
+    batch=2,
+    late_seconds=LATE,
+)
 
 KINDS = {
     "R": Kind(
         "R",
-        Can(changes=True, read=True, create=True, update=True, delete=True, promise=Promise.READBACK, batch=1),
+        Can(
+            changes=True,
+            read=True,
+            create=True,
+            update=True,
+            delete=True,
+            promise=Promise.READBACK,
+            batch=1,
+            late_seconds=LATE,
+        ),
         "offset",
         cut={"job": 8},
         logs=True,
@@ -88,6 +108,7 @@ KINDS = {
             delete=True,
             promise=Promise.EVENTUAL,
             settle_seconds=60,
+            late_seconds=LATE,
             batch=2,
         ),
         "offset",
@@ -105,6 +126,7 @@ KINDS = {
             delete=True,
             stale=True,
             promise=Promise.KEYED,
+            late_seconds=LATE,
             batch=3,
         ),
         "key",
@@ -114,7 +136,7 @@ KINDS = {
     "L": Kind("L", Can(), "offset"),
     "W": Kind(
         "W",
-        Can(read=True, create=True, update=True, delete=True, promise=Promise.WRITE_ONLY, batch=1),
+        Can(read=True, create=True, update=True, delete=True, promise=Promise.WRITE_ONLY, late_seconds=LATE, batch=1),
         "key",
         cut={"first": 7},
     ),
@@ -123,9 +145,12 @@ KINDS = {
 }
 
 
-def mapping_of(kind: Kind) -> ContactMapping:
+def mapping_of(kind: Kind, without: str | None = None) -> ContactMapping:
+    """without: a field of which the mapping says nothing, in either direction"""
     fields: dict[str, Any] = {}
     for canonical, column in NAMES.items():
+        if canonical == without:
+            continue
         row: dict[str, Any] = {"from": column}
         if column in kind.cut:
             row["max_length"] = kind.cut[column]
@@ -147,14 +172,18 @@ def mapping_of(kind: Kind) -> ContactMapping:
     return load_mapping(table, where=f"system {kind.name}", default_region="PT")
 
 
-@lru_cache(16)
-def mapping_by_name(name: str) -> ContactMapping:
+@lru_cache(64)
+def mapping_by_name(name: str, without: str | None = None) -> ContactMapping:
     """A mapping is the same in every history."""
-    return mapping_of(KINDS[name])
+    return mapping_of(KINDS[name], without)
 
 
 def _cursor(place: Mapping[str, Any]) -> str:
     return orjson.dumps(place).decode()
+
+
+def _without(place: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in place.items() if name not in names}
 
 
 @dataclass
@@ -168,6 +197,16 @@ class Row:
     heard: float | None = None  # stamp of the last change that was not the hub's
 
 
+@dataclass(frozen=True)
+class Backup:
+    """What a system was at one moment."""
+
+    rows: dict[str, Row]
+    removed: list[tuple[float, str]]
+    next_id: int
+    creates: list[tuple[str | None, str]]
+
+
 class System:
     """A table with an API in front of it. People edit the table; the hub has only the API."""
 
@@ -179,8 +218,16 @@ class System:
         self.happened: list[tuple[str, Interaction]] = []  # with the address of whom it was
         self.next_id = 1
         self.creates: list[tuple[str | None, str]] = []
+        self.late: list[tuple[float, Callable[[], None]]] = []  # writes that the hub has given up: when they are done
         self.deletions = 0
         self.writes = 0
+        self.heirs: dict[str, str] = {}  # row that was merged away → the one that took its place
+        self.answers: set[str] = set()  # of these, those that are answered with what took their place
+        self.backup: Backup | None = None
+        self.epoch = 0  # cursors of another one are refused
+        # row and column of what the hub has just written, while it reads back what became of it: an edit of the very
+        # same place in that moment looks like the system's own form of what was sent (docs/simulation.md)
+        self.read_back: frozenset[tuple[str, str]] = frozenset()
 
     @property
     def name(self) -> str:
@@ -200,14 +247,23 @@ class System:
             kept[column] = value
         return kept
 
+    def catch_up(self) -> None:
+        """What has come due since somebody last looked is done."""
+        due = [done for at, done in self.late if at <= self.world.now]
+        self.late = [(at, done) for at, done in self.late if at > self.world.now]
+        for done in due:
+            done()
+
     # what people do ----------------------------------------------------------------------------
 
     def person_creates(self, fields: Mapping[str, Any]) -> str:
+        self.catch_up()
         row_id = self._insert(fields, None, "person")
         self._log(row_id)
         return row_id
 
     def person_edits(self, row_id: str, fields: Mapping[str, Any]) -> None:
+        self.catch_up()
         self._update(row_id, fields, "person")
         self._log(row_id)
 
@@ -231,7 +287,42 @@ class System:
         return tuple(one for _, one in self.happened if one.at.timestamp() >= since)
 
     def person_deletes(self, row_id: str) -> None:
+        self.catch_up()
         self._delete(row_id)
+
+    # what its operators do ---------------------------------------------------------------------
+
+    def merge(self, keep: str, lose: str, *, answers: bool) -> bool:
+        """Two rows become one: `keep` has what it had; `lose` is gone. Whether what was blank was filled from it."""
+        self.catch_up()
+        kept, lost = self.rows[keep].fields, self.rows[lose].fields
+        blank = {column: lost[column] for column, value in kept.items() if value in (None, "") and lost.get(column)}
+        self._update(keep, blank, "person")
+        self.heirs[lose] = keep
+        if answers:
+            self.answers.add(lose)
+        self._delete(lose)
+        return bool(blank)
+
+    def heir(self, row_id: str) -> str | None:
+        """The row that answers under this id: itself, or what took its place where the system tells that."""
+        while row_id not in self.rows and row_id in self.answers:
+            row_id = self.heirs[row_id]
+        return row_id if row_id in self.rows else None
+
+    def back_up(self) -> None:
+        self.catch_up()
+        self.backup = Backup(deepcopy(self.rows), list(self.removed), self.next_id, list(self.creates))
+
+    def put_back(self, *, anew: bool, refuses: bool) -> None:
+        """Everything is as it was. anew: ids given out since are given out again. refuses: cursors of before are"""
+        assert self.backup is not None, "there is a backup"
+        self.catch_up()
+        self.rows, self.removed = deepcopy(self.backup.rows), list(self.backup.removed)
+        self.creates, self.late = list(self.backup.creates), []
+        if anew:
+            self.next_id = self.backup.next_id
+        self.epoch += refuses
 
     # the table ---------------------------------------------------------------------------------
 
@@ -285,6 +376,7 @@ class SimConnector(Connector):
     def __init__(self, system: System, world: World, check_write: Any) -> None:
         super().__init__(None, Context(system.name))
         self.system, self.world, self.check_write = system, world, check_write
+        self._sent: frozenset[tuple[str, str]] = frozenset()
 
     @property
     def can(self) -> Can:
@@ -300,6 +392,7 @@ class SimConnector(Connector):
         self.world.boundary("call before")
         sent = self.world.now
         self.world.between(reading, focus)
+        self.system.catch_up()
         if not reading and self.world.now - sent > DEADLINE:
             # a write is given up before its lease ends, so nobody takes over while it is on its way
             raise TransientError("no answer in time", maybe_done=True)
@@ -315,8 +408,11 @@ class SimConnector(Connector):
 
     def pull(self, since: str | None) -> Iterator[Page]:
         place = orjson.loads(since) if since else {"mark": self.system.clock(), "at": None}
-        if since and self.world.chance("expired"):
+        epoch = self.system.epoch
+        if since and (place.get("epoch", 0) != epoch or self.world.chance("expired")):
             raise CursorExpired("the cursor is no longer known")
+        if epoch:
+            place["epoch"] = epoch
         if "list" in place or since is None:
             yield from self._listing(place)
         else:
@@ -358,7 +454,7 @@ class SimConnector(Connector):
         return row_id
 
     def _after_listing(self, place: dict[str, Any]) -> str | None:
-        return _cursor({"mark": place["mark"]}) if self.can.changes else None
+        return _cursor(_without(place, "list", "at")) if self.can.changes else None
 
     def _changes(self, place: dict[str, Any]) -> Iterator[Page]:
         """Inclusive, whole seconds, with an overlap as long as the longest transaction."""
@@ -368,18 +464,22 @@ class SimConnector(Connector):
         changed = system.changed(mark - 5)
         gone = [(at, i) for at, i in system.removed if at >= mark - 5] if self.can.tombstones else []
         items: list[Item] = [system.record(i) for _, i in changed]
-        items += [Tombstone(i) for _, i in gone if i not in system.rows]
+        items += [Tombstone(i, merged_into=system.heirs.get(i)) for _, i in gone if i not in system.rows]
         latest = max([mark, *(at for at, _ in changed), *(at for at, _ in gone)])
         happened = system.interactions(mark - 5)
         self.world.boundary("call after")
         for start in range(0, len(items), PAGE):
             last = start + PAGE >= len(items)
             part = (*items[start : start + PAGE], *(happened if last else ()))
-            yield Page(part, _cursor({"mark": latest if last else mark}))
+            yield Page(part, _cursor({**_without(place, "at"), "mark": latest if last else mark}))
 
     def read(self, ids: Sequence[str]) -> dict[str, Record]:
-        self._reading()
-        found = {i: self.system.record(i) for i in ids if i in self.system.rows}
+        self.system.read_back, self._sent = self._sent, frozenset()
+        try:
+            self._reading()
+        finally:
+            self.system.read_back = frozenset()
+        found = {i: self.system.record(there) for i in ids if (there := self.system.heir(i)) is not None}
         self.world.boundary("call after")
         return found
 
@@ -404,13 +504,37 @@ class SimConnector(Connector):
         self._before(focus=row.fields["mail"] if row else writes[0].fields.get("mail"))
         if self.world.chance("timeout") or self.world.chance("unsent"):
             raise TransientError("timed out", maybe_done=True)
+        if self.world.chance("late"):
+            self._do_later(writes)
+            raise TransientError("timed out", maybe_done=True)
         outcomes = [self._one(write) for write in writes]
         if self.world.chance("lost_reply"):
             raise TransientError("reply lost", maybe_done=True)
         self.world.boundary("call after")
         if len(writes) > 1 and self.world.chance("lost_reply"):
             outcomes[self.world.rng.randrange(len(outcomes))] = Unknown("one answer is missing")
+        self._sent = frozenset(_columns(writes, outcomes))
         return outcomes
+
+    def _do_later(self, writes: Sequence[Write]) -> None:
+        """The caller has given up; the service has not."""
+        for write in writes:
+            at = self.world.now + self.world.rng.uniform(1.0, self.can.late_seconds)
+            self.system.late.append((at, lambda write=write: self._done_late(write)))
+
+    def _done_late(self, write: Write) -> None:
+        system = self.system
+        self.world.say(f"  late: {system.name} {write.op} {write.id or write.key} {dict(write.fields)}")
+        system.writes += 1
+        if write.op is Op.CREATE:
+            self._create(write)
+        elif (row := system.rows.get(write.id or "")) is None:
+            return
+        elif write.op is Op.DELETE:
+            system._delete(write.id or "")
+            system.deletions += 1
+        elif not self.can.stale or write.version == str(row.revision):
+            system._update(write.id or "", write.fields)
 
     def _one(self, write: Write) -> Outcome:
         if self.world.chance("refused"):
@@ -420,17 +544,18 @@ class SimConnector(Connector):
         self.world.say(f"  {system.name} {write.op} {write.id or write.key} {dict(write.fields)}")
         if write.op is Op.CREATE:
             return self._create(write)
-        if write.id not in system.rows:
+        there = system.heir(write.id or "")
+        if there is None or (write.op is Op.DELETE and there != write.id):
             return Missing()
         if write.op is Op.DELETE:
-            system._delete(write.id)
+            system._delete(there)
             system.deletions += 1
             return Done(None)
-        row = system.rows[write.id]
+        row = system.rows[there]
         if self.can.stale and (write.version != str(row.revision) or self.world.chance("stale")):
             return Stale()
-        system._update(write.id, write.fields)
-        return self._answered(write.id, write)
+        system._update(there, write.fields)
+        return self._answered(there, write)
 
     def _answered(self, row_id: str, write: Write) -> Done:
         record = self.system.record(row_id)
@@ -451,3 +576,11 @@ class SimConnector(Connector):
         row_id = system._insert(write.fields, write.key if keeps_key else None, "hub")
         system.creates.append((write.key, row_id))
         return self._answered(row_id, write)
+
+
+def _columns(writes: Sequence[Write], outcomes: Sequence[Outcome]) -> Iterator[tuple[str, str]]:
+    """Row and column of all that was written."""
+    for write, outcome in zip(writes, outcomes, strict=True):
+        record = outcome.record if isinstance(outcome, Done) else None
+        if row_id := write.id or (record.id if record else None):
+            yield from ((row_id, column) for column in write.fields)

@@ -36,6 +36,7 @@ class Rates:
     takeover: float = 0.0
     left_out: float = 0.0  # this and the next in no ordinary history: see `shapes`
     unsent: float = 0.0  # a write that timed out, not applied
+    late: float = 0.0  # a write that timed out, applied minutes later
 
 
 FULL = Rates(
@@ -52,7 +53,9 @@ FULL = Rates(
     interleave=0.12,
     takeover=0.10,
 )
-RARE = frozenset({"left_out", "unsent"})  # no chance is drawn where the rate is 0: other histories do not hang on it
+RARE = frozenset(
+    {"left_out", "unsent", "late"}
+)  # no chance is drawn where the rate is 0: other histories do not hang on it
 ALWAYS = ("crash_commit", "crash_call", "lost_reply", "timeout", "refused", "late_commit", "interleave")
 
 

@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from hub.errors import LeaseLost, TransientError
-from hub.store import work
+from hub.store import leases
 from hub.store.db import Fence, Store, Tx
 from hub.store.upgrade import ready
 from tests.connectors.servers import Server
@@ -105,10 +105,10 @@ def test_a_counter_is_what_was_counted_before_and_in_this_transaction(store):
 @pytest.mark.parametrize("few", [True, False])
 def test_who_has_lost_the_lease_is_answered_nothing_and_writes_nothing(store, ask, few):
     with store.write() as tx:
-        token = work.acquire(tx, "erp", "one", 0.0, 10.0)
-        assert work.acquire(tx, "erp", "two", 5.0, 10.0) is None
+        token = leases.acquire(tx, "erp", "one", 0.0, 10.0)
+        assert leases.acquire(tx, "erp", "two", 5.0, 10.0) is None
         assert token is not None
-        assert work.acquire(tx, "erp", "two", 11.0, 10.0) == token + 1
+        assert leases.acquire(tx, "erp", "two", 11.0, 10.0) == token + 1
 
     answers = []
     with pytest.raises(LeaseLost), store.write(Fence("erp", token), few=few) as tx:
@@ -138,4 +138,23 @@ def test_a_store_whose_server_was_started_anew_is_used_as_before(postgres_server
     postgres_server.start()
 
     assert (found, words(store)) == ([("ana", 1)], [("ana", 1)])
+    store.close()
+
+
+def test_a_load_of_many_pages_leaves_the_store_as_it_was(tmp_path):
+    store = Store(f"sqlite:///{tmp_path}/hub.db")
+    ready(store)
+
+    def settings():
+        with store.glance() as tx:
+            return [tx.one(f"PRAGMA {name}") for name in ("wal_autocheckpoint", "synchronous")]
+
+    before = settings()
+    with pytest.raises(LeaseLost), store.many_pages():
+        during = settings()
+        raise LeaseLost("broken off")
+
+    assert before == [(1000,), (2,)]
+    assert during == [(16000,), (2,)]
+    assert settings() == before
     store.close()

@@ -6,8 +6,8 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from hub.metrics import StateCollector
 from hub.model import LinkState
+from hub.store import connections, holds, leases, parked, queue, runs
 from hub.store import links as db
-from hub.store import work
 from hub.store.gauges import StoreGauges, standings
 from hub.sync.link import HOLDING, Link
 
@@ -17,13 +17,13 @@ AT = datetime.fromtimestamp(NOW, UTC)
 
 def fill(store):
     with store.write() as tx:
-        work.acquire(tx, "crm", "me", NOW, 60)
-        work.mark_connection(tx, "crm", started_at=NOW - 100, ok_at=NOW - 60, full_at=NOW - 90)
-        work.enqueue(tx, [("crm", "g1"), ("crm", "g2")], NOW - 50, "r1", optouts={"g2"})
-        work.open_hold(tx, "crm", "r1", "deletes", {"deletes": 7}, "many", NOW)
-        work.park(tx, "crm", [work.Parked("3", "map", "odd", "{}")], NOW, "r1")
-        work.start_run(tx, "r1", "crm", NOW - 70)
-        work.end_run(tx, "r1", NOW - 60, "held", {"pulled": 5}, "many")
+        leases.acquire(tx, "crm", "me", NOW, 60)
+        connections.mark(tx, "crm", started_at=NOW - 100, ok_at=NOW - 60, full_at=NOW - 90)
+        queue.enqueue(tx, [("crm", "g1"), ("crm", "g2")], NOW - 50, "r1", optouts={"g2"})
+        holds.open_hold(tx, "crm", "r1", "deletes", {"deletes": 7}, "many", NOW)
+        parked.park(tx, "crm", [parked.Parked("3", "map", "odd", "{}")], NOW, "r1")
+        runs.start(tx, "r1", "crm", NOW - 70)
+        runs.end(tx, "r1", NOW - 60, "held", {"pulled": 5}, "many")
 
 
 def test_every_gauge_is_read(store):

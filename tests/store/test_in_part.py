@@ -6,12 +6,12 @@ import json
 
 import pytest
 
-from hub.errors import ConfigError, NotThere, Overtaken
+from hub.errors import NotThere, Overtaken
 from hub.store import lists
 from hub.store.lists import RowFilter
 from hub.sync import desk
 from hub.sync.guard import Limit, Limits
-from hub.sync.in_part import Decided, decide_rows
+from hub.sync.in_part import Decided, Said, decide_rows
 from tests.sync.two_systems import TwoSystems
 
 FREE = Limit(None, 10_000)
@@ -53,7 +53,7 @@ def rows_of(two: TwoSystems, number: int) -> list[lists.PlanRow]:
 
 def decide(two: TwoSystems, verdict: str, *numbers: int, gate: str = "push creates", **chosen: str) -> Decided:
     filtered = RowFilter(numbers or None, **chosen)
-    return decide_rows(two.hub, hold_of(two, gate).number, filtered, verdict, "ann", two.world.now)
+    return decide_rows(two.hub, hold_of(two, gate).number, filtered, Said(verdict, "ann"), two.world.now)
 
 
 def there(two: TwoSystems, name: str = "s") -> list[str]:
@@ -150,7 +150,7 @@ def test_nothing_is_decided_twice_or_of_a_hold_that_is_none(two):
     with pytest.raises(NotThere, match="no such row"):
         decide(two, "refused", 1)
     with pytest.raises(NotThere):
-        decide_rows(two.hub, 999, RowFilter(), "approved", "ann", 1.0)
+        decide_rows(two.hub, 999, RowFilter(), Said("approved", "ann"), 1.0)
     decide(two, "approved")
     with pytest.raises(Overtaken):
         decide(two, "approved")
@@ -221,17 +221,3 @@ def test_a_deletion_to_be_made_there_is_refused_and_the_contact_lives_on(gone):
     assert len(there(gone, "c")) == 3
     with gone.store.read() as tx:
         assert tx.one("SELECT count(*) FROM golden WHERE state = 'live'") == (2,)
-
-
-def test_a_hold_of_what_was_read_is_decided_as_a_whole_and_has_rows_too(store):
-    two = TwoSystems(store)
-    two.settle()
-    narrow(two)
-    for n in range(4):
-        two.type_in("c", f"Ana{n}", "Silva", f"ana{n}@example.org")
-    assert two.cycle("c", approve=False).status == "held"
-    hold = hold_of(two, "intake")
-
-    assert {row.op for row in rows_of(two, hold.number)} == {"created"}
-    with pytest.raises(ConfigError, match="as a whole"):
-        decide(two, "approved", 1, gate="intake")

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub.store import keys as index
-from hub.store.db import Store
+from tests.fakes.stores import in_memory
 
 KEYS = st.integers(0, 5)
 STEPS = st.lists(
@@ -17,10 +17,9 @@ STEPS = st.lists(
 
 
 @given(STEPS, st.integers(1, 8))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_records_are_found_by_the_keys_they_have_now_wherever_these_are_kept(steps, recent):
-    store = Store("sqlite://")
-    store.create()
+    store = in_memory()
     held: dict[int, set[int]] = {}
     hot: set[int] = set()
     with store.write() as tx:
@@ -44,8 +43,7 @@ def test_records_are_found_by_the_keys_they_have_now_wherever_these_are_kept(ste
 
 
 def test_keys_that_have_gathered_are_moved_in_one_go():
-    store = Store("sqlite://")
-    store.create()
+    store = in_memory()
     with store.write() as tx:
         index.add_keys(tx, [(1, 1), (2, 1)], recent=3)
         before = tx.all("SELECT count(*) FROM recent_key")[0][0], tx.all("SELECT count(*) FROM match_key")[0][0]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from hub.store import contacts, exports, lists, work
+from hub.store import contacts, exports, holds, lists, parked
 from hub.store.lists import ParkedFilter, Part
-from hub.store.upgrade import connected, upgrade
+from hub.store.questions import add_asks
 from hub.sync import find, people
 from hub.sync.pairs import explain_pair
 from hub.sync.story import explain_field, tell
@@ -31,7 +31,7 @@ def two(store):
 def park(two, *rows: tuple[str, str, str]) -> None:
     with two.store.write() as tx:
         for connection, external_id, reason in rows:
-            work.park(tx, connection, [work.Parked(external_id, "map", reason, "{}")], 5.0, "r1")
+            parked.park(tx, connection, [parked.Parked(external_id, "map", reason, "{}")], 5.0, "r1")
 
 
 def test_conflicts_are_listed_by_state_connection_and_field(two):
@@ -77,9 +77,9 @@ def test_parked_records_are_chosen_by_every_part_of_a_filter(two):
 
 def test_a_plan_is_listed_in_its_order(two):
     with two.store.write() as tx:
-        number = work.open_hold(tx, "c", "r1", "push creates", {"creates": 12}, "too many", 5.0)
+        number = holds.open_hold(tx, "c", "r1", "push creates", {"creates": 12}, "too many", 5.0)
         rows = [{"connection": "c", "op": "create", "subject": f"{n}", "detail": '{"n": 1}'} for n in range(12)]
-        work.add_plan_rows(tx, number, rows)
+        holds.add_plan_rows(tx, number, rows)
 
     with two.store.read() as tx:
         assert lists.holds(tx).rows == (lists.hold(tx, number),)
@@ -145,7 +145,7 @@ def test_a_question_between_two_of_one_golden_record_is_closed_by_itself(two):
     with two.store.write() as tx:
         numbers = [r[0] for r in tx.all("SELECT id FROM record WHERE external_id IN ('c1', 's1') ORDER BY id")]
         row = {"record_a": numbers[0], "record_b": numbers[1], "weight": -1.0, "evidence": "[]", "at": 0.0}
-        work.add_asks(tx, [{**row, "state": "open", "run_id": None}])
+        add_asks(tx, [{**row, "state": "open", "run_id": None}])
     with two.store.read() as tx:
         before = lists.asks(tx)
         mine = [len(lists.asks(tx, connection=name).rows) for name in ("c", "s", "x")]
@@ -202,27 +202,3 @@ def test_golden_records_are_exported_with_their_records(two):
         (n, i) for n, s in two.systems.items() for i in s.rows
     )
     assert custom == ["custom.shoe"]
-
-
-class Planned:
-    """In the place of a transaction: keeps how the database would go about each statement."""
-
-    def __init__(self, tx):
-        self.tx, self.steps = tx, []
-
-    def later(self, text, **params):
-        self.steps += [row[3] for row in self.tx.all(f"EXPLAIN QUERY PLAN {text}", **params)]
-        return list
-
-
-def test_what_is_open_with_one_contact_is_not_looked_for_among_all_that_is_open(tmp_path):
-    store = connected(f"sqlite:///{tmp_path / 'hub.db'}")
-    upgrade(store)
-    with store.read() as tx:
-        planned = Planned(tx)
-        lists.asked_open(planned, "g1", [1, 2], [("erp", "7")])
-    store.close()
-
-    reading = [step for step in planned.steps if step.startswith(("SEARCH", "SCAN")) and "json_each" not in step]
-    assert len(reading) == 4
-    assert [step for step in reading if step.startswith("SCAN") or "_open" in step] == []

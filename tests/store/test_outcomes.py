@@ -9,7 +9,7 @@ import json
 import pytest
 
 from hub.store import outcomes as found_in
-from hub.store import work
+from hub.store import parked, runs
 from hub.store.outcomes import Outcome, Place, Wanted, every, outcomes
 from hub.store.runs import PastRun, ask_to_stop, one_run, run_detail, under_way
 from hub.sync.outcome_rows import COLUMNS, parts
@@ -69,7 +69,7 @@ def test_what_wants_attention_comes_first_and_pages_join_without_a_gap(two):
         two.type_in("c", "Ana", f"Silva{n}", f"ana{n}@example.org")
     run = two.cycle("c").run_id
     with two.store.write() as tx:
-        work.park(tx, "c", [work.Parked(f"x{n}", "map", "no name", "{}") for n in range(3)], 5.0, run)
+        parked.park(tx, "c", [parked.Parked(f"x{n}", "map", "no name", "{}") for n in range(3)], 5.0, run)
     whole = did(two, run)
     paged, place = [], None
     with two.store.read() as tx:
@@ -148,7 +148,7 @@ def test_what_a_run_left_is_counted_within_its_span(two):
 def test_only_a_run_under_way_is_asked_to_stop_and_once(two):
     run = two.cycle("c").run_id
     with two.store.write() as tx:
-        work.start_run(tx, "r-now", "c", 7.0)
+        runs.start(tx, "r-now", "c", 7.0)
     with two.store.write() as tx:
         assert [each.id for each in under_way(tx)] == ["r-now"]
         assert ask_to_stop(tx, "r-now", "ann")

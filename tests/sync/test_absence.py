@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from hub.connectors.contract import Can
 from hub.errors import TransientError
 from hub.model import LinkState, Tombstone
-from hub.store import work
+from hub.store import queue
 from hub.sync.absence import Seen
 from hub.sync.guard import Limit, Limits
 from hub.sync.people import merge, pin
 from tests.fakes.rig import ADA, NEWS, NO_LIMIT, RUI, Rig, person
-from tests.fakes.systems import can, timed_out
+from tests.fakes.systems import can, one_answer_lost, timed_out
 
 STRICT = Limits(NO_LIMIT, NO_LIMIT, Limit(0.1, 100), NO_LIMIT, NO_LIMIT)
 
@@ -24,10 +25,10 @@ def filled(rig: Rig, name: str, people: int, **options: object) -> None:
     assert rig.sync(name).status == "done"
 
 
-def in_both(rig: Rig, **options: object) -> Rig:
+def in_both(rig: Rig, erp: Can | None = None, **options: object) -> Rig:
     """Ada and Rui are in both systems; the options are those of `crm`, where they will be deleted."""
     rig.add("crm", **options)  # type: ignore[arg-type]
-    rig.add("erp")
+    rig.add("erp", erp)
     rig.systems["crm"].put("1", **ADA)
     rig.systems["crm"].put("2", **RUI)
     rig.systems["crm"].put("3", **person(33))
@@ -318,6 +319,46 @@ def test_an_edit_that_was_still_on_its_way_outlives_the_deletion(rig, policy):
     assert [(c.field, c.rule) for c in rig.conflicts()] == [("(record)", "an edit outlives a deletion")]
 
 
+def test_an_opt_out_that_was_on_its_way_keeps_nobody(rig):
+    """Said in one system, unheard of in another that deletes the contact first: nobody is kept for having said no."""
+    in_both(rig, abilities=can(tombstones=True), deletes="propagate")
+    [erp_id] = [i for i, r in rig.systems["erp"].rows.items() if r.fields["mail"] == ADA["mail"]]
+    rig.systems["erp"].put(erp_id, news="N")
+    rig.sync("erp")
+
+    rig.systems["crm"].remove("1")
+    rig.settle()
+
+    assert erp_id not in rig.systems["erp"].rows
+    assert rig.conflicts() == []
+    assert rig.golden("crm", "1")[NEWS]["status"] == "denied"
+
+
+def test_an_opt_out_while_the_deletion_is_on_its_way_does_not_stop_it(rig):
+    in_both(rig, abilities=can(tombstones=True), deletes="propagate")
+    [erp_id] = [i for i, r in rig.systems["erp"].rows.items() if r.fields["mail"] == ADA["mail"]]
+    rig.systems["crm"].remove("1")
+    rig.sync("crm")
+
+    rig.systems["erp"].put(erp_id, news="N")
+    rig.settle()
+
+    assert erp_id not in rig.systems["erp"].rows
+    assert rig.golden("crm", "1")[NEWS]["status"] == "denied"
+
+
+def test_an_opt_in_that_was_on_its_way_outlives_the_deletion(rig):
+    in_both(rig, abilities=can(tombstones=True), deletes="propagate")
+    [erp_id] = [i for i, r in rig.systems["erp"].rows.items() if r.fields["mail"] == ADA["mail"]]
+    rig.systems["erp"].put(erp_id, news="Y")
+    rig.sync("erp")
+
+    rig.systems["crm"].remove("1")
+    rig.settle()
+
+    assert erp_id in rig.systems["erp"].rows
+
+
 def test_an_edit_made_while_the_deletion_was_on_its_way_outlives_it(rig):
     in_both(rig, abilities=can(tombstones=True), deletes="propagate")
     [erp_id] = [i for i, r in rig.systems["erp"].rows.items() if r.fields["mail"] == ADA["mail"]]
@@ -331,12 +372,12 @@ def test_an_edit_made_while_the_deletion_was_on_its_way_outlives_it(rig):
     assert rig.systems["erp"].rows[erp_id].fields["note"] == "call her back"
 
 
-def deleted_but_for_a_list(rig: Rig, **options: object) -> str:
+def deleted_but_for_a_list(rig: Rig, erp: Can | None = None, **options: object) -> str:
     """Ada is in three systems; `erp` has deleted her after `crm`, and `shop`, which cannot, lists her still."""
     rig.add("shop", can(create=False, update=False, archive=False, delete=False, changes=False))
     rig.systems["shop"].put("s0", **RUI)
     rig.systems["shop"].put("s1", **ADA)
-    in_both(rig, **options)
+    in_both(rig, erp, **options)
     rig.systems["crm"].remove("1")
     return "s1"
 
@@ -387,6 +428,77 @@ def test_an_edit_that_is_made_after_the_deletion_brings_nobody_back(rig):
     assert ADA["mail"] not in mails(rig, "erp") | mails(rig, "crm")
 
 
+def deleted_unheard(rig: Rig, abilities: Can | None = None) -> None:
+    """Ada was edited in `shop`, then deleted in `crm`; `erp` has carried out that deletion, and its reply is lost."""
+    shop_id = deleted_but_for_a_list(rig, abilities=can(tombstones=True), erp=abilities, deletes="propagate")
+    rig.systems["shop"].put(shop_id, note="call her back")
+    rig.systems["erp"].answers.append(one_answer_lost(0))
+    for name in ("crm", "erp"):
+        rig.later(100)
+        rig.sync(name)
+    assert rig.intents("erp") == ["delete"]
+    assert ADA["mail"] not in mails(rig, "erp")
+
+
+def test_an_edit_brings_back_what_a_deletion_of_unknown_outcome_had_deleted(rig):
+    """The hub's own deletion, of which it has not heard, is nobody else's: the record is read, and is not there."""
+    deleted_unheard(rig)
+
+    rig.settle(rounds=3)
+
+    assert ADA["mail"] in mails(rig, "erp")
+    assert ADA["mail"] not in mails(rig, "crm")
+
+
+@pytest.mark.parametrize("tells", [{"tombstones": True}, {"changes": False}])
+def test_word_of_what_the_hub_itself_has_deleted_is_no_deletion_by_others(rig, tells):
+    """The edit is heard of first, then a tombstone, or two listings, tell of the deletion that has no known outcome."""
+    deleted_unheard(rig, can(**tells))
+    rig.sync("shop")
+    assert rig.queue("erp") == [(rig.home("shop", "s1"), "sync")]
+    rig.postpone("erp", 10_000)
+
+    for _ in range(2):
+        rig.later(1000)
+        rig.listing("erp")
+        rig.sync("erp")
+    rig.later(10_000)
+    rig.settle(rounds=3)
+
+    assert ADA["mail"] in mails(rig, "erp")
+    assert ADA["mail"] not in mails(rig, "crm")
+
+
+def test_a_crash_after_the_reading_leaves_a_deletion_of_unknown_outcome_unknown(rig):
+    deleted_unheard(rig)
+    rig.sync("shop")
+    rig.later(100)
+
+    crashed = 0
+    for commit in range(1, 100):
+        if not rig.sync_until_commit("erp", commit):
+            break
+        crashed += 1
+        rig.later(200)
+    rig.settle(rounds=3)
+
+    assert crashed > 3
+    assert ADA["mail"] in mails(rig, "erp")
+
+
+def test_a_deletion_of_unknown_outcome_that_was_carried_out_is_ours(rig):
+    in_both(rig, abilities=can(tombstones=True), deletes="propagate")
+    [erp_id] = [i for i, r in rig.systems["erp"].rows.items() if r.fields["mail"] == ADA["mail"]]
+    rig.systems["crm"].remove("1")
+    rig.systems["erp"].answers.append(one_answer_lost(0))
+
+    rig.settle(rounds=3)
+
+    assert rig.link("erp", erp_id).state is LinkState.REMOVED
+    assert (rig.queue("erp"), rig.intents("erp")) == ([], [])
+    assert ADA["mail"] not in mails(rig, "erp")
+
+
 def test_what_was_deleted_of_a_contact_is_known_after_a_merge(rig):
     deleted_but_for_a_list(rig, abilities=can(tombstones=True), deletes="propagate")
     for name in ("crm", "erp"):
@@ -398,7 +510,7 @@ def test_what_was_deleted_of_a_contact_is_known_after_a_merge(rig):
 
     assert kept == rui
     with rig.store.read() as tx:
-        assert work.deleted_lately(tx, "shop", [kept]) == {kept}
+        assert queue.deleted_lately(tx, "shop", [kept]) == {kept}
 
 
 def test_an_edit_brings_nobody_back_where_deletions_are_kept(rig):

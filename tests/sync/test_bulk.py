@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub.errors import ConfigError
-from hub.sync.bulk import Done, Line, Mistake, carry_out, home_of, look_ahead, read_lines, write_back
+from hub.sync.bulk import Back, Done, Line, Mistake, carry_out, home_of, look_ahead, read_lines, write_back
 from hub.sync.people import merge, split
 from tests.fakes.rig import Rig, can
 from tests.sync.test_joining import contents, fill, parts
@@ -57,6 +57,36 @@ def test_a_file_of_merges_is_read_in_the_ways_spreadsheets_write_it(tmp_path, te
     path.write_text(text, encoding="utf-8", newline="")
 
     assert read_lines(path, "merge") == ([Line(2, ("erp:1", "g2"))], [])
+
+
+@pytest.mark.parametrize(
+    ("cell", "ids"),
+    [
+        ("erp:1;erp:2", ["1", "2"]),
+        (" erp:1 ; erp:2;", ["1", "2"]),
+        ('"""erp:A;7"";erp:2"', ["A;7", "2"]),
+        ('"""erp:say """"hi"""";"" ; erp:2"', ['say "hi";', "2"]),
+        ('"erp:a""b;erp:c"""', ['a"b', 'c"']),
+    ],
+    ids=["several", "spaces", "a separator in an id", "quotes too", "quotes as files of before have them"],
+)
+def test_records_are_separated_by_semicolons_and_quoted_where_they_have_one(tmp_path, cell, ids):
+    path = tmp_path / "s.csv"
+    path.write_text(f"contact,records\ng1,{cell}\n")
+
+    assert read_lines(path, "split") == ([Line(2, ("g1",), tuple(("erp", each) for each in ids))], [])
+
+
+ODD = st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from(';" :\t\n,'), min_size=1, max_size=12)
+
+
+@given(st.lists(ODD, min_size=1, max_size=4, unique=True))
+def test_whatever_the_ids_of_a_system_look_like_the_way_back_names_them(tmp_path_factory, ids):
+    path = tmp_path_factory.mktemp("odd") / "b.csv"
+    refs = tuple(("erp", each) for each in ids)
+    write_back(path, "merge", [Done(2, True, (Back("g1", records=refs),), ("g1", "g2"))])
+
+    assert read_lines(path, "split") == ([Line(2, ("g1",), refs)], [])
 
 
 def test_every_mistake_is_told_with_its_line(tmp_path):
@@ -117,7 +147,7 @@ MERGE = st.tuples(NUMBERS, NUMBERS)
 SPLIT = st.tuples(NUMBERS, st.sets(NUMBERS, min_size=1, max_size=3).map(sorted))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(MERGE, max_size=6), st.lists(SPLIT, max_size=5))
 def test_what_is_foretold_is_what_is_done(joined, parted):
     with closing(Rig()) as rig:
@@ -138,7 +168,7 @@ def test_what_is_foretold_is_what_is_done(joined, parted):
 # --- doing it ---------------------------------------------------------------------------------------
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(MERGE, min_size=1, max_size=6), st.lists(SPLIT, max_size=5))
 def test_in_bulk_is_the_same_as_one_by_one(joined, parted):
     with closing(Rig()) as bulk, closing(Rig()) as single:
@@ -168,7 +198,7 @@ def one_by_one(rig: Rig, line: Line) -> None:
         return
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(MERGE, min_size=1, max_size=8))
 def test_the_file_that_takes_merges_back_gives_everything_back(tmp_path_factory, joined):
     with closing(Rig()) as rig:
@@ -180,7 +210,7 @@ def test_the_file_that_takes_merges_back_gives_everything_back(tmp_path_factory,
         assert contents(rig) == before
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(SPLIT, min_size=1, max_size=5))
 def test_the_file_that_takes_splits_back_gives_everything_back(tmp_path_factory, parted):
     with closing(Rig()) as rig:

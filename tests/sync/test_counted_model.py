@@ -11,15 +11,15 @@ import pytest
 
 from hub.dedupe.frequency import NameCounts
 from hub.dedupe.weigh import DEFAULT, Model
-from hub.store.db import Store, Tx
+from hub.store.db import Tx
 from hub.store.names import add_names
 from hub.sync.engine import CountedModel
+from tests.fakes.stores import in_memory
 
 
 @pytest.fixture
 def tx() -> Iterator[Tx]:
-    store = Store("sqlite://")
-    store.create()
+    store = in_memory()
     with store.write() as tx:
         yield tx
     store.close()

@@ -5,11 +5,11 @@ from contextlib import suppress
 import pytest
 
 from hub.errors import ConfigError, TransientError
-from hub.store.db import Store
 from hub.store.stage import Stage
 from hub.sync.first_load import first_load
 from hub.sync.run import Orders
 from tests.fakes.rig import FakeConnector, Rig, person
+from tests.fakes.stores import in_memory
 
 
 class Crash(Exception):
@@ -197,6 +197,20 @@ def test_a_system_that_fails_does_not_keep_the_others_from_loading():
     assert contacts(rig) == contacts(page_by_page())
 
 
+def test_what_was_set_aside_before_and_can_be_read_now_waits_for_nobody():
+    rig = Rig()
+    crm = rig.add("crm", push="no")
+    crm.put("1", **person(1) | {"note": "a\x00b"})
+    rig.sync("crm")
+    assert [row.state for row in rig.parked()] == ["open"]
+    crm.put("1", note="as it should be")
+
+    load(rig)
+
+    assert rig.parked() == []
+    assert rig.rows("SELECT state FROM parked") == [("resolved",)]
+
+
 def test_stopped_while_reading_it_leaves_nothing_behind():
     rig = company(Rig())
 
@@ -217,8 +231,7 @@ def test_broken_off_at_any_commit_the_next_syncs_take_in_the_rest():
                 commits[0] = -(10**9)  # once
                 raise Crash
 
-        store = Store("sqlite://", boundary=lambda when: None)
-        store.create()
+        store = in_memory(boundary=lambda when: None)
         rig = company(Rig(store=store))
         store._boundary = boundary
         try:

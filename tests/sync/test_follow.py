@@ -11,7 +11,7 @@ import pytest
 from hub.store.db import Store
 from hub.store.search import SearchIndex
 from hub.sync import people
-from hub.sync.follow import Follower, Lag, lag, step
+from hub.sync.follow import Lag, follower, lag, step
 from hub.sync.search import After, search
 from hub.sync.words import expressions
 from tests.fakes.rig import ADA, RUI, Rig, person
@@ -38,7 +38,7 @@ def follow(rig: Rig, index: SearchIndex) -> None:
 
 
 def found(index: SearchIndex, typed: str) -> list[str]:
-    return sorted(golden_id for text in expressions(typed) for _, golden_id in index.search(text, 50))
+    return sorted(golden_id for text in expressions(typed) for _, golden_id in index.search(text.text, 50))
 
 
 def test_what_is_there_is_found_and_what_comes_after_too(rig, index):
@@ -146,8 +146,8 @@ def test_two_followers_of_one_file_do_not_take_anything_twice(rig, index):
 
 def test_the_thread_follows_until_it_is_stopped(rig, index):
     stopping = threading.Event()
-    follower = Follower(rig.store, index, stopping)
-    follower.start()
+    following = follower(rig.store, index, stopping)
+    following.start()
     rig.systems["crm"].put("1", **ADA)
     rig.sync("crm")
     until = monotonic() + 20
@@ -155,7 +155,7 @@ def test_the_thread_follows_until_it_is_stopped(rig, index):
         sleep(0.02)
     stopping.set()
 
-    assert follower.wait(10)
+    assert following.wait(10)
     assert len(found(index, "ada")) == 1
 
 

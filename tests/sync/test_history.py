@@ -368,7 +368,7 @@ def test_the_story_of_a_consent_names_who_said_it(rig):
 ADDRESSES = ("a@example.org", "b@example.org", "c@example.org")
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(order=st.permutations(range(6)), cut=st.integers(1, 6), again=st.booleans())
 def test_the_order_of_contacts_and_interactions_makes_no_difference(order, cut, again):
     """Three contacts and an interaction with each, in any order, in any pages, told once or twice."""

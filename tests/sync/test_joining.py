@@ -66,7 +66,7 @@ def test_what_was_split_off_goes_back_where_it_came_from(rig):
     assert contents(rig) == before
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     sizes=st.tuples(st.integers(1, 3), st.integers(1, 3)),
     cut=st.sets(st.integers(0, 5), min_size=1),
@@ -96,7 +96,7 @@ def test_split_then_merge_gives_back_exactly_what_was_one(sizes, cut, pinned, or
         assert contents(rig) == before
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(groups=st.lists(st.integers(0, 2), min_size=3, max_size=6), pins=st.sets(st.integers(0, 5)))
 def test_merges_taken_back_in_reverse_give_every_golden_record_back(groups, pins):
     with closing(Rig()) as rig:

@@ -26,7 +26,7 @@ WORDS = ["Ada", "Maximiliana", "MAXIMILIANA", "maxi", "José", "Zoë Ødegård",
 MAILS = ["ada@example.org", "a.very.long.address@example.org", "x@example.net"]
 PHONES = ["+351912345678", "+351961234567", "+442079460000"]
 T0 = 1_000.0
-many = settings(max_examples=150, deadline=None)  # the machine that tests may be busy
+many = settings(max_examples=150)
 
 
 @dataclass(frozen=True)

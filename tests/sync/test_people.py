@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from hub.errors import ConfigError
 from hub.mapping.elements import address_key
-from hub.store import lists, work
+from hub.store import lists
 from hub.store.db import dumps
+from hub.store.disputes import log_conflicts
 from hub.sync import desk
 from hub.sync.guard import Limit, Limits
 from hub.sync.people import answer, merge, overturn, pin, split, unpin
@@ -202,7 +203,7 @@ def typed(two: TwoSystems, golden_id: str) -> dict[Any, Any]:
     }
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(one=PERSON, other=PERSON, told=st.booleans(), pinned=st.sampled_from([None, "job_title", "note"]))
 def test_merge_then_split_gives_back_exactly_the_same_two_golden_records(one, other, told, pinned):
     with closing(TwoSystems()) as two:
@@ -491,7 +492,7 @@ def test_overturning_a_conflict_of_addresses_puts_the_other_address_in_its_place
         "state": "open",
     }
     with two.store.write() as tx:
-        work.log_conflicts(tx, [row])
+        log_conflicts(tx, [row])
 
     overturn(two.hub, two.numbers("conflict")[0], "eve")
 

@@ -110,7 +110,7 @@ def test_a_first_sync_stops_at_the_rows_of_its_plan(two):
 def test_the_preview_counts_what_an_approval_is_for(two):
     two.type_in("c", "Ada", "Abreu", "ada@example.org")
 
-    counts, rows = preview(two.hub, connectors(two, "c")["c"], "c")
+    counts, rows, _ = preview(two.hub, connectors(two, "c")["c"], "c")
 
     assert counts["creates"] == counts["created"] == 1
     assert len(rows) == 2

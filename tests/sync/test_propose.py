@@ -69,7 +69,7 @@ def decided_anew(two: TwoSystems, rule: Any) -> dict[str, Any]:
         return {cluster.id: cluster.golden.fields.get("nickname") for cluster in clusters}
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 @given(before=rules, after=rules, edits=fights)
 def test_the_effect_is_what_the_engine_would_have_done_with_the_rule(before, after, edits):
     with closing(fought(before, edits)) as two, closing(fought(after, edits)) as other:
@@ -84,7 +84,7 @@ def test_the_effect_is_what_the_engine_would_have_done_with_the_rule(before, aft
         }
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 @given(before=rules, after=rules, edits=fights, pinned=st.booleans())
 def test_todays_values_are_those_of_the_claims_decided_anew(before, after, edits, pinned):
     with closing(fought(before, edits)) as two:

@@ -12,12 +12,14 @@ import pytest
 from hub.connectors.contract import Can
 from hub.errors import TransientError
 from hub.model import Done, LinkState, Missing, Op
-from hub.store import work
+from hub.store import queue
 from hub.store.lists import ParkedFilter
+from hub.store.lists import parked as parked_of
 from hub.sync import desk
+from hub.sync.answers import TRIES
 from hub.sync.guard import Limit, Limits
 from hub.sync.people import merge, pin
-from hub.sync.push import PASSES, TRIES
+from hub.sync.push import PASSES
 from tests.fakes.rig import ADA, EVA, FREE, NO_LIMIT, RUI, Rig, mapping, person
 from tests.fakes.systems import FakeSystem, can, lost_reply, not_now, one_answer_lost, refused, shown_in_part, timed_out
 
@@ -108,13 +110,40 @@ def test_a_create_found_by_its_key_is_adopted_and_not_repeated(rig):
     assert rig.home("erp", next(iter(erp.rows))) == rig.home("crm", "1")
 
 
+def test_a_create_that_is_found_and_cannot_be_read_is_not_repeated(rig):
+    """A person sees why; once it can be read it is known as the one that was made."""
+    erp = target(rig, [ADA], can("R", changes=False, complete=False))
+    erp.answers.append(lost_reply)
+    rig.sync("erp")
+    [made] = erp.rows
+    erp.hidden = {made}
+    erp.put(made, note={1, 2})  # no value that could be written down
+
+    for _ in range(3):
+        rig.later(400)
+        rig.sync("erp")
+
+    assert [w.op for w in erp.writes] == [Op.CREATE]
+    with rig.hub.store.read() as tx:
+        assert [row.external_id for row in parked_of(tx, ParkedFilter(connection="erp", states=("open",))).rows] == [
+            made
+        ]
+
+    erp.put(made, note=None)
+    rig.later(400)
+    rig.sync("erp")
+    assert [w.op for w in erp.writes] == [Op.CREATE]
+    assert rig.home("erp", made) == rig.home("crm", "1")
+    assert rig.intents("erp") == []
+
+
 def test_a_system_that_finds_late_is_not_asked_before_it_has_settled(rig):
-    erp = target(rig, [ADA], can("E", complete=False, changes=False))
+    erp = target(rig, [ADA], can("E", complete=False, changes=False, late_seconds=120.0))
     erp.answers.append(lost_reply)
     rig.sync("erp")
     erp.hidden = set(erp.rows)
 
-    rig.later(100)  # longer than it takes to settle, but the call itself may have taken as long as its lease
+    rig.later(100)  # longer than it takes to settle, but it may be carried out late
     rig.sync("erp")
     assert "find" not in erp.calls
 
@@ -288,6 +317,17 @@ def test_of_a_batch_only_the_one_without_an_answer_is_looked_up(rig):
 
 
 # --- stale, missing, refused, not now ---------------------------------------------------------------
+
+
+def test_a_version_that_moved_without_a_change_does_not_keep_a_write_from_going_through(rig):
+    erp = in_step(rig)
+    erp.put("A")  # somebody saved it as it was
+    note(rig, "new")
+
+    rig.settle()
+
+    assert erp.rows["A"].fields["note"] == "new"
+    assert rig.queue("erp") == []
 
 
 def test_a_stale_write_is_decided_again_after_a_look(rig):
@@ -625,7 +665,7 @@ def test_a_queue_row_is_closed_only_for_the_version_that_was_sent(rig):
     target(rig, [ADA])
     home = rig.home("crm", "1")
     with rig.store.write() as tx:
-        work.enqueue(tx, [("erp", home)], rig.now, "r1")
-        work.dequeue_if_same(tx, "erp", [(home, 99)])
+        queue.enqueue(tx, [("erp", home)], rig.now, "r1")
+        queue.dequeue_if_same(tx, "erp", [(home, 99)])
 
     assert rig.queue("erp") == [(home, "sync")]

@@ -9,10 +9,10 @@ import pytest
 from hub.dedupe.weigh import DEFAULT, NO_MATCHING
 from hub.errors import ConfigError
 from hub.store import keys
-from hub.store.db import Store
 from hub.sync.people import merge, split
 from hub.sync.rematch import foresee_all, rematch
 from tests.fakes.rig import EVA, GIVEN, RUI, Rig, mapping, person
+from tests.fakes.stores import in_memory
 
 STRICT = replace(DEFAULT, join=16.0, ask=15.0)  # an equal name and phone are not enough by themselves
 
@@ -156,8 +156,7 @@ def test_broken_off_at_any_commit_it_is_begun_again_and_ends_the_same():
         pass
 
     def play(kill_at: int) -> tuple[set[frozenset[str]], bool]:
-        store = Store("sqlite://")
-        store.create()
+        store = in_memory()
         rig = Rig(store=store)
         for name in ("erp", "web", "list"):
             rig.add(name, push="no", table=mapping(birth_date="born"))

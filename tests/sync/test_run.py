@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hub.errors import AccountError, ConfigError, LeaseLost, RecordError, TransientError
-from hub.store import work
+from hub.store import leases
 from hub.store.db import Fence, Store, loads
 from hub.sync import desk
 from hub.sync.run import Orders, sync
@@ -121,7 +121,7 @@ def test_a_hold_is_decided_once(rig):
 def take_over(rig: Rig, name: str) -> None:
     """Another process takes the connection when the lease of this one is over."""
     with rig.store.write() as tx:
-        assert work.acquire(tx, name, "another one", rig.now, LEASE) is not None
+        assert leases.acquire(tx, name, "another one", rig.now, LEASE) is not None
 
 
 def test_a_connection_that_another_process_runs_is_left_alone(rig):
@@ -209,8 +209,8 @@ def test_an_answer_that_comes_after_the_lease_is_left_to_the_next_owner(rig):
 def test_an_older_fencing_number_commits_nothing(rig):
     rig.add("crm")
     with rig.store.write() as tx:
-        old = work.acquire(tx, "crm", "one", rig.now, LEASE)
-        new = work.acquire(tx, "crm", "two", rig.now + LEASE + 1, LEASE)
+        old = leases.acquire(tx, "crm", "one", rig.now, LEASE)
+        new = leases.acquire(tx, "crm", "two", rig.now + LEASE + 1, LEASE)
     assert old is not None and new == old + 1
 
     with pytest.raises(LeaseLost, match="stopped without writing"), rig.store.write(Fence("crm", old)) as tx:
@@ -227,7 +227,7 @@ def test_each_saved_page_prolongs_the_lease(rig):
     def slow(call: str) -> None:
         rig.later(LEASE - 1)
         with rig.store.write() as tx:
-            assert work.acquire(tx, "crm", "another one", rig.now, LEASE) is None
+            assert leases.acquire(tx, "crm", "another one", rig.now, LEASE) is None
 
     crm.during = slow
 

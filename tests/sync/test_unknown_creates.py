@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
-from hub.errors import TransientError
-from hub.model import Op, Outcome, Unreadable, Write
+from hub.model import Op, Unreadable
 from hub.sync.plan import make_plan
 from tests.fakes.rig import ADA, Rig
-from tests.fakes.systems import FakeConnector, FakeSystem, can, lost_reply, timed_out
+from tests.fakes.systems import FakeConnector, FakeSystem, Late, can, lost_reply, timed_out
 
 HOUR = 3600.0
-
-
-class Late:
-    """An answer that never comes to a write that is carried out only when the test says so."""
-
-    def __init__(self) -> None:
-        self.writes: list[Write] = []
-
-    def __call__(self, connector: FakeConnector, writes: Sequence[Write]) -> list[Outcome]:
-        self.writes.extend(writes)
-        raise TransientError("timed out", maybe_done=True)
 
 
 def lost_create(rig: Rig, promise: str, **abilities: Any) -> tuple[FakeSystem, Late]:
@@ -34,7 +21,7 @@ def lost_create(rig: Rig, promise: str, **abilities: Any) -> tuple[FakeSystem, L
     """
     crm = rig.add("crm")
     crm.skew = -HOUR
-    erp = rig.add("erp", can(promise, **abilities))
+    erp = rig.add("erp", can(promise, **{"late_seconds": 120.0, **abilities}))
     crm.put("1", **ADA, dept="Sales", note="first")
     assert rig.sync("crm").status == "done"
     late = Late()
@@ -69,10 +56,12 @@ def test_a_record_that_holds_all_that_was_sent_ends_the_matter(rig, promise):
     assert rig.intents("erp") == ["create"]
 
     erp.carry_out(late.writes[0])
-    rig.later(40)
-    rig.sync("erp")
+    for _ in range(2):
+        rig.later(60)
+        rig.sync("erp")
 
     assert rig.intents("erp") == []
+    assert len(erp.rows) == 2
 
 
 @pytest.mark.parametrize("promise", ["K", "W"])

@@ -33,7 +33,7 @@ def index():
 
 
 def found(index: SearchIndex, typed: str) -> list[str]:
-    return [golden_id for text in expressions(typed) for _, golden_id in index.search(text, 10)]
+    return [golden_id for text in expressions(typed) for _, golden_id in index.search(text.text, 10)]
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,9 @@ def test_whatever_is_typed_is_an_expression(typed):
     index = SearchIndex(None)
     try:
         for expression in expressions(typed):
-            index.search(expression, 5)
+            index.search(expression.text, 5)
+            if expression.loose:
+                index.sample(expression.loose, 5)
     finally:
         index.close()
 

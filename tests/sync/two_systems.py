@@ -11,6 +11,7 @@ from hub.store.links import members, resolve_golden
 from hub.sync.engine import Hub, Route
 from hub.sync.guard import Limit, Limits
 from hub.sync.run import Orders, Result, sync
+from tests.fakes.stores import in_memory
 from tests.simulation.systems import KINDS, SimConnector, System, mapping_of
 from tests.simulation.world import World
 
@@ -24,9 +25,7 @@ class TwoSystems:
     def __init__(self, store: Store | None = None, limits: Limits = FREE) -> None:
         self.world = World(1)
         self.world.quiet = True
-        self.store = store or Store("sqlite://")
-        if store is None:
-            self.store.create()
+        self.store = store or in_memory()
         kinds = {name: replace(KINDS[letter], name=name, logs=False) for name, letter in (("c", "R"), ("s", "K"))}
         self.systems = {name: System(self.world, kind, 0.0) for name, kind in kinds.items()}
         routes = {n: Route(n, mapping_of(k), k.can, limits=limits, full_every=300.0) for n, k in kinds.items()}

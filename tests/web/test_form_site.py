@@ -7,7 +7,7 @@ from datetime import timedelta
 from html import unescape
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.connectors.form_settings import ConsentBox, FormSettings
@@ -64,7 +64,6 @@ def test_every_word_is_in_every_language():
     assert {language: set(words) for language, words in WORDS.items()} == {each: set(WORDS["en"]) for each in LANGUAGES}
 
 
-@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_whatever_a_browser_prefers_the_page_is_in_one_of_its_languages(header):
     assert preferred(header, ("pt", "en")) in ("pt", "en")
@@ -160,7 +159,6 @@ def test_a_stamp_is_read_back_by_its_form_alone():
     assert read_link(FORM_KEY, "news", text) is None
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_a_link_with_one_letter_changed_is_none_of_ours(data):
     link = make_link(FORM_KEY, "news", "abcdefghijklmnopqrstuv", 1_800_000_000)

@@ -204,7 +204,7 @@ name = st.text(max_size=12)
 header_text = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), max_size=60)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     content_type=st.one_of(header_text, st.sampled_from([kind for kind, _ in BAD_BODIES.values()])),
     webhook_id=header_text,
@@ -229,7 +229,7 @@ def test_a_forged_delivery_gets_a_4xx_whatever_it_holds(content_type, webhook_id
     assert rig.inbox.payloads == []
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     body=st.binary(max_size=300),
     kind=st.sampled_from(["application/json", "application/x-www-form-urlencoded", "multipart/form-data; boundary=b"]),

@@ -6,7 +6,7 @@ from datetime import timedelta
 from time import process_time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.connectors.form_settings import FormSettings, SpamRules
@@ -52,7 +52,6 @@ def test_what_brings_no_stamp_is_spam_where_only_the_page_may_send():
     assert suspicion({}, Manner(), SpamRules(stamped=True)) == "it did not come from the form's page, nor by its script"
 
 
-@settings(deadline=None)
 @given(st.dictionaries(st.text(max_size=5), st.recursive(st.text(), lambda inner: st.lists(inner)), max_size=5))
 def test_a_reason_never_repeats_what_was_written(written):
     reason = suspicion(written, Manner(), RULES) or ""

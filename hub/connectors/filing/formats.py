@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -66,7 +67,7 @@ class Format:
             lines = Lines(file, encoding if settings.kind not in TEXTS or cuts_into_lines(encoding) else WIDE_TEXT)
             names = self._csv_names(file) if settings.kind == "csv" else []
             lines.go_to(0, 0)
-            if settings.kind == "csv":
+            if settings.kind == "csv" and settings.names is None:
                 csv_header(lines, settings.delimiter)
             if offset:
                 lines.go_to(offset, line)
@@ -93,11 +94,25 @@ class Format:
         encoding = self._settings.text_encoding
         try:
             lines = Lines(file, encoding if cuts_into_lines(encoding) else WIDE_TEXT)
+            if self._settings.names is not None:
+                return self._told_names(lines, self._settings.names)
             names = csv_header(lines, self._settings.delimiter)
         except ValueError as error:
             raise FileProblem(f"cannot be read: {error}") from error
         if names is None:
             raise FileProblem("is empty, without a header")
+        return names
+
+    def _told_names(self, lines: Lines, names: list[str]) -> list[str]:
+        """Where the file itself has none. One that is empty is no list of nobody, unless it only grows."""
+        try:
+            first = next(csv.reader(lines, delimiter=self._settings.delimiter), None)
+        except csv.Error as error:
+            raise FileProblem(f"cannot be read: its first line is broken: {error}") from error
+        if first is None and self._settings.mode != "append":
+            raise FileProblem("is empty")
+        if first is not None and [name.strip() for name in first] == names:
+            raise FileProblem("has a line of names; leave `names` out of the settings")
         return names
 
     @property

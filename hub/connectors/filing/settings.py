@@ -87,6 +87,9 @@ class FileSettings(PlaceSettings):
     )
     encoding: str | None = Field(None, description="utf-8; dBase: what the file says")
     delimiter: str = Field(",", min_length=1, max_length=1, description="between the values of CSV")
+    names: list[str] | None = Field(
+        None, min_length=1, description="CSV without a line of names: the names of its columns, in their order"
+    )
     key: str | None = Field(None, description="column that names an entry for ever; source_id or id")
     changed: str = Field("updated_at", description="column with the time of change in ISO form, if there is one")
     time_zone: str = Field("UTC", description="time zone of times that name none")
@@ -140,6 +143,8 @@ class FileSettings(PlaceSettings):
             return "`columns` belongs to `format: fixed`, and is needed there"
         if any(start < 1 or length < 1 for start, length in (self.columns or {}).values()):
             return "`columns` count characters from 1, with a length of at least 1"
+        if self.names is not None and (kind != "csv" or "" in self.names or len(set(self.names)) < len(self.names)):
+            return "`names` belongs to CSV files without a line of names: each of them once, and none empty"
         if (self.layout is not None) != (kind == "cobol"):
             return "`layout` belongs to `format: cobol`, and is needed there"
         if kind == "cobol" and self.records == "lines" and not cuts_into_lines(self.text_encoding):

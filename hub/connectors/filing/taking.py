@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,9 +18,10 @@ from hub.connectors.filing.encodings import likely_encoding
 from hub.connectors.filing.formats import Format
 from hub.connectors.filing.pieces import Piece
 from hub.connectors.filing.places import FileProblem
+from hub.connectors.filing.raws import entries_of, raw_of
 from hub.connectors.filing.settings import FileSettings
 from hub.connectors.rows import MAX_ID, MAX_ORIGINAL, Item, escaped, fingerprint, identity, moment, unfit
-from hub.model import Record, Tombstone, Unreadable
+from hub.model import Raw, Record, Tombstone, Unreadable
 
 DEFAULT_KEYS = ("source_id", "id")
 OWN_KEYS = {"ldif": ("entryuuid", "dn"), "vcard": ("uid",)}
@@ -30,6 +34,7 @@ class Taker:
         self._settings, self._context = settings, context
         self._zone = ZoneInfo(settings.time_zone)
         self._format = Format(settings, context)
+        self._at: tuple[Piece, list[str]] | None = None  # the piece that is being read, and its columns
 
     def names(self, piece: Piece) -> list[str]:
         """The columns of a piece, with the key among them; FileProblem says which there are when it is not."""
@@ -42,6 +47,7 @@ class Taker:
     def keyed(self, piece: Piece, offset: int, line: int) -> Iterator[tuple[Entry, str]]:
         """Entries with their keys; the key is empty where there is none to be read."""
         names = self.names(piece)
+        self._at = piece, names
         column = None if self._format.names_vary else self._key(piece, names, None)
         with named(piece.name):
             for entry in self._format.entries(piece, offset, line):
@@ -49,32 +55,66 @@ class Taker:
                     yield entry, ""
                     continue
                 key = entry.fields.get(column or self._key(piece, names, entry.fields))
-                yield self._marked(entry) if self._settings.deleted else entry, identity(_single(key)).strip()
+                key = key.strip() if type(key) is str else identity(_single(key)).strip()
+                yield self._marked(entry) if self._settings.deleted else entry, key
+
+    def reread(self, raw: Raw, text: str, where: str) -> Item:
+        """What is made of a text that stands in the place of an entry which could not be read."""
+        unit = self._format.unit.split()[0]
+        try:
+            found = list(islice(entries_of(self._settings, raw.names, text), 2))
+        except UnicodeEncodeError:
+            return Unreadable(where, f"the {unit} holds half a character", "", raw=raw)
+        if len(found) != 1:
+            said = (
+                f"the text holds no {unit}" if not found else f"the text is more than one {unit}: put right one alone"
+            )
+            return Unreadable(where, said, "", raw=raw)
+        entry, key = found[0], ""
+        if entry.fields is not None:
+            try:
+                column = self._key(Piece(where, Path()), raw.names or list(entry.fields), entry.fields)
+            except FileProblem as problem:  # the settings name another key since
+                return Unreadable(where, f"the {unit} {problem}", "", raw=raw)
+            key = identity(_single(entry.fields.get(column))).strip()
+            entry = self._marked(entry)
+        item = self._taken(where, entry, key)
+        return replace(item, raw=raw) if isinstance(item, Unreadable) else item
 
     def item(self, piece: Piece, entry: Entry, key: str) -> Item:
+        found = self._taken(self.where(piece, entry.line), entry, key)
+        if not isinstance(found, Unreadable):
+            return found
+        names = self._at[1] if self._at is not None and self._at[0] == piece else self._format.names(piece)
+        return replace(found, raw=raw_of(self._settings, piece.path, names, entry))
+
+    def _taken(self, where: str, entry: Entry, key: str) -> Item:
         if entry.fields is None:
-            return self.unreadable(piece, entry, str(entry.problem), None)
+            return self._aside(where, entry, str(entry.problem), None)
         try:
             data = orjson.dumps(entry.fields)
         except TypeError:
             problem = self._undecoded(entry.fields)
-            return self.unreadable(piece, entry, problem, escaped(key)[:MAX_ID] or None)
+            return self._aside(where, entry, problem, escaped(key)[:MAX_ID] or None)
         reason = unfit(key, data)
         if reason is not None:
-            return self.unreadable(piece, entry, reason, key[:MAX_ID] or None)
+            return self._aside(where, entry, reason, key[:MAX_ID] or None)
         at = moment(_single(entry.fields.get(self._settings.changed)), self._zone)
         if entry.gone:
             return Tombstone(key, at)
         return Record(key, entry.fields, fingerprint(data), at)
 
     def unreadable(self, piece: Piece, entry: Entry, problem: str, key: str | None) -> Unreadable:
+        return self._aside(self.where(piece, entry.line), entry, problem, key)
+
+    def _aside(self, where: str, entry: Entry, problem: str, key: str | None) -> Unreadable:
         original = entry.original
         if entry.fields is not None:
             shown = {name: escaped(v) if isinstance(v, str) else v for name, v in entry.fields.items()}
             original = orjson.dumps(shown, default=str).decode()
         text = escaped(original.rstrip("\r\n"))[:MAX_ORIGINAL]
         unit = self._format.unit
-        return Unreadable(self.where(piece, entry.line), f"the {unit.split()[0]} {problem}", text, key)
+        return Unreadable(where, f"the {unit.split()[0]} {problem}", text, key)
 
     def where(self, piece: Piece, line: int) -> str:
         return f"{piece.name} {self._format.unit} {line}"

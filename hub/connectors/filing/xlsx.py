@@ -48,7 +48,7 @@ def flattened(path: Path, sheet: str | int, settings: FileSettings, target: Path
             raise FileProblem(f"has no row {settings.header_row} for its header")
         out.write(orjson.dumps(names) + b"\n")
         for number, row in islice(_filled(numbered), most):
-            out.write(orjson.dumps([number, row, _row_problem(names, row)]) + b"\n")
+            out.write(orjson.dumps([number, row, row_problem(names, row)]) + b"\n")
 
 
 def _filled(rows: Iterator[tuple[int, Sequence[Any]]]) -> Iterator[tuple[int, list[Any]]]:
@@ -63,7 +63,8 @@ def _filled(rows: Iterator[tuple[int, Sequence[Any]]]) -> Iterator[tuple[int, li
             yield number, values
 
 
-def _row_problem(names: Sequence[str], values: Sequence[Any]) -> str | None:
+def row_problem(names: Sequence[str], values: Sequence[Any]) -> str | None:
+    """What keeps a row from being read; None: nothing."""
     beyond = [value for value in values[len(names) :] if value is not None and value != ""]
     if beyond:
         return f"has {len(beyond)} values beyond the columns of the header"

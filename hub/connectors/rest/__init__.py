@@ -69,12 +69,16 @@ class RestConnector(Connector):
             update=spec.update is not None,
             archive=spec.archive is not None,
             delete=spec.delete is not None,
+            erase=spec.erase is not None,
+            empties_bin=spec.erase is not None and spec.erase.binned,
+            restorable=spec.delete is not None and spec.delete.leaves_in_bin(self._exchange.settings),
             stale=spec.stale,
             batch=self._writer.batch,
             promise=Promise(spec.promise),
             settle_seconds=spec.settle,
             opt_out_leaves=spec.opt_out_leaves,
             events=self._hearing.is_open,
+            links=frozenset(each.head for each in spec.links),
         )
 
     @property
@@ -124,6 +128,9 @@ class RestConnector(Connector):
 
     def find(self, key: str) -> Record | None:
         return self._reading.find(key)
+
+    def linkable(self, fields: Sequence[Mapping[str, Any]]) -> list[bool]:
+        return self._links.linkable(fields)
 
     def write(self, writes: Sequence[Write]) -> list[Outcome]:
         with regardless(any(map(self._opts_out, writes))):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -10,45 +10,60 @@ from hub.connectors.rest.calls import Find, Read
 from hub.connectors.rest.exchange import Answer, Exchange, Said
 from hub.connectors.rest.paging import items_of
 from hub.connectors.rest.together import ask_together
-from hub.connectors.rest.words import fill
+from hub.connectors.rest.words import Values, fill
 from hub.errors import TransientError
+
+TOGETHER = 1000  # records that one request of the kind `bundle` asks for, at most
 
 
 def read_raws(exchange: Exchange, read: Read, ids: Sequence[str]) -> Iterator[Any]:
     """Records as the service gives them; one that is missing is left out."""
+    asked = [_asked(read, some) for some in _parts(dict.fromkeys(ids), read.size)]
     if read.bundled:
-        yield from _bundled(exchange, read, list(dict.fromkeys(ids)))
+        yield from _bundled(exchange, read, asked)
         return
-    rest = iter(dict.fromkeys(ids))
-    while some := list(islice(rest, read.size)):
-        items = None if read.item is None else [fill(read.item, {"id": each}) for each in some]
+    for values in asked:
         try:
-            answer = exchange.ask(
-                read, {"id": some[0], "ids": some, "items": items, "size": len(some)}, idempotent=True
-            )
+            answer = exchange.ask(read, values, idempotent=True)
         except Said as error:
             if error.means in {"missing", "empty"}:
                 continue
             raise TransientError(f"A record could not be read: {error.words}.") from error
-        found = held(read, answer.body) if read.size == 1 else items_of(read, answer.body)
-        if read.record is not None:
-            found = [read.record.of(each) for each in found]
-        beside = {name: place.of(answer.body) for name, place in read.beside.items()}
-        there = (raw for raw in found if raw is not None)
-        yield from ({**raw, **beside} if beside and isinstance(raw, Mapping) else raw for raw in there)
+        yield from _found(read, answer)
 
 
-def _bundled(exchange: Exchange, read: Read, ids: Sequence[str]) -> Iterator[Any]:
-    size = exchange.bundle_size
-    for start in range(0, len(ids), size):
-        some = ids[start : start + size]
-        for answer in ask_together(exchange, read, [{"id": each} for each in some], idempotent=True):
+def _parts(ids: Iterable[str], size: int) -> Iterator[list[str]]:
+    rest = iter(ids)
+    while some := list(islice(rest, size)):
+        yield some
+
+
+def _asked(read: Read, some: Sequence[str]) -> Values:
+    items = None if read.item is None else [fill(read.item, {"id": each}) for each in some]
+    return {"id": some[0], "ids": some, "items": items, "size": len(some)}
+
+
+def _bundled(exchange: Exchange, read: Read, asked: Sequence[Values]) -> Iterator[Any]:
+    size = max(1, min(exchange.bundle_size, TOGETHER // read.size))
+    for start in range(0, len(asked), size):
+        for answer in ask_together(exchange, read, asked[start : start + size], idempotent=True):
             if isinstance(answer, Answer):
-                yield from held(read, answer.body)
+                yield from _found(read, answer)
             elif not isinstance(answer, Said):
                 raise answer
             elif answer.means not in {"missing", "empty"}:
                 raise TransientError(f"A record could not be read: {answer.words}.") from answer
+
+
+def _found(read: Read, answer: Answer) -> Iterator[Any]:
+    if read.more is not None and read.more.holds(answer.body):
+        raise TransientError("The answer does not hold all the records that were asked for; nothing is concluded.")
+    found = held(read, answer.body) if read.size == 1 else items_of(read, answer.body)
+    if read.record is not None:
+        found = [read.record.of(each) for each in found]
+    beside = {name: place.of(answer.body) for name, place in read.beside.items()}
+    there = (raw for raw in found if raw is not None)
+    yield from ({**raw, **beside} if beside and isinstance(raw, Mapping) else raw for raw in there)
 
 
 def held(call: Read | Find, body: Any) -> list[Any]:

@@ -53,6 +53,11 @@ def _where(value: Any) -> Any:
     return parse_where(value)
 
 
+def _flag(value: Any, info: ValidationInfo) -> Any:
+    """True or false, or a gap that names a setting with yes or no."""
+    return value if isinstance(value, bool) else _text(value, info)
+
+
 def _zone(value: Any, info: ValidationInfo) -> Any:
     """A time zone, or a gap that names a setting with one."""
     text = _text(value, info)
@@ -65,6 +70,7 @@ GapText: TypeAlias = Annotated[Any, BeforeValidator(_text), WithJsonSchema({"typ
 Tree: TypeAlias = Annotated[Any, BeforeValidator(_tree), WithJsonSchema({})]
 Place: TypeAlias = Annotated[Any, BeforeValidator(_where), WithJsonSchema({"type": "string"})]
 Span: TypeAlias = Annotated[float, BeforeValidator(seconds), Field(ge=0)]
+Flag: TypeAlias = Annotated[Any, BeforeValidator(_flag), WithJsonSchema({"type": ["boolean", "string"]})]
 Zone: TypeAlias = Annotated[Any, BeforeValidator(_zone), WithJsonSchema({"type": "string"})]
 Scalar: TypeAlias = bool | int | float | str | None
 
@@ -379,8 +385,9 @@ class Read(Request):
     """Records by id: {id} asks for one, {ids} for up to `size` at once.
 
     item     what stands for each id in {items}
-    bundled  calls for one each, several of them in one request of the kind `bundle`
+    bundled  several calls in one request of the kind `bundle`, for one record each, or for up to `size`
     items    place of the records in the answer of a call for several; `optional` as in a listing
+    more     says that such an answer does not hold all of them: then nothing is concluded
     record   place of the record in each of them; one without it is not there
     beside   fields that stand elsewhere in the answer than the record: name → place; a gap in it stands for a setting
     """
@@ -393,6 +400,7 @@ class Read(Request):
     item: Tree = None
     size: int = Field(default=1, ge=1, le=2000)
     keyed: bool = False
+    more: ShortTest | None = None
 
 
 class Find(Request):

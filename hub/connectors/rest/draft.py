@@ -81,7 +81,7 @@ def draft(data: Any, name: str, resource: str | None = None) -> str:
     auth, settings = _auth(description)
     lines = [
         f"# Drafted from the description of {description.title or name}. Lines marked `check` are guesses: hold them",
-        f"# against the documentation, then run `hub connector try {name}`.",
+        "# against the documentation, then run `hub connector try CONNECTION`.",
         f"service: {_plain(description.title or name)}",
         f"about: contacts of {_plain(description.title or name)}",
         'url: "{url}"',

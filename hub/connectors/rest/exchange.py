@@ -20,9 +20,11 @@ from hub.connectors.limits import retry_after
 from hub.connectors.rest.auth import auth_of, headers_of
 from hub.connectors.rest.calls import Poll, Request
 from hub.connectors.rest.depot import Depot
+from hub.connectors.rest.files import base_of
 from hub.connectors.rest.reserve import Reserve
 from hub.connectors.rest.spec import ErrorRule, Rate, ServiceSpec
 from hub.connectors.rest.words import Values, Where, fill
+from hub.connectors.rest.write_calls import Bundle
 from hub.errors import AccountError, RecordError, TransientError
 
 log = logging.getLogger(__name__)
@@ -85,14 +87,14 @@ class Exchange:
         self._secrets = [str(values[name]) for name, each in spec.settings.items() if each.secret and values[name]]
         self._own = tuple({status for rule in spec.errors for status in rule.status if status >= 400})
         self._inside = [rule for rule in spec.errors if not rule.status or min(rule.status) < 400]
-        base = str(fill(spec.url, values))
+        base = base_of(spec, values, context.name)
         self._base = httpx.URL(base)
         self._api = Api(
             base,
             context,
             headers={**headers_of(spec.auth, values), **self._headers(spec.headers, {})},
             auth=auth_of(spec.auth, values, context, base, files.get("token_file")),
-            accept=(*spec.accept, "multipart/mixed") if spec.bundle else spec.accept,
+            accept=(*spec.accept, "multipart/mixed") if spec.bundle and not spec.bundle.parts else spec.accept,
             rate=[_limit(rate, values, share) for rate in spec.rate],
             timeout_seconds=spec.timeout,
             deadline_seconds=spec.timeout * 4,
@@ -116,9 +118,9 @@ class Exchange:
         return 1 if self._spec.bundle is None else self._spec.bundle.most(self._values)
 
     @property
-    def in_sets(self) -> bool:
-        """Does each change of such a request stand in a set of its own?"""
-        return self._spec.bundle is not None and self._spec.bundle.sets
+    def bundle(self) -> Bundle:
+        assert self._spec.bundle is not None, "checked with the file"
+        return self._spec.bundle
 
     def now(self) -> datetime:
         """By the service's clock, as far as its answers told it. They tell whole seconds."""
@@ -152,10 +154,13 @@ class Exchange:
             return self.awaited(request.poll, _job(request.poll, answer), values)
         return answer
 
-    def ask_bundle(self, content: tuple[str, bytes], *, repeatable: bool) -> Answer:
-        """The answer to several calls in one request of the kind `bundle`. Errors speak for all of them."""
-        assert self._spec.bundle is not None, "checked with the file"
-        return self._sent(self._spec.bundle, {}, repeatable, None, content)
+    def ask_bundle(
+        self, values: Values, many: int, *, repeatable: bool, content: tuple[str, bytes] | None = None
+    ) -> Answer:
+        """The answer to so many calls in one request of the kind `bundle`. Errors speak for all of them."""
+        bundle = self.bundle
+        request = bundle.model_copy(update={"cost": many}) if bundle.counted else bundle
+        return self._sent(request, values, repeatable, None, content)
 
     def spoken(self, request: Request, values: Values) -> Spoken:
         """One call as it would be sent. RecordError when a value cannot be written."""
@@ -173,6 +178,10 @@ class Exchange:
         """Path and query from the root of the host, percent-encoded."""
         url = httpx.URL(str(self._base).rstrip("/") + call.path)
         return (url.copy_merge_params(call.query) if call.query else url).raw_path.decode("ascii")
+
+    def below(self, call: Spoken) -> str:
+        """The same from the address of the service."""
+        return self.target(call).removeprefix(self._base.raw_path.decode("ascii").rstrip("/"))
 
     def judged(
         self, request: Request, status: int, headers: Mapping[str, str], body: Any, at: datetime | None
@@ -337,6 +346,8 @@ class Exchange:
         if status >= 500 or status in TRANSIENT_STATUSES:
             wait = retry_after(error.headers, self._context.clock())
             done = request.method not in {"GET"} and status != 429
+            if status in {429, 503} and wait is not None:
+                self._api.pause(wait)
             return TransientError(f"{error} Try again later.", retry_after=wait, maybe_done=done)
         means = {404: "missing", 410: "missing", 409: "exists", 412: "stale", 416: "empty"}.get(status, "refused")
         return Said(means, self._clean(_own_words(error.body) or f"it answered {status}"), error.body)

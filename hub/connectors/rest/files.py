@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, create_model
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, create_model
 
 from hub.connectors.contract import Settings
 from hub.connectors.rest.calls import KNOWN
 from hub.connectors.rest.spec import ServiceSpec, Setting
 from hub.connectors.rest.words import Where, fill, parse_text, parse_where
-from hub.connectors.settings import known_zone
+from hub.connectors.settings import known_zone, web_address
 from hub.document import Document, parse_document, read_document, say_mistakes
 from hub.errors import ConfigError
 from hub.mistakes import explain
@@ -113,7 +113,7 @@ _COMMON = {
 
 def settings_model(name: str, spec: ServiceSpec) -> type[Settings]:
     """The settings of a connection: those that the file declares, and those that all services have."""
-    fields: dict[str, Any] = {key: _field(each) for key, each in spec.settings.items()}
+    fields: dict[str, Any] = {key: _field(key, each) for key, each in spec.settings.items()}
     common: dict[str, Any] = {
         "page_size": (Annotated[int, Field(ge=1, le=spec.list.size)], spec.list.size),
         "rate_share": (Annotated[float, Field(gt=0, le=1)], 1.0),
@@ -127,7 +127,16 @@ def settings_model(name: str, spec: ServiceSpec) -> type[Settings]:
     return model
 
 
-def _field(setting: Setting) -> Any:
+def _field(name: str, setting: Setting) -> Any:
+    kind = _kind(name, setting)
+    help_text = Field(description=setting.help, examples=None if setting.example is None else [setting.example])
+    if setting.required:
+        return (Annotated[kind, help_text], ...)
+    default = tuple(setting.default) if isinstance(setting.default, list) else setting.default
+    return (Annotated[kind if default is not None else kind | None, help_text], default)
+
+
+def _kind(name: str, setting: Setting) -> Any:
     kind: Any = str
     if setting.secret:
         kind = SecretStr
@@ -141,13 +150,13 @@ def _field(setting: Setting) -> Any:
         kind = bool
     elif setting.pattern:
         kind = Annotated[str, Field(pattern=setting.pattern)]
-    if kind is str:
+    if name == "url":
+        kind = Annotated[kind, AfterValidator(web_address)]
+    elif kind is str:
         kind = Annotated[str, BeforeValidator(_plain)]
-    help_text = Field(description=setting.help)
-    if setting.required:
-        return (Annotated[kind, help_text], ...)
-    default = tuple(setting.default) if isinstance(setting.default, list) else setting.default
-    return (Annotated[kind if default is not None else kind | None, help_text], default)
+        if setting.required:
+            kind = Annotated[kind, Field(min_length=1)]
+    return kind
 
 
 def _plain(value: Any) -> Any:
@@ -163,6 +172,19 @@ def values_of(spec: ServiceSpec, settings: Settings) -> Mapping[str, Any]:
         if isinstance(value, tuple):
             found[name] = list(value)
     return found
+
+
+def base_of(spec: ServiceSpec, values: Mapping[str, Any], name: str) -> str:
+    """The address that all calls begin with. ConfigError, without any value, when a setting does not fit into it."""
+    found = fill(spec.url, values)
+    if found is not None:
+        return str(found)
+    given = [key for key in spec.url.names if values.get(key)]
+    said = "; ".join(f"`{key}` is the {spec.settings[key].help}" for key in given if key in spec.settings)
+    raise ConfigError(
+        f"{name}: the address of {spec.service} is made of {', '.join(f'`{key}`' for key in spec.url.names)}, and what "
+        f"stands there does not fit. {said}. Nothing was sent. Next: correct it, then run `hub check`."
+    )
 
 
 def _placed(place: Where, values: Mapping[str, Any]) -> Where:

@@ -14,7 +14,7 @@ from hub.connectors.rest.reading import Item, Noticed, Reading, Spot, read_spot
 from hub.connectors.rest.spec import ServiceSpec
 from hub.connectors.rest.words import Values
 from hub.errors import TransientError
-from hub.model import Cursor, Page, Tombstone
+from hub.model import Cursor, Page, Tombstone, Unreadable
 
 ROWS = 500  # deliveries looked at together
 MANY = 1000  # records of a page
@@ -43,29 +43,33 @@ class Hearing:
             return
         spot = Spot("list") if since is None else read_spot(since)
         while True:
-            hints, heard = self._waiting(spot.heard)
+            hints, aside, heard = self._waiting(spot.heard)
             if heard == spot.heard:
                 return
-            items = tuple(self._looked_at(hints))
+            items = (*self._looked_at(hints), *aside)
             spot = replace(spot, heard=heard)
             yield Page(items, spot.text())
 
-    def _waiting(self, after: int) -> tuple[list[Hint], int]:
-        """(hints of the next deliveries, each once, in order; number of the last of these deliveries)."""
+    def _waiting(self, after: int) -> tuple[list[Hint], list[Unreadable], int]:
+        """(hints of the next deliveries, each once, in order; what is set aside; number of the last of these)."""
         assert self._inbox is not None
         found: dict[Hint, None] = {}
+        aside: list[Unreadable] = []
         oldest = self._context.clock() - GIVEN_UP
-        rows: Sequence[Any] = [None]
-        while rows and len(found) < MANY:
+        rows: Sequence[Any] | None = None
+        while rows is None or (len(rows) == ROWS and len(found) < MANY):  # fewer: what is taken alone is a page alone
             rows = self._inbox.read(after, ROWS)
             for number, _, at, payload in rows:
                 after = number
+                if isinstance(payload, Unreadable):
+                    aside.append(payload)
+                    continue
                 if at < oldest:
                     continue
                 stored = payload.get(HINTS)
                 read = (read_hint(each) for each in (stored if isinstance(stored, list) else ()))
                 found.update(dict.fromkeys(hint for hint in read if hint is not None))
-        return list(found), after
+        return list(found), aside, after
 
     def _looked_at(self, hints: Sequence[Hint]) -> Iterator[Item]:
         """What is there; and a tombstone for what an event called deleted and is not there."""

@@ -54,6 +54,11 @@ class Linked(Part):
     tie: Tie | None = None
     unless: Place | None = None
 
+    @property
+    def head(self) -> str:
+        """The source field that `field` begins with."""
+        return parse_path(self.field).head
+
     @model_validator(mode="after")
     def _one_way(self) -> Linked:
         parse_path(self.field)

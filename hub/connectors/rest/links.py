@@ -1,14 +1,15 @@
 """The company of a contact, written: found by its name among those that are there, never made.
 
 What is written holds the company's name. Where the service has exactly one company of that name, the contact is linked
-to it; where there is none, or several, the contact is left as it is. A link is never taken away.
+to it; where there is none, or several, the contact is left as it is, and the outcome says that its link is owed. A link
+is never taken away.
 """
 
 from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias
 
@@ -34,6 +35,18 @@ class Links:
         self._exchange, self._reading, self._name = exchange, reading, name
         self._kinds = [(spec, Known()) for spec in specs]
 
+    def linkable(self, fields: Sequence[Mapping[str, Any]]) -> list[bool]:
+        """Whether what each of these names is there now, just once; what was found before does not count."""
+        for spec, known in self._kinds:
+            names = list(dict.fromkeys(name for each in fields if (name := _name_in(spec, each)) is not None))
+            known.drop(names)
+            self._find(spec, known, names)
+        return [self._is_there(each) for each in fields]
+
+    def _is_there(self, fields: Mapping[str, Any]) -> bool:
+        named = [(known, name) for spec, known in self._kinds if (name := _name_in(spec, fields)) is not None]
+        return bool(named) and all(known.one(name) is not None for known, name in named)
+
     def write(self, writes: Sequence[Write], send: Send) -> list[Outcome]:
         """One outcome each, in order. What `send` raises is raised; TransientError of a look-up: nothing was sent."""
         if not self._kinds:
@@ -48,11 +61,16 @@ class Links:
         rest = [each for each in ready if each.id not in ended]
         sent = iter(send(rest) if rest else ())
         outcomes = [ended[str(write.id)] if write.id in ended else next(sent) for write in writes]
-        tied: list[str] = []
+        tied, owed = list[str](), dict[str, set[str]]()
         for spec, known in self._kinds:
+            missed = _unlinked(spec, known, writes, outcomes)
             if spec.tie is not None:
-                tied += self._tie(spec, spec.tie, dict(_pairs(spec, known, writes, outcomes)))
-        return self._afresh(outcomes, tied) if tied else outcomes
+                done, failed = self._tie(spec, spec.tie, dict(_pairs(spec, known, writes, outcomes)))
+                tied += done
+                missed += failed
+            for each in missed:
+                owed.setdefault(each, set()).add(spec.head)
+        return _owing(self._afresh(outcomes, tied) if tied else outcomes, owed)
 
     def _afresh(self, outcomes: Sequence[Outcome], tied: Sequence[str]) -> list[Outcome]:
         """With what the service holds since the records were tied, which is another state of them."""
@@ -76,14 +94,16 @@ class Links:
 
     def _look_up(self, spec: Linked, known: Known, writes: Sequence[Write]) -> None:
         named = [name for write in writes if (name := _named(spec, write)) is not None]
-        names = list(dict.fromkeys(name for name in named if name not in known))
-        for start in range(0, len(names), spec.find.size):
-            some = names[start : start + spec.find.size]
-            known.note(some, self._found(spec.find, some))
+        self._find(spec, known, list(dict.fromkeys(name for name in named if name not in known)))
         left = sum(known.one(name) is None for name in named)
         if left:
             log.info("%s: %d contacts have a company that is not there, or not once; it was left", self._name, left)
         known.forget()
+
+    def _find(self, spec: Linked, known: Known, names: Sequence[str]) -> None:
+        for start in range(0, len(names), spec.find.size):
+            some = names[start : start + spec.find.size]
+            known.note(some, self._found(spec.find, some))
 
     def _found(self, find: Lookup, names: Sequence[str]) -> Iterable[tuple[str, str]]:
         """(name, id) of what is there by these names; none where the service does not say all."""
@@ -99,19 +119,26 @@ class Links:
         rows = items_of(find, body)
         return [(str(find.name.of(row)), str(find.id.of(row))) for row in rows if find.id.of(row) not in (None, "")]
 
-    def _tie(self, spec: Linked, tie: Tie, pairs: Mapping[str, str]) -> list[str]:
-        """Ids of records that are another state since, so that they are read again."""
+    def _tie(self, spec: Linked, tie: Tie, pairs: Mapping[str, str]) -> tuple[list[str], list[str]]:
+        """Ids of records that are another state since, so that they are read again; and of those that failed."""
+        tied: list[str] = []
+        left = list(pairs)
         try:
             if "record" in tie.names:
-                return [each for each, other in pairs.items() if self._tied(spec, tie, each, other)]
-            free = self._free(spec, pairs)
-            for start in range(0, len(free), tie.size):
-                some = [{"id": each, "other": pairs[each]} for each in free[start : start + tie.size]]
+                while left:
+                    if self._tied(spec, tie, left[0], pairs[left[0]]):
+                        tied.append(left[0])
+                    left.pop(0)
+                return tied, []
+            left = self._free(spec, pairs)
+            while left:
+                some = [{"id": each, "other": pairs[each]} for each in left[: tie.size]]
                 items = None if tie.item is None else [fill(tie.item, each) for each in some]
                 self._exchange.ask(tie, {**some[0], "items": items, "size": len(some)}, idempotent=True)
+                left = left[tie.size :]
         except (Said, TransientError, AccountError) as error:
             log.warning("%s: some contacts were written and not linked to their company: %s", self._name, error)
-        return []
+        return tied, left
 
     def _tied(self, spec: Linked, tie: Tie, name: str, other: str) -> bool:
         """Whether it was: not one that belongs to a company already, nor one that is no longer there."""
@@ -150,6 +177,10 @@ class Known:
         ids = self._ids.get(_plain(name), set())
         return next(iter(ids)) if len(ids) == 1 else None
 
+    def drop(self, names: Iterable[str]) -> None:
+        for name in names:
+            self._ids.pop(_plain(name), None)
+
     def forget(self) -> None:
         while len(self._ids) > KEPT:
             self._ids.popitem(last=False)
@@ -163,9 +194,11 @@ def _plain(name: str) -> str:
 
 
 def _named(spec: Linked, write: Write) -> str | None:
-    if write.op not in {Op.CREATE, Op.UPDATE}:
-        return None
-    value: Any = write.fields
+    return _name_in(spec, write.fields) if write.op in {Op.CREATE, Op.UPDATE} else None
+
+
+def _name_in(spec: Linked, fields: Mapping[str, Any]) -> str | None:
+    value: Any = fields
     for step in parse_path(spec.field).steps:
         value = value.get(str(step)) if isinstance(value, Mapping) else None
     return value if isinstance(value, str) and value.strip() else None
@@ -199,3 +232,23 @@ def _pairs(
         other = None if name is None else known.one(name)
         if other is not None and isinstance(outcome, Done) and outcome.record is not None:
             yield outcome.record.id, other
+
+
+def _unlinked(spec: Linked, known: Known, writes: Sequence[Write], outcomes: Sequence[Outcome]) -> list[str]:
+    """Ids of what was written with a name that no other record has, or several have."""
+    return [
+        outcome.record.id
+        for write, outcome in zip(writes, outcomes, strict=True)
+        if isinstance(outcome, Done) and outcome.record is not None and not outcome.existed
+        if (name := _named(spec, write)) is not None and known.one(name) is None
+    ]
+
+
+def _owing(outcomes: Sequence[Outcome], owed: Mapping[str, Collection[str]]) -> list[Outcome]:
+    """With the fields whose link is owed, by id of the record."""
+    return [
+        replace(each, owed=frozenset(owed[each.record.id]))
+        if isinstance(each, Done) and each.record is not None and each.record.id in owed
+        else each
+        for each in outcomes
+    ]

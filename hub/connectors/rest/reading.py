@@ -208,7 +208,7 @@ class Reading:
             return tuple(told for raw in raws if (told := self._teller.read(raw)) is not None)
         if listing.detail:
             raws = self._in_full(raws)
-        items: list[Item] = list(map(self._reader.item, raws))
+        items: Sequence[Item] = self._reader.items(raws)
         if listing.mark:
             items = [_marked(item, listing.mark) for item in items]
         return tuple(self._relations.joined(raws, items))

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from hashlib import blake2b
+from itertools import repeat
 from typing import Any, TypeAlias
 
 import orjson
 
 from hub.connectors.rest.calls import RecordSpec, Scalar, Test
 from hub.connectors.rest.moments import moment_reader, read_moment, write_moment
-from hub.connectors.rest.words import Reading, reader_of
+from hub.connectors.rest.words import Column, Reading, column_of, reader_of
 from hub.mapping.paths import parse_path
 from hub.model import Record, Tombstone, Unreadable
 
@@ -30,6 +31,31 @@ class RecordReader:
 
     spec: RecordSpec
 
+    def items(self, raws: Sequence[Any]) -> list[Item]:
+        """The entries of a page, each as `item` reads it; a column at a time where all of them are plain records."""
+        if set(map(type, raws)) != {dict} or (self._gone is not None and any(map(self._gone.holds, raws))):
+            return list(map(self.item, raws))
+        names = self._ids(raws)
+        if set(map(type, names)) != {str}:
+            names = list(map(_name, names))
+        fields = raws if self._fields is None else list(map(self._fields, raws))
+        if not all(names) or max(map(len, names)) > LONGEST_ID or set(map(type, fields)) != {dict}:
+            return list(map(self.item, raws))
+        return list(
+            map(
+                Record,
+                names,
+                [self._shaped(raw, each) for raw, each in zip(raws, fields, strict=True)] if self._reshaped else fields,
+                repeat(None) if self._version is None else map(self._state, raws),
+                repeat(None) if self._changed is None else self._times(raws),
+                repeat(False) if self._archived is None else map(self._archived.holds, raws),
+                repeat(None) if self._key is None else map(_text, map(self._key, raws)),
+            )
+        )
+
+    def _shaped(self, raw: dict[str, Any], fields: dict[str, Any]) -> dict[str, Any]:
+        return inward(self.spec, fields | {name: place.of(raw) for name, place in self.spec.derived.items()})
+
     def item(self, raw: Any) -> Item:
         """One entry of a listing."""
         if type(raw) is not dict:
@@ -43,7 +69,7 @@ class RecordReader:
         if type(fields) is not dict:
             return Unreadable(f"record {name}", "its fields are not where they belong", _original(raw), name)
         if self._reshaped:
-            fields = inward(self.spec, fields | {field: place.of(raw) for field, place in self.spec.derived.items()})
+            fields = self._shaped(raw, fields)
         return Record(
             name,
             fields,
@@ -87,6 +113,17 @@ class RecordReader:
     @cached_property
     def _id(self) -> Reading:
         return reader_of(self.spec.id)
+
+    @cached_property
+    def _ids(self) -> Column:
+        return column_of(self.spec.id)
+
+    @cached_property
+    def _times(self) -> Column:
+        changed = self.spec.changed
+        assert changed is not None, "asked before"
+        column, moment = column_of(changed.at), moment_reader(changed.form, changed.zone.source)
+        return lambda raws: list(map(moment, column(raws)))
 
     @cached_property
     def _fields(self) -> Reading | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -57,6 +57,16 @@ def in_doubt(error: TransientError) -> Outcome:
 def not_there(write: Write) -> Outcome:
     """What is to be concluded when a write was answered as done, and the record is not there."""
     return Unknown(SENT_TWICE) if write.op is Op.CREATE else Missing()
+
+
+def sent_to(writes: Sequence[Write], found: Sequence[Found], left_out: Collection[str]) -> dict[str, dict[str, Any]]:
+    """What was sent to each of the records that are to be read: id → fields. A later write lies over an earlier one."""
+    sent: dict[str, dict[str, Any]] = {}
+    for write, each in zip(writes, found, strict=True):
+        if isinstance(each, Named):
+            fields = {name: value for name, value in write.fields.items() if name not in left_out}
+            sent[each.id] = {**sent.get(each.id, {}), **fields}
+    return sent
 
 
 def holds_nul(value: Any) -> bool:

@@ -11,7 +11,7 @@ from hub.connectors.rest.exchange import Exchange, Said
 from hub.connectors.rest.reading import Reading
 from hub.connectors.rest.records import outward
 from hub.connectors.rest.results import Found, Named, consent_call, holds_nul
-from hub.connectors.rest.spec import ServiceSpec
+from hub.connectors.rest.spec import Consent, ServiceSpec
 from hub.connectors.rest.words import fill
 from hub.connectors.rest.write_calls import Writing
 from hub.errors import AccountError, TransientError
@@ -33,9 +33,9 @@ class Sending:
         self._writable = frozenset(fill(spec.writable, exchange.settings) or ())
 
     @property
-    def consents(self) -> frozenset[str]:
+    def consents(self) -> Mapping[str, Consent]:
         """Fields that have calls of their own."""
-        return frozenset(self._consents)
+        return self._consents
 
     def ready(self, kind: Writing, write: Write) -> Ready | Found:
         """Its consents are set first; Said when the service takes them or it not."""
@@ -67,24 +67,26 @@ class Sending:
         return outward(spec.record, fields, spec.empty), [call for call in calls if call is not None]
 
     def values(self, kind: Writing, write: Write, fields: Mapping[str, Any]) -> dict[str, Any] | None:
-        """What fills the gaps; None when a record that is to be sent back whole is not there."""
+        """What fills the gaps; None when a record that it is filled from is not there."""
         values = {"id": write.id, "key": write.key, "fields": fields, "version": write.version}
         if kind.versioned and write.version is None:
             seen = self._reading.read([str(write.id)]).get(str(write.id))
             return None if seen is None else {**values, "version": seen.version}
-        if not kind.whole:
+        if not kind.whole and "record" not in kind.names:
             return values
         assert write.id is not None
         raw = self._reading.raw(write.id)
         if raw is None:
             return None
+        if not kind.whole:
+            return {**values, "record": raw}
         before = self._spec.record.fields.of(raw)
         kept = {name: value for name, value in before.items() if name not in self._spec.read_only}
         return {**values, "fields": {**kept, **fields}, "record": raw}
 
     def consent(self, name: str | None, calls: Sequence[Request], fields: Mapping[str, Any]) -> None:
         for call in calls:
-            values: dict[str, Any] = {"id": name, "fields": fields}
+            values: dict[str, Any] = {"id": name, "ids": [name], "fields": fields}
             if "record" in call.names:
                 assert name is not None
                 values["record"] = self._reading.raw(name)

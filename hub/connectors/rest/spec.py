@@ -34,7 +34,7 @@ from hub.connectors.rest.events import Events
 from hub.connectors.rest.hooks import Webhooks
 from hub.connectors.rest.linked import Linked
 from hub.connectors.rest.reserve import QuotaSpec
-from hub.connectors.rest.write_calls import Bundle, Deferred, Writing
+from hub.connectors.rest.write_calls import Bundle, Deferred, Writing, Written
 
 
 class Setting(Part):
@@ -62,10 +62,18 @@ class Consent(Part):
 
     field   of the write; it is taken out of what else is sent. A gap in its name stands for a setting
     calls   value of the field → the call; null where there is nothing to do
+    size    how many records a call takes, in {ids}
     """
 
     field: GapText
     calls: dict[str, Request | None]
+    size: int = Field(default=1, ge=1, le=2000)
+
+    @model_validator(mode="after")
+    def _names_them_all(self) -> Consent:
+        if self.size > 1 and any(call is not None and "ids" not in call.names for call in self.calls.values()):
+            raise ValueError("a consent with `size` is told of several records at once: each call names {ids}")
+        return self
 
 
 Meaning: TypeAlias = Literal["refused", "missing", "stale", "exists", "wait", "account", "expired", "empty", "ignore"]
@@ -237,12 +245,14 @@ class ServiceSpec(Part):
     update: Writing | None = None
     archive: Writing | None = None
     delete: Writing | None = None
+    erase: Writing | None = None
     bundle: Bundle | None = None
     deferred: Deferred | None = None
     files_at: Tree = None
     sample: int = Field(default=20, ge=1)
     at_once: int | None = Field(default=None, ge=1, le=2000)
     read_back: Literal["read", "changes"] = "read"
+    written: Written | None = None
     webhooks: Webhooks | None = None
     consents: tuple[Consent, ...] = ()
     related: tuple[Related, ...] = ()
@@ -267,7 +277,11 @@ class ServiceSpec(Part):
             raise ValueError("promise R and E look for a record by the hub's key: `find` is missing")
         if self.promise == "E" and not self.settle:
             raise ValueError("promise E needs `settle`: how long until a new record can be found")
-        writes = [write for write in (self.create, self.update, self.archive, self.delete) if write]
+        writes = [w for w in (self.create, self.update, self.archive, self.delete, self.erase) if w]
+        if any(write.restorable for write in writes if write is not self.delete):
+            raise ValueError("`restorable` says of `delete` that it is no erasure, and of nothing else")
+        if any(write.binned for write in writes if write is not self.erase or self.delete is None):
+            raise ValueError("`binned` says of `erase` that it takes out of the bin what `delete` has put there")
         if any(write.whole for write in writes) and not self.read:
             raise ValueError("a write with `whole` reads the record first: `read` is missing")
         if self.export is not None and self.export.start.poll is None:
@@ -279,6 +293,8 @@ class ServiceSpec(Part):
             raise ValueError("a call that is `deferred` needs `deferred`: the call that takes many of them")
         if self.read_back == "changes" and (self.changes is None or self.changes.since is None):
             raise ValueError("`read_back: changes` needs `changes` by a time")
+        if self.written is not None and self.read is None:
+            raise ValueError("`written` needs `read`, for what it does not show as it was sent")
         if self.stale and self.record.version is None:
             raise ValueError("`stale` needs record.version")
         if writes and self.read is None and any(w.record is None for w in (self.create, self.update) if w):

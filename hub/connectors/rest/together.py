@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 import orjson
 
+from hub.connectors.http import JSON
 from hub.connectors.rest.answers import entries_of
 from hub.connectors.rest.bundle import PartRequest, read_bundle, write_bundle
 from hub.connectors.rest.calls import Request
 from hub.connectors.rest.exchange import Answer, Exchange, Said, Spoken, Verdict
 from hub.connectors.rest.words import Values, fill
-from hub.connectors.rest.write_calls import Deferred
+from hub.connectors.rest.write_calls import Deferred, Parts, Several
 from hub.errors import AccountError, RecordError, TransientError
 
+Sent: TypeAlias = Sequence[tuple[Spoken, Request]]
+
+AGAIN = (1.0, 2.0, 4.0, 8.0)  # seconds before calls that were not taken yet go once more, where no other wait is told
+PATIENCE = 30.0  # seconds for that altogether: what is put off for longer goes with the next ones
 READS = frozenset({"GET", "PUT", "DELETE"})  # and what else leaves, sent twice, what it leaves once
 
 
@@ -38,12 +43,35 @@ def ask_mixed(
         return [_alone(exchange, *calls[0], repeatable)]
     spoken = [_spoken(exchange, request, values) for request, values in calls]
     sent = [(call, request) for call, (request, _) in zip(spoken, calls, strict=True) if isinstance(call, Spoken)]
-    answers: Iterator[Answer | Verdict] = iter(())
-    if sent:
-        parts = [PartRequest(call.method, exchange.target(call), call.headers, call.body) for call, _ in sent]
-        answer = exchange.ask_bundle(write_bundle(parts, sets=exchange.in_sets), repeatable=repeatable)
-        answers = _parts_of(exchange, answer, [request for _, request in sent], repeatable)
+    answers = iter(_taken(exchange, sent, repeatable) if sent else ())
     return [next(answers) if isinstance(call, Spoken) else call for call in spoken]
+
+
+def not_all_of_the_account(found: list[Answer | Verdict]) -> list[Answer | Verdict]:
+    """What was answered. AccountError when it is that of all of them: nothing was done."""
+    broken = [each for each in found if isinstance(each, AccountError)]
+    if broken and len(broken) == len(found):
+        raise broken[0]
+    return found
+
+
+def ask_several(exchange: Exchange, several: Several, each: Sequence[Values]) -> list[Answer | None]:
+    """What each call for one would have been answered, from one call for several; None: it says nothing of that one.
+
+    Said, RecordError: nothing was carried out. TransientError, AccountError speak for all of them.
+    """
+    if several.alike and len({frozenset(values["fields"]) for values in each}) > 1:
+        raise AssertionError("only writes of the same fields go together: others would lose what they do not name")
+    items = [fill(several.item, {**values, **exchange.settings}) for values in each]
+    named = items if several.keyed is None else {str(several.keyed.of(item)): item for item in items}
+    answer = exchange.ask(several, {**each[0], "items": named, "size": len(items)})
+    if several.items is None or several.by is None or several.sent is None or several.answer is None:
+        return [Answer(None, answer.headers, answer.at)] * len(items)
+    found = several.items.of(answer.body)
+    entries = list(found.values()) if isinstance(found, Mapping) else found if isinstance(found, list) else []
+    told = {str(several.by.of(entry)): several.answer.of(entry) for entry in entries}
+    bodies = [told.get(str(several.sent.of(item))) for item in items]
+    return [None if body is None else Answer(body, answer.headers, answer.at) for body in bodies]
 
 
 def ask_later(
@@ -58,7 +86,7 @@ def ask_later(
     named = {str(number): call for number, call in enumerate(calls) if isinstance(call, Spoken)}
     if not named:
         return [call for call in calls if not isinstance(call, Spoken)]
-    items = [fill(deferred.item, {**exchange.settings, **_words(number, call)}) for number, call in named.items()]
+    items = [fill(deferred.item, _words(exchange, number, call)) for number, call in named.items()]
     begun = exchange.begin(deferred.start, {"items": items, "size": len(items)}, idempotent=False)
     answer = _ended(exchange, deferred, begun)
     told = _told(exchange, deferred, answer)
@@ -85,13 +113,68 @@ def _spoken(exchange: Exchange, request: Request, values: Values) -> Spoken | Re
         return error
 
 
-def _words(number: str, call: Spoken) -> Values:
+def _words(exchange: Exchange, number: str, call: Spoken) -> Values:
     body = None if call.body is None else orjson.loads(call.body)
-    query = dict(call.query) or None
-    return {"call": {"number": number, "method": call.method, "path": call.path, "query": query, "body": body}}
+    headers = {**call.headers, **({} if body is None else {"Content-Type": JSON})}
+    said = {"number": number, "method": call.method, "path": call.path, "query": dict(call.query) or None, "body": body}
+    return {**exchange.settings, "call": {**said, "target": exchange.below(call), "headers": headers}}
 
 
 # --- in one request ---------------------------------------------------------------------------------
+
+
+def _taken(exchange: Exchange, sent: Sent, repeatable: bool) -> list[Answer | Verdict]:
+    """What each was answered. Those that the service would not take yet go again, as a call alone would.
+
+    AccountError when it says so of all of them: nothing was done.
+    """
+    found = _in_one(exchange, sent, repeatable)
+    left = PATIENCE
+    for seconds in AGAIN:
+        late = [number for number, each in enumerate(found) if _not_yet(each)]
+        told = max((_wait_of(found[number]) or 0.0 for number in late), default=0.0)
+        left -= told or seconds
+        if not late or left < 0:
+            break
+        if not told:
+            exchange.wait(seconds)  # else the next request leaves when it may
+        try:
+            again = _in_one(exchange, [sent[number] for number in late], repeatable)
+        except (Said, AccountError):
+            break  # nothing more was done
+        except TransientError as error:
+            again = [error] * len(late)
+        for number, each in zip(late, again, strict=True):
+            found[number] = each
+    return not_all_of_the_account(found)
+
+
+def _not_yet(answer: Answer | Verdict) -> bool:
+    return isinstance(answer, TransientError) and not answer.maybe_done
+
+
+def _wait_of(answer: Answer | Verdict) -> float | None:
+    return answer.retry_after if isinstance(answer, TransientError) else None
+
+
+def _in_one(exchange: Exchange, sent: Sent, repeatable: bool) -> list[Answer | Verdict]:
+    bundle, requests = exchange.bundle, [request for _, request in sent]
+    if bundle.parts is None:
+        parts = [PartRequest(call.method, exchange.target(call), call.headers, call.body) for call, _ in sent]
+        content = write_bundle(parts, sets=bundle.sets)
+        answer = exchange.ask_bundle({}, len(sent), repeatable=repeatable, content=content)
+        return list(_parts_of(exchange, answer, requests, repeatable))
+    items = [fill(bundle.item, _words(exchange, str(number), call)) for number, (call, _) in enumerate(sent)]
+    answer = exchange.ask_bundle({"items": items, "size": len(items)}, len(sent), repeatable=repeatable)
+    entries = bundle.parts.items.of(answer.body)
+    if not isinstance(entries, list):
+        words = f"{exchange.name}: the answer to several calls holds no list of answers."
+        raise TransientError(words, maybe_done=not repeatable)
+    told = {str(bundle.parts.by.of(entry)): entry for entry in entries if isinstance(entry, Mapping)}
+    return [
+        _judged(exchange, bundle.parts, request, told.get(str(number)), answer.at)
+        for number, request in enumerate(requests)
+    ]
 
 
 def _parts_of(
@@ -142,12 +225,29 @@ def _told(exchange: Exchange, deferred: Deferred, answer: Answer) -> dict[str, A
 
 
 def _judged(
-    exchange: Exchange, deferred: Deferred, request: Request, entry: Any, at: datetime | None
+    exchange: Exchange, places: Parts | Deferred, request: Request, entry: Any, at: datetime | None
 ) -> Answer | Verdict:
-    status, body = (None, None) if entry is None else (deferred.status.of(entry), deferred.body.of(entry))
+    status, body = (None, None) if entry is None else (places.status.of(entry), places.body.of(entry))
     try:
         if not isinstance(status, int) or not 100 <= status <= 599:
             raise ValueError("it has no status")
-        return exchange.judged(request, status, {}, orjson.loads(body) if isinstance(body, str) and body else body, at)
+        return exchange.judged(request, status, _headers_of(places, entry), _parsed(body, status), at)
     except (ValueError, TypeError):
         return TransientError(f"{exchange.name}: one of many calls has no answer that can be read.", maybe_done=True)
+
+
+def _headers_of(places: Parts | Deferred, entry: Any) -> dict[str, str]:
+    found = places.headers.of(entry) if isinstance(places, Parts) and places.headers is not None else None
+    return {name.lower(): str(value) for name, value in found.items()} if isinstance(found, Mapping) else {}
+
+
+def _parsed(body: Any, status: int) -> Any:
+    """ValueError when a good answer is no JSON. Of a bad one the status says enough."""
+    if not isinstance(body, str) or not body:
+        return body
+    try:
+        return orjson.loads(body)
+    except ValueError:
+        if status < 400:
+            raise
+        return None

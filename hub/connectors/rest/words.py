@@ -12,8 +12,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any, TypeAlias
 from urllib.parse import quote
 
@@ -26,6 +27,7 @@ Values: TypeAlias = Mapping[str, Any]
 
 _GAP = re.compile(r"\{\{|\}\}|\{(?P<name>[A-Za-z_][\w.]*)(?::(?P<form>\w+))?\}")
 _ITEM = re.compile(r"\[(\d{1,3})\]\.?")
+_END = re.compile(r"-([A-Za-z0-9]{1,12})$")  # no longer: a whole key must not stand for its end
 _OWN = re.compile(r"~[0-9a-f]{16}$")
 _NONE: Any = object()
 SPREAD = "..."  # as a key: the fields of its value stand beside the others
@@ -43,6 +45,12 @@ def _joined(value: Any) -> str:
     return ",".join(map(_as_text, value)) if isinstance(value, list | tuple) else _as_text(value)
 
 
+def _any(value: Any) -> str:
+    """Conditions of which one holds, two at a time in brackets: ((a or b) or c)."""
+    first, *rest = map(_as_text, value) if isinstance(value, list | tuple) else [_as_text(value)]
+    return reduce(lambda held, each: f"({held} or {each})", rest, first)
+
+
 def _base64(value: Any) -> str:
     return base64.b64encode(_as_text(value).encode()).decode()
 
@@ -54,17 +62,22 @@ FORMS: Mapping[str, Callable[[Any], Any]] = {
     "upper": lambda value: _as_text(value).upper(),
     "md5": lambda value: hashlib.md5(_as_text(value).lower().encode(), usedforsecurity=False).hexdigest(),
     "join": _joined,
+    "or": lambda value: " or ".join(map(_as_text, value)) if isinstance(value, list) else _as_text(value),
     "json": lambda value: orjson.dumps(value).decode(),
     "quoted": lambda value: _as_text(value).replace("'", "''"),  # within single quotes, as OData and SQL want it
+    "quoted_list": lambda value: ",".join("'" + FORMS["quoted"](each) + "'" for each in value),
+    "any": _any,  # conditions of which one holds, in brackets as COQL wants them
     "escaped": lambda value: _as_text(value).replace("\\", "\\\\").replace("'", "\\'"),  # the same in SOQL
     "escaped_list": lambda value: ",".join("'" + FORMS["escaped"](each) + "'" for each in value),
     "criteria": lambda value: re.sub(r"([\\(),])", r"\\\1", _as_text(value)),  # in a condition, as Zoho wants it
     "base64": _base64,
     "number": lambda value: int(value) if str(value).isascii() and str(value).isdigit() else value,
+    "numbers": lambda value: [FORMS["number"](each) for each in value],
+    "whole": lambda value: int(value) if re.fullmatch(r"[0-9]{1,18}", str(value)) else 0,  # 0: no id that there is
     "own": lambda value: _OWN.sub("", _as_text(value)),  # a version without what the hub has put behind it
     "phone_national": phone_national,
     "phone_country": phone_country,
-    "after_dash": lambda value: _as_text(value).rpartition("-")[2],
+    "after_dash": lambda value: found[1] if (found := _END.search(_as_text(value))) else None,
     "after_colon": lambda value: _as_text(value).rpartition(":")[2],
     "after_slash": lambda value: _as_text(value).rpartition("/")[2],
     "names": lambda value: ",".join(value) if isinstance(value, Mapping) else _as_text(value),
@@ -237,6 +250,17 @@ def reader_of(place: Where) -> Reading:
         return place.of
     name = place.source
     return lambda raw: raw.get(name)
+
+
+Column: TypeAlias = Callable[[Sequence[dict[str, Any]]], list[Any]]
+
+
+def column_of(place: Where) -> Column:
+    """`place.of` of every object of a page."""
+    if place.read is None or place.item is not None or not re.fullmatch(r"\w+", place.source):
+        return lambda raws: [place.of(raw) for raw in raws]
+    name = place.source
+    return lambda raws: [raw.get(name) for raw in raws]
 
 
 def parse_where(source: str) -> Where:

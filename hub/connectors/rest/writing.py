@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from typing import Any
 
 from hub.connectors.rest.calls import Request
+from hub.connectors.rest.confirming import Confirming
+from hub.connectors.rest.consenting import told_together
+from hub.connectors.rest.erasing import out_of_bin
 from hub.connectors.rest.exchange import Answer, Exchange, Said, Verdict
+from hub.connectors.rest.grouping import gathered, grouped
 from hub.connectors.rest.jobs import carry_out, is_flat
 from hub.connectors.rest.reading import Reading
 from hub.connectors.rest.records import RecordReader
@@ -21,18 +26,21 @@ from hub.connectors.rest.results import (
     in_turn,
     matched,
     not_there,
+    sent_to,
 )
 from hub.connectors.rest.sampling import Samples
 from hub.connectors.rest.sending import Ready, Sending
 from hub.connectors.rest.spec import ServiceSpec
-from hub.connectors.rest.together import ask_later, ask_together
+from hub.connectors.rest.together import ask_later, ask_several, ask_together, not_all_of_the_account
 from hub.connectors.rest.words import fill
-from hub.connectors.rest.write_calls import Job, Result, Writing
+from hub.connectors.rest.write_calls import Job, Result, Several, Writing
 from hub.errors import AccountError, RecordError, TransientError
 from hub.model import Done, Missing, NotSent, Op, Outcome, Record, Refused, Stale, Unknown, Write
 
+ENDINGS = frozenset({Op.DELETE, Op.ERASE})  # nothing is there to be read afterwards
 LOOK_EVERY = 2.0  # seconds between looks for a record that the service makes later
 ROOM = 100.0  # seconds for the writes of one batch: a run holds its connection for 120 without a sign of life
+NO_ROOM = "There was no time left for it; it goes with the next ones."
 IN_A_HURRY = timedelta(hours=1)  # calls go one by one after the service did not get through many of them in time
 
 
@@ -42,45 +50,49 @@ class Writer:
         self._reader = RecordReader(spec.record)
         self._sending = Sending(spec, exchange, reading)
         self._samples = Samples(spec.sample)
-        self._hurried_until = datetime.min.replace(tzinfo=UTC)
+        self._confirming = Confirming(spec, exchange)
+        self._hurried_until = self._begun = datetime.min.replace(tzinfo=UTC)
 
     def write(self, writes: Sequence[Write]) -> list[Outcome]:
         """One outcome each, in order. An error of the account is raised only while nothing was sent."""
         since = self._exchange.now()
-        begun = self._exchange.clock()
-        parts = [part for group in self._groups(writes) for part in self._parts(group)]
-        return self._read_back(writes, in_turn(parts, lambda part: self._in_time(part, begun)), since)
+        self._begun = self._exchange.clock()
+        left = told_together(self._exchange, self._sending.consents, writes)
+        rest = [each for each in left if isinstance(each, Write)]
+        try:
+            later = iter(self._in_calls(rest))
+        except AccountError as error:
+            if list(writes) == left:
+                raise
+            later = iter([NotSent(str(error))] * len(rest))
+        return self._read_back(writes, [next(later) if isinstance(each, Write) else each for each in left], since)
 
-    def _in_time(self, writes: Sequence[Write], begun: datetime) -> list[Found]:
+    def _in_calls(self, writes: Sequence[Write]) -> list[Found]:
+        order = gathered(writes, self._kind)
+        moved = [writes[number] for number in order]
+        parts = [part for group in grouped(moved, self._kind, self._size) for part in self._parts(group)]
+        found = in_turn(parts, self._in_time)
+        return [each for _, each in sorted(zip(order, found, strict=True), key=itemgetter(0))]
+
+    def _in_time(self, writes: Sequence[Write]) -> list[Found]:
         """Those of one call, where there is room for it: what does not fit goes with the next ones."""
         deferred = self._spec.deferred
-        if deferred is None:
-            return self._sampled(writes)
-        poll = deferred.start.poll
-        takes = poll.at_most if poll is not None and len(writes) > 1 else 0.0
-        spent = (self._exchange.clock() - begun).total_seconds()
-        if spent > 0 and spent + takes > ROOM:
-            return [NotSent("There was no time left for it; it goes with the next ones.", untried=True)] * len(writes)
+        poll = deferred.start.poll if deferred is not None else None
+        if not self._room(poll.at_most if poll is not None and len(writes) > 1 else 0.0):
+            return [NotSent(NO_ROOM, untried=True)] * len(writes)
         return self._sampled(writes)
+
+    def _room(self, takes: float) -> bool:
+        """Is there time left for a call that takes so many seconds?"""
+        spent = (self._exchange.clock() - self._begun).total_seconds()
+        return spent <= 0 or spent + takes <= ROOM
 
     @property
     def batch(self) -> int:
         """The most writes that the hub hands over together: as many as leave in one request, or more."""
         spec = self._spec
-        kinds = [spec.create, spec.update, spec.archive, spec.delete]
+        kinds = [spec.create, spec.update, spec.archive, spec.delete, spec.erase]
         return spec.at_once or max((self._size(kind) for kind in kinds if kind is not None), default=1)
-
-    def _groups(self, writes: Sequence[Write]) -> list[list[Write]]:
-        """Writes that leave in one call, in order: of one kind, and never two of one record."""
-        groups: list[list[Write]] = []
-        for write in writes:
-            last = groups[-1] if groups else []
-            same = last and last[0].op is write.op and len(last) < self._size(self._kind(write))
-            if same and (write.id is None or all(each.id != write.id for each in last)):
-                last.append(write)
-            else:
-                groups.append([write])
-        return groups
 
     def _parts(self, group: list[Write]) -> list[list[Write]]:
         """One by one where they are too few to wait for, or where the service was waited for in vain."""
@@ -93,13 +105,15 @@ class Writer:
     def _kind(self, write: Write) -> Writing:
         spec = self._spec
         kinds = {Op.CREATE: spec.create, Op.UPDATE: spec.update, Op.ARCHIVE: spec.archive, Op.DELETE: spec.delete}
-        kind = kinds[write.op]
+        kind = spec.erase if write.op is Op.ERASE else kinds[write.op]
         assert kind is not None, "not declared in `can`"
         return kind
 
     def _size(self, kind: Writing) -> int:
         if kind.bundled:
             return self._exchange.bundle_size
+        if kind.several is not None:
+            return kind.several.size
         if kind.deferred and self._spec.deferred is not None:
             most = self._spec.deferred.size
             return most if self._spec.deferred.worth(most, self._exchange.settings) else 1
@@ -119,8 +133,12 @@ class Writer:
 
     def _carried_out(self, writes: Sequence[Write]) -> list[Found]:
         kind = self._kind(writes[0])
+        if kind.binned:
+            [write] = writes  # a call for one
+            [deleted] = self._carried_out([replace(write, op=Op.DELETE)])
+            return [out_of_bin(self._exchange, kind, write, deleted)]
         try:
-            if kind.bundled or (len(writes) > 1 and kind.deferred):
+            if kind.bundled or (len(writes) > 1 and (kind.deferred or kind.several)):
                 return self._several(kind, writes)
             if kind.item is not None:
                 return self._together(writes)
@@ -144,7 +162,7 @@ class Writer:
             return Refused(str(error))
 
     def _after(self, kind: Writing, write: Write, answer: Any, consents: Sequence[Request]) -> Found:
-        if write.op is Op.DELETE:
+        if write.op in ENDINGS:
             return Done(None)
         record = None if kind.record is None else self._told(kind, write, kind.record.of(answer))
         name = write.id or (record.id if record else None)
@@ -154,7 +172,8 @@ class Writer:
             return self._by_key(write)
         if write.op is Op.CREATE and (lost := self._sending.unconsented(name, consents, write)) is not None:
             return lost
-        if record is None or consents:
+        elsewhere = record is not None and record.id != name and self._spec.read is not None
+        if record is None or consents or elsewhere:
             return Named(name)
         return Told(record, kind.partial)
 
@@ -166,7 +185,7 @@ class Writer:
         if not kind.partial:
             return None if self._spec.related else self._reader.record(raw)
         part = self._reader.part(raw)
-        sent = write.fields.keys() - set(self._spec.read_only) - self._sending.consents
+        sent = write.fields.keys() - set(self._spec.read_only) - self._sending.consents.keys()
         return part if part is not None and sent <= part.fields.keys() else None
 
     def _by_key(self, write: Write) -> Outcome:
@@ -204,17 +223,22 @@ class Writer:
 
     def _read_back(self, writes: Sequence[Write], found: Sequence[Found], since: datetime) -> list[Outcome]:
         """What the service holds now of those whose answer does not show it, so that a write it ignored is seen."""
-        names = [each.id for each in found if isinstance(each, Named)]
+        sent = sent_to(writes, found, self._spec.read_only)
         try:
+            sampled = {each.id for each in found if isinstance(each, Named) and each.told is not None}
+            shown = self._confirming.shown({name: each for name, each in sent.items() if name not in sampled})
+            names = [name for name in sent if name not in shown]
             there = self._reading.written(names, since) if names else {}
         except (TransientError, AccountError) as error:
             return [_unread(each, error) for each in found]
-        return [self._seen(write, each, there) for write, each in zip(writes, found, strict=True)]
+        return [self._seen(write, each, there, shown) for write, each in zip(writes, found, strict=True)]
 
-    def _seen(self, write: Write, found: Found, there: Mapping[str, Record]) -> Outcome:
+    def _seen(self, write: Write, found: Found, there: Mapping[str, Record], shown: Mapping[str, Record]) -> Outcome:
         if not isinstance(found, Named):
             assert not isinstance(found, Told), "taken by `_sampled`"
             return found
+        if found.id in shown:
+            return Done(shown[found.id], partial=True)
         record = there.get(found.id)
         if record is None:
             return not_there(write)
@@ -248,6 +272,8 @@ class Writer:
     def _answers(self, kind: Writing, values: Sequence[Mapping[str, Any]]) -> Sequence[Answer | Verdict]:
         """What each of the calls was answered. Refused as a whole, they go one by one."""
         idempotent = kind.idempotent or None
+        if kind.several is not None:
+            return not_all_of_the_account(self._in_halves(kind, kind.several, values))
         try:
             if kind.bundled:
                 return ask_together(self._exchange, kind, values, idempotent=idempotent)
@@ -259,6 +285,23 @@ class Writer:
             if kind.deferred and error.maybe_done:
                 self._hurried_until = self._exchange.clock() + IN_A_HURRY
             return [error] * len(values)
+
+    def _in_halves(
+        self, kind: Writing, several: Several, values: Sequence[Mapping[str, Any]]
+    ) -> list[Answer | Verdict]:
+        """By the call for several; what that refuses, or says nothing of, in the end by the call for one."""
+        if not self._room(0):
+            return [TransientError(NO_ROOM, untried=True)] * len(values)
+        if len(values) < 2:
+            return [self._answer(kind, each) for each in values]
+        try:
+            found = ask_several(self._exchange, several, values)
+        except (Said, RecordError):
+            half = len(values) // 2
+            return self._in_halves(kind, several, values[:half]) + self._in_halves(kind, several, values[half:])
+        except (TransientError, AccountError) as error:
+            return [error] * len(values)
+        return [self._answer(kind, each) if told is None else told for each, told in zip(values, found, strict=True)]
 
     def _answer(self, kind: Writing, values: Mapping[str, Any]) -> Answer | Verdict:
         try:
@@ -399,7 +442,7 @@ class Writer:
         well, body = entry
         if not well:
             return self._refused(write, self._exchange.said_in(body, result.reason))
-        if write.op is Op.DELETE:
+        if write.op in ENDINGS:
             return Done(None)
         if result.record is not None and (record := self._told(kind, write, result.record.of(body))):
             return Told(record, kind.partial)
@@ -418,7 +461,7 @@ class Writer:
         if error.means == "wait":
             return NotSent(f"{self._spec.service} says: {error.words}")
         if error.means == "ignore":
-            return Done(None) if write.op is Op.DELETE else Named(write.id) if write.id else Unknown(SENT_TWICE)
+            return Done(None) if write.op in ENDINGS else Named(write.id) if write.id else Unknown(SENT_TWICE)
         if error.means == "exists" and write.op is Op.CREATE:
             return self._existing(write, error)
         return Refused(f"{self._spec.service} refused it: {error.words}")

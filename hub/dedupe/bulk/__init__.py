@@ -7,7 +7,7 @@ it, where page by page it counts by those that came before.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -15,6 +15,7 @@ import numpy as np
 from hub.dedupe.bulk.columns import Ints
 from hub.dedupe.bulk.decision import Asked, Decision, decide
 from hub.dedupe.bulk.each import Component, Spread, Verdicts, in_turn
+from hub.dedupe.bulk.meet import Limits
 from hub.dedupe.bulk.shards import Records, Shard
 from hub.dedupe.bulk.whole import Linked, Whole
 from hub.dedupe.cluster import Ref
@@ -31,6 +32,10 @@ that come first meet before there are many."""
 SHARD: Final = 10_000  # records whose features are kept as they are before they are packed
 
 
+def _nothing() -> None:
+    """Where memory is no concern."""
+
+
 class Bulk:
     """All records of a load, and the decision about them.
 
@@ -41,14 +46,23 @@ class Bulk:
     """
 
     def __init__(
-        self, model: Model = DEFAULT, *, cap: int = KEY_CAP, telling: int = TELLING, spread: Spread = in_turn
+        self,
+        model: Model = DEFAULT,
+        *,
+        cap: int = KEY_CAP,
+        telling: int = TELLING,
+        spread: Spread = in_turn,
+        relieve: Callable[[], None] = _nothing,
     ) -> None:
-        """spread: what carries out the tasks that take long, such as the `map` of a pool of processes."""
+        """
+        spread   what carries out the tasks that take long, such as the `map` of a pool of processes
+        relieve  called when much has been let go, before more is taken
+        """
         self.model = model
         self.hot: Ints = np.zeros(0, np.int64)
-        self._cap = cap
-        self._telling = telling
+        self._limits = Limits(cap, telling)
         self._spread = spread
+        self._relieve = relieve
         self._open = Records()
         self._shards: list[Shard] = []
         self._names = NameCounts()
@@ -93,7 +107,9 @@ class Bulk:
         names = self.names()
         model = names.into(self.model) if names.outgrown(self.model) else self.model
         whole = Whole(self._shards, model, self._spread)
-        met = whole.meet(self._cap, self._telling)
+        self._relieve()
+        met = whole.meet(self._limits)
+        self._relieve()
         self.hot = met.hot
         return Linked(whole, met, verdicts)
 

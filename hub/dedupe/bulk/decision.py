@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from itertools import islice
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from hub.dedupe.bulk.columns import Codes, Floats, Ints
-from hub.dedupe.bulk.each import Packed, Verdicts, bundle, resolve_each
+from hub.dedupe.bulk.each import Bundle, Packed, Verdicts, bundle, resolve_each
 from hub.dedupe.bulk.join import Flags, Joined, join
 from hub.dedupe.bulk.parts import Gathered, PairIndex
 from hub.dedupe.bulk.whole import Linked, Whole
 from hub.dedupe.cluster import Merge, Resolution
 from hub.dedupe.parts import MOST_COMPARED
 
-SIDE_BY_SIDE: Final = 24  # records of a component up to which it is decided together with others of its size
-PARCELS: Final = 8  # of some components each, unpacked at one time: enough to keep several processes busy
+SIDE_BY_SIDE: Final = 40  # records of a component up to which it is decided together with others of its size
 AT_ONCE: Final = 80_000  # pairs of records that are weighed side by side: 20 MB
 
 
@@ -50,10 +49,12 @@ def decide(linked: Linked, verdicts: Verdicts, ages: Mapping[str, Any]) -> Decis
     by_itself = linked.is_special() | (gathered.sizes > SIDE_BY_SIDE)
     decision = _Decision(whole)
     plain = Gathered(gathered.members, gathered.starts[~by_itself], gathered.sizes[~by_itself])
-    decision.side_by_side(linked, plain)
-    parcels = linked.components(np.flatnonzero(by_itself))
-    while some := list(islice(parcels, PARCELS)):
-        decision.one_by_one(some, verdicts, ages)
+    rest = _Rest(linked, plain)
+    started = decision.begin(linked.components(np.flatnonzero(by_itself)), verdicts, ages)
+    decision.side_by_side(rest, plain)  # while other processes, if there are any, do what was begun
+    del rest
+    for components, found in started:
+        decision.settle(components, found)
     return decision.found()
 
 
@@ -77,12 +78,24 @@ class _Decision:
 
     # --- one component by itself ---
 
-    def one_by_one(self, parcels: Sequence[Sequence[Packed]], verdicts: Verdicts, ages: Mapping[str, Any]) -> None:
-        """By the heap of `resolve`."""
-        tasks = (bundle(components, verdicts, ages, self._whole.model) for components in parcels)
-        for components, found in zip(parcels, self._whole.spread(resolve_each, tasks), strict=True):
-            for component, resolution in zip(components, found, strict=True):
-                self._settle(component, resolution)
+    def begin(
+        self, parcels: Iterable[Sequence[Packed]], verdicts: Verdicts, ages: Mapping[str, Any]
+    ) -> Iterator[tuple[list[Packed], list[Resolution]]]:
+        """By the heap of `resolve`: components, without what they hold, and what becomes of them."""
+        begun: deque[list[Packed]] = deque()
+
+        def tasks() -> Iterator[Bundle]:
+            for components in parcels:
+                begun.append([component.outline() for component in components])
+                yield bundle(components, verdicts, ages, self._whole.model)
+
+        results = self._whole.spread(resolve_each, tasks())
+        return ((begun.popleft(), found) for found in results)
+
+    def settle(self, components: Sequence[Packed], found: Sequence[Resolution]) -> None:
+        """What became of components."""
+        for component, resolution in zip(components, found, strict=True):
+            self._settle(component, resolution)
 
     def _settle(self, component: Packed, found: Resolution) -> None:
         number = dict(zip(component.refs, component.numbers, strict=True))
@@ -101,23 +114,21 @@ class _Decision:
 
     # --- many components side by side ---
 
-    def side_by_side(self, linked: Linked, plain: Gathered) -> None:
+    def side_by_side(self, rest: _Rest, plain: Gathered) -> None:
         """All components of each size."""
-        rest = _Rest(linked, plain)
         for size in np.unique(plain.sizes).tolist():
             starts = plain.starts[plain.sizes == size]
             step = max(1, AT_ONCE // size**2)
             for at in range(0, len(starts), step):
                 members = plain.members[starts[at : at + step][:, None] + np.arange(size)]
-                joined, bits, rows = rest.join(members)
+                joined, rows = rest.join(members)
                 self._standing[members] = np.take_along_axis(members, joined.part, axis=1)
-                self._ask(members, joined, bits, rows)
+                self._ask(members, joined, rest.sums, rows)
 
-    def _ask(self, members: Codes, joined: Joined, bits: Floats, rows: Codes) -> None:
+    def _ask(self, members: Codes, joined: Joined, sums: Floats, rows: Codes) -> None:
         model = self._whole.model
         asked = joined.near & (joined.weights >= model.ask) & (joined.weights < model.join)
         asked &= np.triu(np.ones(asked.shape[1:], bool))
-        sums = bits.cumsum(axis=1)[:, -1]  # one field after the other, as `sum` does: equal stays equal
         for at, one, other in np.argwhere(asked).tolist():
             left, right = (np.flatnonzero(joined.part[at] == of)[:MOST_COMPARED] for of in (one, other))
             pairs = [(sums[rows[at, i, j]], -min(i, j), -max(i, j)) for i in left.tolist() for j in right.tolist()]
@@ -131,7 +142,7 @@ class _Rest:
 
     def __init__(self, linked: Linked, plain: Gathered) -> None:
         self._whole = whole = linked.whole
-        self._met = PairIndex(whole.records, linked.met.first, linked.met.second)
+        self._met = linked.index
         self._promising = linked.promising
         first, second = self._unmet(plain)
         self._others = PairIndex(whole.records, first, second)
@@ -140,6 +151,9 @@ class _Rest:
         outcomes[places] = shared
         self._table = linked.table.followed_by(whole.table(outcomes))
         self._count = len(linked.met.first)
+        self.sums = np.zeros(len(self._table.bits))
+        for bits_of_field in self._table.bits.T:  # one field after the other, as `sum` does: equal stays equal
+            self.sums += bits_of_field
 
     def _unmet(self, plain: Gathered) -> tuple[Codes, Codes]:
         """Pairs of records of one component that did not meet, in order."""
@@ -153,8 +167,8 @@ class _Rest:
         first, second = np.divmod(np.sort(np.concatenate(found)), max(self._whole.records, 1))
         return first.astype(np.int32), second.astype(np.int32)
 
-    def join(self, members: Codes) -> tuple[Joined, Floats, Codes]:
-        """Components of one size joined; the evidence, and the row of each pair in it."""
+    def join(self, members: Codes) -> tuple[Joined, Codes]:
+        """Components of one size joined, and the row of each pair in the evidence."""
         size = members.shape[1]
         one, other = np.triu_indices(size, 1)
         first, second = members[:, one], members[:, other]
@@ -165,7 +179,7 @@ class _Rest:
         rows[:, one, other] = rows[:, other, one] = self._table.row[place]
         near = np.zeros(rows.shape, bool)
         near[:, one, other] = near[:, other, one] = (met >= 0) & self._promising[met]
-        return join(rows, self._table.bits, near, self._barred(members), self._whole.model), self._table.bits, rows
+        return join(rows, self._table.bits, near, self._barred(members), self._whole.model), rows
 
     def _barred(self, members: Codes) -> Flags:
         """Pairs of one system that never holds a person twice."""

@@ -8,6 +8,7 @@ are looked up once for each.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from marshal import loads
 from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
@@ -15,26 +16,26 @@ from numpy.typing import NDArray
 
 from hub.dedupe.bulk.columns import (
     COLUMNS,
-    NAMELESS,
     NAMES,
     Coded,
     Codes,
     Floats,
     Ints,
-    Splits,
     assembled_each,
-    taken_apart,
 )
 from hub.dedupe.bulk.each import Spread
 from hub.dedupe.bulk.join import households
-from hub.dedupe.compare import COMPARED, LEVELS, SAME_DIGITS, Comparison, compare_generations, compare_names
+from hub.dedupe.bulk.names import Compared, compare_born, compare_each
+from hub.dedupe.bulk.single import SINGLE
+from hub.dedupe.bulk.spelling import Names
+from hub.dedupe.compare import COMPARED, LEVELS, SAME_DIGITS, Comparison
 from hub.dedupe.sharing import DOUBLINGS, EQUAL, MOST, PLACES
 from hub.dedupe.weigh import FIELDS, Bits, Model, bits, family_rarity, given_rarity
 
 Outcomes: TypeAlias = NDArray[np.uint64]
 
 _WIDTHS: Final = [max(1, (len(levels) - 1).bit_length()) for levels in LEVELS.values()]
-_SHIFTS: Final = dict(zip(FIELDS, np.cumsum([0, *_WIDTHS]).tolist(), strict=False))
+SHIFTS: Final = dict(zip(FIELDS, np.cumsum([0, *_WIDTHS]).tolist(), strict=False))
 _ORGANISATION: Final = sum(_WIDTHS)
 _GIVEN_WORD: Final = _ORGANISATION + 1
 _WORD_BITS: Final = 8  # rarities go by quarters of a bit: some thirty
@@ -44,11 +45,11 @@ _HOLDER_BITS: Final = MOST.bit_length()
 _WORD_MASK: Final = (1 << _WORD_BITS) - 1
 _WITHOUT_WORDS: Final = (1 << _GIVEN_WORD) - 1
 _GIVEN, _FAMILY = FIELDS.index("given"), FIELDS.index("family")
-_NOT_COMPARED: Final = (0, 0, 0)
-_NO_WORDS: Final = np.zeros(0, np.int32)
 _DOUBLINGS: Final = np.array(DOUBLINGS)
 _EQUAL: Final = 1  # the level of each field at which two values are equal
 TASK: Final = 20_000  # pairs of values compared in one go
+PAIRS_AT_ONCE: Final = 500_000  # pairs of records whose outcomes are put together at one time: 12 MB
+NAMES_AT_ONCE: Final = 50_000  # pairs of names compared side by side: some 50 MB
 
 
 class Task(NamedTuple):
@@ -65,49 +66,36 @@ class Task(NamedTuple):
     other: Codes
 
 
-class Compared(NamedTuple):
-    """Levels of each pair of values, shifted to their place in the outcome, and the words that agreed.
+def compare_values(task: Task) -> Outcomes:
+    """Levels of each pair of values, compared as records that say nothing else, at their place in the outcome."""
+    raw = list(_slices(task.packed, task.ends))
+    column = COLUMNS[task.column]
+    if column.name not in SINGLE:
+        return _by_records(task.column, raw, task.one, task.other)
+    is_single, compare = SINGLE[column.name]
+    values = [loads(value) for value in raw]  # noqa: S302 - made by this very process or its parent
+    single = np.array([is_single(value) for value in values], bool)
+    both = single[task.one] & single[task.other]
+    found = np.zeros(len(both), np.uint64)
+    if both.any():
+        place = np.cumsum(single) - 1
+        some = [value for value in values if is_single(value)]
+        levels = compare(some, place[task.one[both]], place[task.other[both]])
+        found[both] = levels.astype(np.uint64) << np.uint64(SHIFTS[column.levels[0]])
+    codes, places = np.unique(np.concatenate([task.one[~both], task.other[~both]]), return_inverse=True)
+    one, other = np.split(places, 2)
+    found[~both] = _by_records(task.column, [raw[code] for code in codes.tolist()], one, other)
+    return found
 
-    words  places in `text` of the given and of the family word; no words for columns other than names
-    """
 
-    levels: Outcomes
-    given: Codes
-    family: Codes
-    text: list[str]
-
-
-def compare_values(task: Task) -> Compared:
-    """Each pair of values compared as records that say nothing else."""
-    values = _slices(task.packed, task.ends)
-    pairs = zip(task.one.tolist(), task.other.tolist(), strict=True)
-    if task.column == NAMES:
-        return _compare_names(list(map(taken_apart, values)), pairs)
-    records = assembled_each(task.column, values)
-    met = [(records[one], records[other]) for one, other in pairs]
+def _by_records(column: int, raw: Sequence[bytes], one: Ints | Codes, other: Ints | Codes) -> Outcomes:
+    records = assembled_each(column, raw)
+    met = [(records[a], records[b]) for a, b in zip(one.tolist(), other.tolist(), strict=True)]
     found = np.zeros(len(met), np.uint64)
-    for name in COLUMNS[task.column].levels:
+    for name in COLUMNS[column].levels:
         level = COMPARED[name]
-        found |= np.array([level(*pair) for pair in met], np.uint64) << np.uint64(_SHIFTS[name])
-    return Compared(found, _NO_WORDS, _NO_WORDS, [""])
-
-
-def _compare_names(names: Sequence[tuple[Splits, str]], pairs: Iterable[tuple[int, int]]) -> Compared:
-    """Names with the generation; nothing where one of the two has no name."""
-    shifts = _SHIFTS["given"], _SHIFTS["family"], _SHIFTS["generation"]
-    words: dict[str, int] = {"": 0}
-    rows: list[int] = []
-    for one, other in pairs:
-        (a, born), (b, other_born) = names[one], names[other]
-        if a == NAMELESS or b == NAMELESS:
-            rows += _NOT_COMPARED
-            continue
-        given, family, given_word, family_word = compare_names(a, b)
-        levels = given << shifts[0] | family << shifts[1] | compare_generations(born, other_born) << shifts[2]
-        rows += levels, words.setdefault(given_word, len(words)), words.setdefault(family_word, len(words))
-    found = np.array(rows, np.int64).reshape(-1, 3)
-    levels, agreed_words = found[:, 0].astype(np.uint64), found[:, 1:].astype(np.int32)
-    return Compared(levels, agreed_words[:, 0], agreed_words[:, 1], list(words))
+        found |= np.array([level(*pair) for pair in met], np.uint64) << np.uint64(SHIFTS[name])
+    return found
 
 
 def _slices(packed: bytes, ends: Ints) -> Iterator[bytes]:
@@ -126,69 +114,124 @@ class Scores:
         self._columns = columns
         self._organisations = organisations
         self._spread = spread
+        self._read: Names | None = None
         self.weights = Weights(model)
+
+    def read_names(self) -> Names:
+        """The names, read once."""
+        self._read = self._read or Names(self._columns[NAMES])
+        return self._read
 
     def outcomes(self, first: Codes, second: Codes) -> Outcomes:
         """What each pair of records comes out at."""
         found = (self._organisations[first] | self._organisations[second]).astype(np.uint64) << np.uint64(_ORGANISATION)
-        before: tuple[_Plan, Iterable[Compared]] | None = None
-        for number, column in enumerate(self._columns):
-            plan, equal = self._plan(number, column.codes[first], column.codes[second])
-            found[equal] |= np.uint64(_EQUAL << _SHIFTS[COLUMNS[number].levels[0]])
-            started = plan, self._spread(compare_values, self._tasks(number, plan))
-            if before:  # others compare what was started while this one goes on
-                self._enter(found, *before)
-            before = started
-        if before:
-            self._enter(found, *before)
+        others = [number for number in range(len(COLUMNS)) if number != NAMES]
+        started = [_Column(number, self._columns[number], first, second, self._spread) for number in others]
+        codes = self._columns[NAMES].codes
+        plan = _plan(codes[first], codes[second], self._columns[NAMES].count)
+        plan.enter(found, self._names(plan))  # others compare what was started while this one goes on
+        del plan
+        while started:
+            started.pop(0).enter(found)  # its pairs are let go before those of the next are looked for
         return _without_known_years(found)
 
-    def _enter(self, found: Outcomes, plan: _Plan, compared: Iterable[Compared]) -> None:
-        parts = [self.weights.outcomes(result) for result in compared]
-        if parts:
-            found[plan.where] |= np.concatenate(parts)[plan.which]
+    def _names(self, plan: _Plan) -> Iterator[Outcomes]:
+        """Names with the generation; nothing where one of the two has no name."""
+        if not len(plan.one):
+            return
+        names = self.read_names()
+        for at in range(0, len(plan.one), NAMES_AT_ONCE):
+            one, other = plan.one[at : at + NAMES_AT_ONCE], plan.other[at : at + NAMES_AT_ONCE]
+            found = compare_each(names, one, other)
+            levels = found.given.astype(np.uint64) << np.uint64(SHIFTS["given"])
+            levels |= found.family.astype(np.uint64) << np.uint64(SHIFTS["family"])
+            born = compare_born(names, one, other)
+            yield levels | born.astype(np.uint64) << np.uint64(SHIFTS["generation"]) | self.weights.words(names, found)
 
-    def _plan(self, number: int, one: Codes, other: Codes) -> tuple[_Plan, Ints]:
-        """The distinct pairs of values to compare, and the pairs of records whose values are known to be equal."""
-        known = (one > 0) & (other > 0)
-        equal = np.zeros(0, np.int64)
-        if COLUMNS[number].is_like_itself:
-            equal = np.flatnonzero(known & (one == other))
-            known &= one != other
-        where = np.flatnonzero(known).astype(np.int32)
-        a, b = one[where], other[where]
-        count = self._columns[number].count
-        pairs = np.minimum(a, b).astype(np.int64) * count + np.maximum(a, b)
-        distinct, which = np.unique(pairs, return_inverse=True)
-        first, second = np.divmod(distinct, count)
-        return _Plan(where, which.astype(np.int32), first.astype(np.int32), second.astype(np.int32)), equal
 
-    def _tasks(self, number: int, plan: _Plan) -> Iterator[Task]:
-        raw = self._columns[number].raw
+class _Column:
+    """One column of pairs of records compared; where one task is done after the other, when they are entered."""
+
+    def __init__(self, number: int, column: Coded, first: Codes, second: Codes, spread: Spread) -> None:
+        self._number = number
+        self._column = column
+        self._where: _Plan = _NO_PLAN
+        self._equal = np.zeros(0, np.int64)
+        self._parts = spread(compare_values, self._tasks(first, second))
+
+    def _tasks(self, first: Codes, second: Codes) -> Iterator[Task]:
+        one, other = self._column.codes[first], self._column.codes[second]
+        if COLUMNS[self._number].is_like_itself:
+            self._equal = np.flatnonzero((one > 0) & (one == other))
+            other[self._equal] = 0
+        plan = _plan(one, other, self._column.count)
+        self._where = plan._replace(one=_NO_PLAN.one, other=_NO_PLAN.other)
+        del one, other
         for at in range(0, len(plan.one), TASK):
-            one, other = plan.one[at : at + TASK], plan.other[at : at + TASK]
-            codes, places = np.unique(np.concatenate([one, other]), return_inverse=True)
-            values = raw(codes)
-            ends = np.cumsum([len(value) for value in values])
-            left, right = places[: len(one)].astype(np.int32), places[len(one) :].astype(np.int32)
-            yield Task(number, b"".join(values), ends, left, right)
+            yield self._task(plan.one[at : at + TASK], plan.other[at : at + TASK])
 
+    def _task(self, one: Codes, other: Codes) -> Task:
+        codes, places = np.unique(np.concatenate([one, other]), return_inverse=True)
+        values = self._column.raw(codes)
+        ends = np.cumsum([len(value) for value in values])
+        left, right = places[: len(one)].astype(np.int32), places[len(one) :].astype(np.int32)
+        return Task(self._number, b"".join(values), ends, left, right)
 
-def _without_known_years(outcomes: Outcomes) -> Outcomes:
-    """As `compare` does: years say nothing where the e-mail addresses have the same digits."""
-    email = (outcomes >> np.uint64(_SHIFTS["email"])).astype(np.uint8) & (1 << _WIDTHS[FIELDS.index("email")]) - 1
-    year = np.uint64((1 << _WIDTHS[FIELDS.index("year")]) - 1 << _SHIFTS["year"])
-    outcomes[np.isin(email, SAME_DIGITS)] &= ~year
-    return outcomes
+    def enter(self, found: Outcomes) -> None:
+        """Into the outcomes of the pairs of records."""
+        parts = list(self._parts)  # from here on it is known where they belong
+        self._where.enter(found, parts)
+        found[self._equal] |= np.uint64(_EQUAL << SHIFTS[COLUMNS[self._number].levels[0]])
 
 
 class _Plan(NamedTuple):
-    """Where in the pairs of records the distinct pairs of values belong."""
+    """The distinct pairs of values to compare, and where in the pairs of records they belong."""
 
     where: Codes
     which: Codes
     one: Codes
     other: Codes
+
+    def enter(self, found: Outcomes, parts: Iterable[Outcomes]) -> None:
+        """What the pairs of values came out at, one part after the other."""
+        levels = np.concatenate([np.zeros(0, np.uint64), *parts])
+        for at in range(0, len(self.where), PAIRS_AT_ONCE):
+            some = slice(at, at + PAIRS_AT_ONCE)
+            found[self.where[some]] |= levels[self.which[some]]
+
+
+_NO_PLAN: Final = _Plan(*[np.zeros(0, np.int32)] * 4)
+
+
+def _plan(one: Codes, other: Codes, count: int) -> _Plan:
+    """one, other: values of each pair of records, by number, 0 for none; count: numbers there are"""
+    where = np.flatnonzero((one > 0) & (other > 0)).astype(np.int32)
+    one, other = one[where], other[where]
+    pairs = np.minimum(one, other).astype(np.int64)
+    pairs *= count
+    pairs += np.maximum(one, other)
+    del one, other
+    distinct, which = _told_apart(pairs)
+    del pairs
+    return _Plan(where, which, (distinct // count).astype(np.int32), (distinct % count).astype(np.int32))
+
+
+def _told_apart(values: Ints) -> tuple[Ints, Codes]:
+    """Each value once, in order, and which of them each is; np.unique takes half as much memory again."""
+    order = np.argsort(values)
+    ordered = values[order]
+    is_new = np.concatenate([np.ones(min(len(values), 1), bool), ordered[1:] != ordered[:-1]])
+    which = np.empty(len(values), np.int32)
+    which[order] = np.cumsum(is_new, dtype=np.int32) - 1
+    return ordered[is_new], which
+
+
+def _without_known_years(outcomes: Outcomes) -> Outcomes:
+    """As `compare` does: years say nothing where the e-mail addresses have the same digits."""
+    email = (outcomes >> np.uint64(SHIFTS["email"])).astype(np.uint8) & (1 << _WIDTHS[FIELDS.index("email")]) - 1
+    year = np.uint64((1 << _WIDTHS[FIELDS.index("year")]) - 1 << SHIFTS["year"])
+    outcomes[np.isin(email, SAME_DIGITS)] &= ~year
+    return outcomes
 
 
 def with_holders(outcomes: Outcomes, holders: NDArray[np.uint8]) -> Outcomes:
@@ -208,13 +251,11 @@ class Weights:
         self._family = _Kinds(lambda words: family_rarity(words, model))
         self._known: dict[int, Bits] = {}
 
-    def outcomes(self, compared: Compared) -> Outcomes:
-        """Levels and words in one."""
-        if not len(compared.given):
-            return compared.levels
-        given = self._given.of(compared.text, compared.given) << np.uint64(_GIVEN_WORD)
-        family = self._family.of(compared.text, compared.family) << np.uint64(_FAMILY_WORD)
-        found: Outcomes = np.bitwise_or.reduce([compared.levels, given, family])
+    def words(self, names: Names, compared: Compared) -> Outcomes:
+        """How rare the words are that agreed."""
+        text = names.lexicon.words
+        given = self._given.of(text, compared.word[:, None]) << np.uint64(_GIVEN_WORD)
+        found: Outcomes = given | self._family.of(text, compared.words) << np.uint64(_FAMILY_WORD)
         return found
 
     def table(self, outcomes: Outcomes) -> Table:
@@ -233,7 +274,7 @@ class Weights:
         plain, which = np.unique(outcomes & np.uint64(_WITHOUT_WORDS), return_inverse=True)
         found = np.array([self._by_levels(levels) for levels in plain.tolist()], np.float64).reshape(-1, len(FIELDS))
         found = found[which].T.copy()
-        equal = outcomes >> np.uint64(_SHIFTS["given"]) & np.uint64((1 << _WIDTHS[_GIVEN]) - 1) == _EQUAL
+        equal = outcomes >> np.uint64(SHIFTS["given"]) & np.uint64((1 << _WIDTHS[_GIVEN]) - 1) == _EQUAL
         given = (outcomes >> np.uint64(_GIVEN_WORD)).astype(np.int64) & _WORD_MASK
         family = (outcomes >> np.uint64(_FAMILY_WORD)).astype(np.int64) & _WORD_MASK
         found[_GIVEN] += np.where(equal, self._given.rarities()[given], 0.0)
@@ -255,7 +296,7 @@ class Weights:
     def _by_levels(self, outcome: int) -> Bits:
         found = self._known.get(outcome)
         if found is None:
-            levels = [outcome >> _SHIFTS[name] & (1 << width) - 1 for name, width in zip(FIELDS, _WIDTHS, strict=True)]
+            levels = [outcome >> SHIFTS[name] & (1 << width) - 1 for name, width in zip(FIELDS, _WIDTHS, strict=True)]
             comparison = Comparison._make([*levels, "", ""])
             found = self._known[outcome] = bits(
                 comparison, self.model, organisations=bool(outcome >> _ORGANISATION & 1)
@@ -269,16 +310,21 @@ class _Kinds:
     def __init__(self, rarity: Callable[[str], float]) -> None:
         self._rarity = rarity
         self._numbers: dict[float, int] = {}
+        self._known = np.zeros(0)
 
     def of(self, text: Sequence[str], words: Codes) -> Outcomes:
-        """The kind of each word, by its place in `text`."""
-        kinds = np.zeros(len(text), np.uint64)
-        for place in np.flatnonzero(np.bincount(words, minlength=1)).tolist():
-            kinds[place] = self._kind(text[place]) if text[place] else 0
-        return kinds[words]
+        """The kind of the rarest word of each row; 0 is no word."""
+        if not len(self._known):
+            self._known = np.full(len(text), np.nan)
+            self._known[0] = -np.inf
+        used = np.flatnonzero(np.bincount(words.ravel(), minlength=1))
+        for place in used[np.isnan(self._known[used])].tolist():
+            self._known[place] = self._rarity(text[place])
+        found, which = np.unique(self._known[words].max(axis=1), return_inverse=True)
+        return np.array([self._kind(rarity) for rarity in found.tolist()], np.uint64)[which]
 
-    def _kind(self, word: str) -> int:
-        return self._numbers.setdefault(self._rarity(word), len(self._numbers) + 1)
+    def _kind(self, rarity: float) -> int:
+        return self._numbers.setdefault(rarity, len(self._numbers) + 1) if rarity > -np.inf else 0
 
     def rarities(self) -> Floats:
         """What each kind is worth, in bits."""

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from hub.dedupe.bulk.columns import Codes, Ints
+from hub.dedupe.bulk.each import Spread
 
 KEYS_AT_ONCE = 1_000_000  # keys that are put in order together
 KEY_BITS = 63
@@ -22,21 +23,42 @@ class Met(NamedTuple):
     hot: Ints
 
 
-def meet(keys: Ints, owners: Codes, records: int, cap: int, telling: int) -> Met:
-    """Pairs of records that meet.
+class Limits(NamedTuple):
+    """How many records share a key.
 
-    keys, owners  each key of each record, and the record's place
-    cap           records a key may have before it is hot and brings nobody together
-    telling       records a key may have to bring two of them together by itself
+    cap      up to which it brings any together: above, it is hot
+    telling  up to which it brings two of them together by itself
     """
-    found = [_meet_some(*some, records, cap, telling) for some in _slices(keys, owners)]
-    strong, weak, hot = (np.concatenate([np.zeros(0, np.int64), *parts]) for parts in zip(*found, strict=True))
-    del found
-    weak.sort()
-    twice = weak[1:][weak[1:] == weak[:-1]]
-    pairs = _distinct(np.concatenate([strong, twice]))
-    first, second = np.divmod(pairs, max(records, 1))
-    return Met(first.astype(np.int32), second.astype(np.int32), hot)
+
+    cap: int
+    telling: int
+
+
+class Slice(NamedTuple):
+    """The keys of a range, and the place of the record that has each."""
+
+    keys: Ints
+    owners: Codes
+    records: int
+    limits: Limits
+
+
+class Meeting:
+    """Pairs of records that meet, looked for from the moment this is made."""
+
+    def __init__(self, keys: Ints, owners: Codes, records: int, limits: Limits, spread: Spread) -> None:
+        """keys, owners: each key of each record, and the record's place; spread: what carries out the tasks"""
+        self._records = records
+        self._found = spread(meet_some, (Slice(*some, records, limits) for some in _slices(keys, owners)))
+
+    def found(self) -> Met:
+        """All of them."""
+        strong, weak, hot = (np.concatenate([np.zeros(0, np.int64), *of]) for of in zip(*self._found, strict=True))
+        weak.sort()
+        twice = weak[1:][weak[1:] == weak[:-1]]
+        del weak
+        first, second = np.divmod(distinct(np.concatenate([strong, twice])), max(self._records, 1))
+        return Met(first.astype(np.int32), second.astype(np.int32), hot)
 
 
 def _slices(keys: Ints, owners: Codes) -> Iterator[tuple[Ints, Codes]]:
@@ -47,15 +69,16 @@ def _slices(keys: Ints, owners: Codes) -> Iterator[tuple[Ints, Codes]]:
         yield keys[some], owners[some]
 
 
-def _meet_some(keys: Ints, owners: Codes, records: int, cap: int, telling: int) -> tuple[Ints, Ints, Ints]:
+def meet_some(task: Slice) -> tuple[Ints, Ints, Ints]:
     """Pairs that keys few others have bring together, pairs for which it takes two, and the keys that are hot."""
-    order = np.argsort(keys, kind="stable")
-    keys, owners = keys[order], owners[order]
+    order = np.argsort(task.keys, kind="stable")
+    keys, owners = task.keys[order], task.owners[order]
     starts = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]])) if len(keys) else np.zeros(0, np.int64)
     sizes = np.diff(np.append(starts, len(keys)))
+    records, (cap, telling) = task.records, task.limits
     strong = np.concatenate([*_of_sizes(owners, starts, sizes, records, 2, min(telling, cap))])
     weak = np.concatenate([*_of_sizes(owners, starts, sizes, records, telling + 1, cap)])
-    return _distinct(strong), weak, keys[starts[sizes > cap]]
+    return distinct(strong), weak, keys[starts[sizes > cap]]
 
 
 def _of_sizes(owners: Codes, starts: Ints, sizes: Ints, records: int, least: int, most: int) -> Iterator[Ints]:
@@ -70,7 +93,7 @@ def _of_sizes(owners: Codes, starts: Ints, sizes: Ints, records: int, least: int
             yield (block[:, one] * records + block[:, other]).ravel()
 
 
-def _distinct(pairs: Ints) -> Ints:
+def distinct(pairs: Ints) -> Ints:
     """Each once, in order. Sorting is faster by far than np.unique, which hashes."""
     pairs = np.sort(pairs)
     found: Ints = pairs[np.concatenate([np.ones(min(len(pairs), 1), bool), pairs[1:] != pairs[:-1]])]

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hub.dedupe.bulk.columns import Codes, Ints
+from hub.dedupe.bulk.meet import distinct
 from hub.dedupe.sharing import MOST, SHARED
 
 Holders: TypeAlias = NDArray[np.uint8]
@@ -37,7 +38,7 @@ class Held:
         """How many groups of records hold each value, those left out that name nobody."""
         named = is_somebody[self._owner]
         value, groups = self._value[named], group[self._owner[named]]
-        pairs = np.unique(value.astype(np.int64) * max(len(group), 1) + groups)
+        pairs = distinct(value.astype(np.int64) * max(len(group), 1) + groups)
         found = np.bincount(pairs // max(len(group), 1), minlength=len(self._values))
         self._people = np.clip(found, 1, MOST).astype(np.uint8)
 

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import pairwise
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
+from hub.dedupe.bulk.beyond import beyond
 from hub.dedupe.bulk.columns import COLUMNS, KIND, NAMES, Coded, Codes, Ints, assembled
 from hub.dedupe.bulk.each import Packed, Spread, Verdicts
 from hub.dedupe.bulk.join import Flags
 from hub.dedupe.bulk.levels import Outcomes, Scores, Table, with_holders
-from hub.dedupe.bulk.meet import Met, meet
-from hub.dedupe.bulk.parts import components, gather
+from hub.dedupe.bulk.meet import Limits, Meeting, Met
+from hub.dedupe.bulk.parts import PairIndex, components, gather
 from hub.dedupe.bulk.shards import Refs, Shard
 from hub.dedupe.bulk.sharing import Held
 from hub.dedupe.features import ORGANISATION
-from hub.dedupe.parts import HOPELESS, Ref, Verdict
-from hub.dedupe.weigh import Bits, Model
+from hub.dedupe.parts import HOPELESS, Verdict
+from hub.dedupe.weigh import Model
 
 AT_ONCE: Final = 50  # components that are unpacked together: of 30 records and 200 pairs each some 4 MB
 
@@ -52,11 +53,14 @@ class Whole:
         flags = [False, *(assembled([(KIND, value)]).kind == ORGANISATION for value in raw)]
         return np.array(flags)[kinds.codes]
 
-    def meet(self, cap: int, telling: int) -> Met:
+    def meet(self, limits: Limits) -> Met:
         """Pairs that share enough keys. Once: no key is kept."""
         keys, self._keys = self._keys, np.zeros(0, np.int64)
         owners, self._owners = self._owners, np.zeros(0, np.int32)
-        return meet(keys, owners, self.records, cap, telling)
+        meeting = Meeting(keys, owners, self.records, limits, self.spread)
+        del keys, owners
+        self._scores.read_names()  # while other processes, if there are any, look for the pairs
+        return meeting.found()
 
     def outcomes(self, first: Codes, second: Codes) -> Outcomes:
         """What pairs of records come out at."""
@@ -88,6 +92,7 @@ class Linked:
     def __init__(self, whole: Whole, met: Met, judged: Verdicts) -> None:
         self.whole = whole
         self.met = met
+        self.index = PairIndex(whole.records, met.first, met.second)
         outcomes = whole.outcomes(met.first, met.second)
         self.table = whole.table(outcomes)
         held = self._held_together(judged)
@@ -136,42 +141,75 @@ class Linked:
 
     def components(self, which: Ints) -> Iterator[list[Packed]]:
         """Some of the components, by their place in `gathered`; a few hundred at a time."""
-        order = np.argsort(self.label[self.first], kind="stable")
-        label = self.label[self.first[order]]
+        met = _Near.of(self.label, self.first, self.second, self._rows)
+        table, others = self._foreseen(which)
         for at in range(0, len(which), AT_ONCE):
             starts, sizes = (of[which[at : at + AT_ONCE]] for of in (self.gathered.starts, self.gathered.sizes))
-            wanted = self.label[self.gathered.members[starts]]
-            lows, highs = np.searchsorted(label, wanted), np.searchsorted(label, wanted, "right")
-            spans = zip(starts.tolist(), sizes.tolist(), lows.tolist(), highs.tolist(), strict=True)
+            labels = self.label[self.gathered.members[starts]]
+            spans = zip(starts.tolist(), sizes.tolist(), met.within(labels), others.within(labels), strict=True)
             yield [
-                self._packed(self.gathered.members[start : start + size], order[low:high])
-                for start, size, low, high in spans
+                self._packed(self.gathered.members[start : start + size], table, near, far)
+                for start, size, near, far in spans
             ]
 
-    def _packed(self, members: Codes, pairs: Ints) -> Packed:
+    def _foreseen(self, which: Ints) -> tuple[Table, _Near]:
+        """Pairs of these components that did not prove promising and will be looked at, and what they are worth."""
+        whole, model = self.whole, self.whole.model
+        is_wanted = np.zeros(whole.records, bool)
+        is_wanted[self.label[self.gathered.members[self.gathered.starts[which]]]] = True
+        some = np.flatnonzero(is_wanted[self.label[self.first]])
+        strong = self.table.weights[self._rows[some]] >= model.join
+        first, second = beyond(whole.records, self.first[some], self.second[some], strong)
+        known = self.index.find(first, second)
+        unmet = known < 0
+        outcomes = whole.outcomes(first[unmet], second[unmet])
+        places, shared = whole.shared(first[unmet], second[unmet], outcomes)
+        outcomes[places] = shared
+        table = whole.table(outcomes)
+        rows = self.table.row[known]
+        rows[unmet] = table.row + np.int32(len(self.table.bits))
+        return self.table.followed_by(table), _Near.of(self.label, first, second, rows)
+
+    def _packed(self, members: Codes, table: Table, near: _Near, far: _Near) -> Packed:
         refs, goldens = self.whole.refs, self.whole.goldens
         places = members.tolist()
         ref = {at: refs[at] for at in places}
-        met = [(ref[one], ref[other]) for one, other in self._met(pairs)]
+        met, others = ([(ref[one], ref[other]) for one, other in of.pairs()] for of in (near, far))
+        rows = table.bits[np.concatenate([near.row, far.row])].tolist()  # so that `resolve` does not compare them
         return Packed(
             self.whole.numbers[members].tolist(),
             list(ref.values()),
             [goldens.get(at) for at in places],
             self.whole.packed(members),
             met,
-            self._weighed(pairs, met),
+            list(zip(met + others, map(tuple, rows), strict=True)),
             self.whole.held.of_records(members),
         )
-
-    def _met(self, pairs: Ints) -> Iterator[tuple[int, int]]:
-        return zip(self.first[pairs].tolist(), self.second[pairs].tolist(), strict=True)
-
-    def _weighed(self, pairs: Ints, met: Sequence[tuple[Ref, Ref]]) -> list[tuple[tuple[Ref, Ref], Bits]]:
-        """The evidence of each pair, so that `resolve` does not look at it again."""
-        rows = self.table.bits[self._rows[pairs]].tolist()
-        return [(pair, tuple(row)) for pair, row in zip(met, rows, strict=True)]
 
     def is_special(self) -> Flags:
         """Which components have records with golden records or a person's answers."""
         found: Flags = self.special[self.label[self.gathered.members[self.gathered.starts]]]
         return found
+
+
+class _Near(NamedTuple):
+    """Pairs of records in the order of their components, and the row of each in a table."""
+
+    label: Codes
+    first: Codes
+    second: Codes
+    row: Codes
+
+    @classmethod
+    def of(cls, label: Codes, first: Codes, second: Codes, row: Codes) -> _Near:
+        labels = label[first]
+        order = np.argsort(labels, kind="stable")
+        return cls(labels[order], first[order], second[order], row[order])
+
+    def within(self, labels: Codes) -> list[_Near]:
+        """Those of each component."""
+        bounds = (np.searchsorted(self.label, labels, side).tolist() for side in ("left", "right"))
+        return [_Near._make(of[low:high] for of in self) for low, high in zip(*bounds, strict=True)]
+
+    def pairs(self) -> Iterator[tuple[int, int]]:
+        return zip(self.first.tolist(), self.second.tolist(), strict=True)

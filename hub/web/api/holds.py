@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field, model_validator
 from hub.access.rights import Actor, Right
 from hub.store import lists
 from hub.sync import desk
-from hub.sync.in_part import decide_rows
+from hub.sync.in_part import Said, ask_again, decide_rows
 from hub.web.api.answers import (
     LARGEST_NUMBER,
     ApiRoute,
@@ -32,7 +32,10 @@ Word = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[\w. ]+$")]
 
 
 class Hold(Row):
-    """gate: first, intake, absence, deletes, push creates, push deletes; state: open, approved, refused, overtaken"""
+    """gate: first, intake, absence, deletes, push creates, push deletes; state: open, approved, refused, overtaken
+
+    total  rows of its plan, of which the first are kept: the others follow when those are decided; null: all are kept
+    """
 
     number: int
     connection: str
@@ -44,12 +47,14 @@ class Hold(Row):
     state: str
     person: str | None
     decided_at: Moment | None
+    total: int | None
 
 
 class PlanRow(Row):
     """detail   `fields`: key → [old, new], where the plan knows it
 
     verdict  approved, refused; done, kept: carried out since; overtaken: it does not wait any more; null: not decided
+    waits    whether it can be decided by itself, and is not
     """
 
     number: int
@@ -58,6 +63,7 @@ class PlanRow(Row):
     subject: str
     detail: dict[str, Any]
     verdict: str | None
+    waits: bool
 
 
 class PlanGroup(Row):
@@ -81,12 +87,16 @@ class PlanPaged(Paged):
 
 
 class SomeRows(Asked):
-    """Which rows: by number, or by kind and field. All of these that are given have to fit."""
+    """Which rows: by number, or by kind and field. All of these that are given have to fit.
+
+    seen  how many such rows that wait were looked at: with others by now the decision is refused
+    """
 
     verdict: Literal["approved", "refused"]
     numbers: list[Annotated[int, Field(ge=1, le=LARGEST_NUMBER)]] | None = Field(None, min_length=1, max_length=10_000)
     op: Word | None = None
     field: Word | None = None
+    seen: Annotated[int, Field(ge=0, le=LARGEST_NUMBER)] | None = None
 
     @model_validator(mode="after")
     def _names_something(self) -> Self:
@@ -101,6 +111,10 @@ class DecidedRows(BaseModel):
     hold: Hold
     rows: list[int]
     moved: list[int]
+
+
+class AskedAgain(BaseModel):
+    records: int
 
 
 class Holds(Paged):
@@ -163,10 +177,15 @@ def router(world: World) -> APIRouter:
 
     @routes.post("/{number}/rows", responses=documented(404, 409, 413))
     def rows(number: Number, some: SomeRows, actor: Actor = needs(Right.APPROVE)) -> DecidedRows:
-        """Some rows of a hold of deletions or of writes are approved or refused; the others wait on."""
+        """Some rows of a hold are approved or refused; the others wait on."""
         chosen = lists.RowFilter(tuple(some.numbers) if some.numbers else None, some.op, some.field)
-        made = decide_rows(world.hub(), number, chosen, some.verdict, actor.name, world.clock())
+        made = decide_rows(world.hub(), number, chosen, Said(some.verdict, actor.name, some.seen), world.clock())
         return DecidedRows(hold=Hold.model_validate(made.hold), rows=list(made.rows), moved=list(made.moved))
+
+    @routes.post("/{number}/again", responses=documented(404, 409))
+    def again(number: Number, actor: Actor = needs(Right.APPROVE)) -> AskedAgain:
+        """What was refused row by row is asked again: its connection lists everything at its next run."""
+        return AskedAgain(records=ask_again(world.store, number, actor.name, world.clock()))
 
     @routes.post("/{number}/approve", responses=documented(404, 409, 413))
     def approve(number: Number, decision: Decision, actor: Actor = needs(Right.APPROVE)) -> Hold:

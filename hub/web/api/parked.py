@@ -12,6 +12,7 @@ from hub.store import lists
 from hub.store.lists import ParkedFilter
 from hub.sync import desk
 from hub.sync.corrections import fields_of, read_correction
+from hub.sync.refused_writes import correct_contacts, sent_fields
 from hub.web.api.answers import (
     LARGEST_NUMBER,
     ApiRoute,
@@ -39,6 +40,7 @@ class Parked(Row):
     """original  as it came, text; state: open, retry, resolved or dropped
 
     fields      what of it can be corrected, as it came: field → text
+    sent        of a refused write: what of it can be put right on the contact, as it was sent
     correction  what a person corrected: field → [as it came, as it is meant]
     """
 
@@ -51,6 +53,7 @@ class Parked(Row):
     at: Moment
     state: str
     fields: dict[str, str]
+    sent: dict[str, str]
     correction: dict[str, list[str]]
 
 
@@ -156,6 +159,16 @@ def router(world: World) -> APIRouter:
         rows = desk.correct(world.store, correction.filter(), correction.values, actor.name, world.clock())
         return Count(records=len(rows))
 
+    @routes.post("/contacts", responses=documented(404, 409, 413))
+    def contacts(correction: Correction, actor: Actor = needs(Right.EDIT)) -> Count:
+        """Of refused writes: the values are put right on their contacts, and the writes made again by the next run.
+
+        An element that was sent, such as `emails/ann@exmaple.org`, is replaced; an empty value takes it away.
+        """
+        region = world.config.default_region
+        rows = correct_contacts(world.hub(), correction.filter(), correction.values, actor.name, region)
+        return Count(records=len(rows))
+
     return routes
 
 
@@ -172,5 +185,6 @@ def _parked(row: lists.ParkedRow) -> Parked:
         at=moment(row.at),
         state=row.state,
         fields=fields_of(row),
+        sent=sent_fields(row),
         correction={key: list(pair) for key, pair in values.items()},
     )

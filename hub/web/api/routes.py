@@ -17,6 +17,7 @@ from hub.web.api import (
     connections,
     contacts,
     edits,
+    erasures,
     events,
     exports,
     holds,
@@ -24,6 +25,7 @@ from hub.web.api import (
     lookup,
     mappings,
     parked,
+    parked_lines,
     reviews,
     rules,
     runs,
@@ -34,8 +36,8 @@ from hub.web.guard import needs
 
 PREFIX = "/api/v1"
 RESOURCES = (
-    *(connections, configurations, mappings, runs, holds, contacts, bulk, edits, reviews, conflicts),
-    *(rules, parked, interactions, lookup, exports, events),
+    *(connections, configurations, mappings, runs, holds, contacts, bulk, edits, erasures, reviews, conflicts),
+    *(rules, parked_lines, parked, interactions, lookup, exports, events),
 )
 
 

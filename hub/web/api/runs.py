@@ -89,7 +89,9 @@ class Outcome(Row):
     state: str | None
 
 
-What = Literal["aside", "asked", "conflict", "unsure", "created", "linked", "changed", "joined", "written", "other"]
+What = Literal[
+    "aside", "asked", "conflict", "unsure", "created", "linked", "changed", "joined", "written", "owed", "other"
+]
 
 
 class OutcomeFilter(Asked):

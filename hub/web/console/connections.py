@@ -16,6 +16,7 @@ from hub.store.runs import past_runs
 from hub.sync import desk
 from hub.web import setup
 from hub.web.console.done import done
+from hub.web.console.form_shown import form_shown
 from hub.web.console.overview import card_of
 from hub.web.console.refusals import PageRoute
 from hub.web.console.shell import Console, gettext_of, missing, page
@@ -55,6 +56,7 @@ def router(console: Console) -> APIRouter:
             able=route.can if route is not None else None,
             stands=setup.standing(console.world, name),
             yaml=setup.in_use(console.world.config, name),
+            form=form_shown(console.world.config, name),
         )
 
     @routes.post("/{name}")

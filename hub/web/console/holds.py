@@ -11,10 +11,10 @@ from starlette.responses import Response
 
 from hub.access.rights import Actor, Right
 from hub.errors import ConfigError
-from hub.store import lists
+from hub.store import lists, rulings
 from hub.store.lists import RowFilter
 from hub.sync import desk
-from hub.sync.in_part import COUNTED, decide_rows
+from hub.sync.in_part import Said, ask_again, decide_rows
 from hub.web.console.asked import Connection, Skip, part_of
 from hub.web.console.done import done
 from hub.web.console.refusals import PageRoute
@@ -61,6 +61,7 @@ def router(console: Console) -> APIRouter:
         with console.world.store.read() as tx:
             found = lists.hold(tx, number)
             groups = lists.plan_groups(tx, number)
+            waiting, refused = lists.count_waiting(tx, number, chosen), rulings.count_refused(tx, number)
             plan: lists.Listed[lists.PlanRow] = lists.Listed((), 0)
             if actor.may(Right.CONTACTS):
                 plan = lists.plan_rows(tx, number, part, chosen=chosen)
@@ -77,7 +78,9 @@ def router(console: Console) -> APIRouter:
             part=part,
             asked={"op": op, "field": field},
             moved=moved,
-            in_part=found.gate in COUNTED,
+            rows_there=sum(group.rows for group in groups),
+            waiting=waiting,
+            refused=refused,
         )
 
     @routes.post("/{number}")
@@ -101,16 +104,26 @@ def router(console: Console) -> APIRouter:
         every: Annotated[bool, Form()] = False,
         op: Asked = "",
         field: Asked = "",
+        seen: Annotated[int | None, Form()] = None,
         actor: Actor = needs(Right.APPROVE),
     ) -> Response:
-        """Rows by number, or every one of a kind and field. What has changed since is shown again, and not decided."""
+        """Rows by number, or every one of a kind and field. What has changed since is shown again, and not decided.
+
+        seen: how many there were of a whole kind
+        """
         if not (row or every):
             _ = gettext_of(request)
             raise ConfigError(_("No row was chosen, so nothing was changed. Choose some, or all of a kind."))
         chosen = RowFilter(op=op or None, field=field or None) if every else RowFilter(tuple(dict.fromkeys(row)))
-        made = decide_rows(console.world.hub(), number, chosen, verdict, actor.name, console.world.clock())
+        said = Said(verdict, actor.name, seen if every else None)
+        made = decide_rows(console.world.hub(), number, chosen, said, console.world.clock())
         more = ",".join(map(str, made.moved[:MOST_TOLD]))
         return done(console, f"/holds/{number}" + (f"?moved={more}" if more else ""))
+
+    @routes.post("/{number}/again")
+    def again(number: int, actor: Actor = needs(Right.APPROVE)) -> Response:
+        ask_again(console.world.store, number, actor.name, console.world.clock())
+        return done(console, f"/holds/{number}")
 
     return routes
 

@@ -42,7 +42,6 @@ class Preview:
     cells: Mapping[str, list[Cell]] = field(default_factory=dict)
     aside: Sequence[str] = ()
     error: str | None = None
-    was_read: bool = False
 
     @property
     def record(self) -> Shown | None:
@@ -118,7 +117,7 @@ def preview(looked: Looked, in_use: ContactMapping, sample: Sample, store: Store
         between = Between(in_use, looked.judged.mapping, differs)
         shown = [between.show(record, golden.get(record.id)) for record in records]
     cells = _cells(looked, records[chosen]) if records else {}
-    return Preview([record.id for record in records], shown, chosen, cells, sample.aside, sample.error, was_read=True)
+    return Preview([record.id for record in records], shown, chosen, cells, sample.aside, sample.error)
 
 
 def _cells(looked: Looked, record: Record) -> dict[str, list[Cell]]:

@@ -19,7 +19,9 @@ from hub.web.console.refusals import PageRoute
 from hub.web.console.shell import Console, missing, page
 from hub.web.guard import needs
 
-What = Literal["", "aside", "asked", "conflict", "unsure", "created", "linked", "changed", "joined", "written", "other"]
+What = Literal[
+    "", "aside", "asked", "conflict", "unsure", "created", "linked", "changed", "joined", "written", "owed", "other"
+]
 Text = Annotated[str, Query(max_length=200)]
 Cursor = Annotated[str, Query(max_length=400)]
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from hub.config.described import described
 from hub.connectors.contract import Can
 from hub.connectors.registry import connector_type, connector_types
-from hub.connectors.rest import RestConnector
 from hub.errors import ConfigError
 
 
@@ -27,7 +26,6 @@ class Kind:
     name: str
     summary: str
     can: Can | None
-    is_described: bool = False
     by_hand: bool = False
     missing: str = ""
 
@@ -71,4 +69,4 @@ def _kind_of(name: str, loaded: type) -> Kind:
         can = described(name, loaded).can
     except ConfigError:
         can = None
-    return Kind(name, summary, can, issubclass(loaded, RestConnector), bool(getattr(loaded, "by_hand", ())))
+    return Kind(name, summary, can, bool(getattr(loaded, "by_hand", ())))

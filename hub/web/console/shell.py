@@ -88,6 +88,7 @@ SECTIONS = (
         (
             Entry(marked("Users and tokens"), "/access", Right.ACCESS),
             Entry(marked("Audit"), "/audit", Right.AUDIT),
+            Entry(marked("Erasures"), "/erasures", Right.ERASE),
             Entry(marked("Settings"), "/settings", Right.CONFIGURE),
             Entry(marked("About"), "/about", Right.HEALTH),
         ),

@@ -55,3 +55,19 @@ document.addEventListener("submit", (event) => {
   const asked = event.submitter?.dataset.confirm;
   if (asked && !window.confirm(asked)) event.preventDefault();
 });
+
+// What can be copied is text on the page: where there is no clipboard, it is chosen.
+document.querySelectorAll("[data-copies]").forEach((button) => { button.hidden = false; });
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copies]");
+  if (!button) return;
+  const lines = document.getElementById(button.dataset.copies);
+  getSelection().selectAllChildren(lines);
+  const said = button.parentElement.querySelector("[role=status]");
+  try {
+    await navigator.clipboard.writeText(lines.textContent);
+    said.textContent = button.dataset.copied;
+  } catch {
+    said.textContent = button.dataset.chosen;
+  }
+});

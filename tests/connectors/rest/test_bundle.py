@@ -138,6 +138,7 @@ def test_a_value_that_is_no_json_costs_only_its_own_write() -> None:
     [
         ({"update": UPDATE}, "needs `bundle`"),
         ({"update": {**UPDATE, "whole": True}, "bundle": BUNDLE}, "a call for one, without"),
+        ({"update": UPDATE, "bundle": {**BUNDLE, "item": "{call.number}"}}, "needs both `item` and `parts`"),
     ],
 )
 def test_a_bundle_that_cannot_be_is_a_mistake_in_the_file(changed: dict[str, Any], said: str) -> None:

@@ -48,6 +48,23 @@ def test_a_list_of_texts_cannot_leave_its_quotes() -> None:
     assert fill(text, {"ids": ["a", "b') OR ('"]}) == r"Id IN ('a','b\') OR (\'')"
 
 
+def test_a_list_of_texts_in_quotes_that_are_doubled_cannot_leave_them_either() -> None:
+    text = parse_text("id in ({ids:quoted_list})")
+    assert fill(text, {"ids": ["a", "b') or ('"]}) == "id in ('a','b'') or (''')"
+
+
+@given(st.lists(st.sampled_from("abc"), min_size=1))
+def test_conditions_of_which_one_holds_stand_two_in_a_bracket(items: list[str]) -> None:
+    found = fill(parse_text("{items:any}"), {"items": items})
+
+    assert [each for each in found if each in "abc"] == items
+    while "(" in found:
+        inner = found[found.rindex("(") :].partition(")")[0] + ")"
+        assert len(inner[1:-1].split(" or ")) == 2
+        found = found.replace(inner, "x")
+    assert found in {"x", *items}
+
+
 def test_the_parts_of_a_record_fill_gaps() -> None:
     text = parse_text("{fields.email_address:md5}")
     assert fill(text, {"fields": {"email_address": "Ann@Example.org"}}) == "8b5a6a28fc840441be692d74a81ccd1a"

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from hashlib import md5
 from typing import Any
 
 import httpx
 import pytest
 
-from hub.errors import AccountError
+from hub.errors import AccountError, ConfigError
 from hub.model import Done, Missing, NotSent, Op, Outcome, Record, Refused, Stale, Unknown, Write
-from tests.connectors.rest.acorn import FILE
+from tests.connectors.rest.acorn import FILE, spec
 from tests.connectors.rest.table import Told, connect
 
 TOGETHER = {
@@ -292,6 +293,33 @@ def test_a_record_that_is_deleted_twice_is_missing_the_second_time() -> None:
     assert one(connector.write([Write(Op.DELETE, "hub:5", "5", {})])) == Missing()
 
 
+def test_a_call_that_names_what_the_record_holds_reads_it_first() -> None:
+    there = {"id": 5, "first": "Eva", "mail": "Eva@example.org"}
+    service = Told(lambda method, path, sent: there if method == "GET" else None)
+    connector = connect(service, erase={"call": "POST /forget/{record.mail:md5}"})
+
+    assert one(connector.write([Write(Op.ERASE, "hub:5", "5", {})])) == Done(None)
+
+    assert service.asked[-1] == ("POST", f"/forget/{md5(b'eva@example.org').hexdigest()}")
+
+
+def test_of_a_record_that_is_gone_nothing_is_named() -> None:
+    service = Told(lambda method, path, sent: (404, {}))
+    connector = connect(service, erase={"call": "POST /forget/{record.mail:md5}"})
+
+    assert one(connector.write([Write(Op.ERASE, "hub:5", "5", {})])) == Missing()
+
+    assert {method for method, _ in service.asked} == {"GET"}
+
+
+def test_only_a_deletion_can_be_one_that_is_restored() -> None:
+    call = {"call": "POST /contacts/{id}/gone", "restorable": True}
+    assert connect(Told(lambda *_: None), delete=call).can.restorable
+
+    with pytest.raises(ConfigError, match="restorable"):
+        spec(erase=call)
+
+
 def test_the_rate_limit_is_used_and_never_exceeded() -> None:
     service = Told(lambda method, path, sent: {"id": 5})
     connector = connect(service, rate={"requests": 10, "per": 1})
@@ -303,6 +331,18 @@ def test_the_rate_limit_is_used_and_never_exceeded() -> None:
     seconds = [(at - begun).total_seconds() for at in service.at]
     assert max(sum(1 for at in seconds if start <= at < start + 1) for start in seconds) == 10
     assert len(seconds) / (seconds[-1] + 1) >= 0.95 * 10
+
+
+def test_a_write_for_which_the_limit_of_a_day_has_no_room_counts_as_no_attempt() -> None:
+    service = Told(lambda method, path, sent: {"id": 5})
+    connector = connect(service, rate={"requests": 2, "per": "1 day"}, read=None)
+
+    outcomes = [outcome for number in range(3) for outcome in connector.write([update(str(number))])]
+
+    assert [type(each) for each in outcomes] == [Done, Done, NotSent]
+    assert isinstance(outcomes[2], NotSent)
+    assert (outcomes[2].untried, outcomes[2].retry_after) == (True, 3600.0)
+    assert len(service.at) == 2
 
 
 def test_a_call_that_costs_more_takes_more_of_the_limit() -> None:
@@ -497,3 +537,46 @@ def test_a_record_that_is_not_there_when_a_sample_is_taken_is_missing() -> None:
 def test_a_sample_that_cannot_be_read_leaves_the_write_unknown() -> None:
     service = Told(lambda method, path, sent: (500, {}) if method == "GET" else {"id": 5, **sent})
     assert isinstance(one(connect(service, update=SHOWN).write([update("5")])), Unknown)
+
+
+BINNED = {"call": "DELETE /bin/{id}", "binned": True}
+
+
+def test_only_an_erasure_can_take_out_of_a_bin_what_was_deleted() -> None:
+    assert connect(Told(lambda *_: None), delete={"call": "DELETE /contacts/{id}"}, erase=BINNED).can.empties_bin
+
+    for wrong in ({"erase": BINNED}, {"delete": BINNED}):
+        with pytest.raises(ConfigError, match="out of the bin"):
+            spec(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("deletion", "bin_", "outcome"),
+    [
+        (None, None, Done(None)),
+        ((404, {}), None, Missing()),
+        ((404, {}), (404, {}), Missing()),
+        (None, (404, {}), Done(None, in_bin=True)),
+        (None, (403, {}), Done(None, in_bin=True)),
+        (None, (500, {}), Done(None, in_bin=True)),
+        ((404, {}), (403, {}), Done(None, in_bin=True)),
+    ],
+)
+def test_an_erasure_is_one_for_good_only_where_the_bin_said_so(deletion: Any, bin_: Any, outcome: Outcome) -> None:
+    service = Told(lambda method, path, sent: bin_ if "/bin/" in path else deletion)
+    connector = connect(service, delete={"call": "DELETE /contacts/{id}"}, erase=BINNED)
+
+    assert connector.write([Write(Op.ERASE, "hub:5", "5", {})]) == [outcome]
+
+
+def test_an_erasure_whose_deletion_is_not_certain_is_left_to_a_person() -> None:
+    def lost(method: str, path: str, sent: Any) -> Any:
+        raise httpx.ReadTimeout("late")
+
+    delete = {"call": "POST /contacts/{id}/gone"}
+    connector = connect(Told(lost), delete=delete, erase=BINNED)
+
+    [outcome] = connector.write([Write(Op.ERASE, "hub:5", "5", {})])
+
+    assert isinstance(outcome, Refused)
+    assert "not known" in outcome.reason

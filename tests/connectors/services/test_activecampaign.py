@@ -116,7 +116,7 @@ def test_an_address_of_another_contact_is_refused_with_that_reason(system: Activ
 
 
 def test_the_limit_is_used_and_never_exceeded(system: ActiveCampaignSystem) -> None:
-    ids = system.seed(40)
+    ids = system.seed(80)
     begun = system.fake.clock()
 
     system.connector.write([Write(Op.UPDATE, "hub:1", each, {"firstName": "Ann"}) for each in ids])

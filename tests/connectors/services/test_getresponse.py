@@ -124,7 +124,7 @@ def test_the_address_of_a_contact_is_not_sent_with_a_change(system: GetResponseS
 
 
 def test_the_limit_is_used_and_never_exceeded(system: GetResponseSystem) -> None:
-    ids = system.seed(400)
+    ids = system.seed(1600)
     begun = system.fake.clock()
 
     system.connector.write([Write(Op.UPDATE, "hub:1", each, {"note": "Met"}) for each in ids])

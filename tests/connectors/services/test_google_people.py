@@ -9,10 +9,10 @@ import httpx
 import pytest
 
 from hub.connectors.contract import Connector
-from hub.errors import CursorExpired
-from hub.model import Op, Stale, Tombstone, Write
+from hub.errors import AccountError, CursorExpired
+from hub.model import Done, Missing, NotSent, Op, Refused, Stale, Tombstone, Write
 from hub.testing import ConnectorContract
-from hub.testing.words import done, items, listing, records
+from hub.testing.words import done, items, listing, records, write_all
 from tests.connectors.services.systems import NUMBERS, ServiceSystem, address
 from tests.fakes.services.google_people import GooglePeople
 
@@ -201,3 +201,82 @@ def test_a_thousand_new_contacts_are_five_calls(system: GoogleSystem) -> None:
 
     assert len({done([each]).id for each in outcomes}) == 1000
     assert [each.method for each in system.requests()].count("POST") == 5
+
+
+def updates(system: GoogleSystem, ids: list[str], *fields: dict[str, Any]) -> list[Write]:
+    """One of each record, with one of these fields in turn."""
+    seen = system.connector.read(ids)
+    return [
+        Write(Op.UPDATE, f"hub:{each}", each, fields[number % len(fields)], seen[each].version)
+        for number, each in enumerate(ids)
+    ]
+
+
+def test_changes_of_different_fields_go_together_with_their_like_and_touch_no_others(system: GoogleSystem) -> None:
+    ids = system.seed(30)
+    note, place = {"biographies": {"value": "Met again"}}, {"urls": [{"value": "https://example.org/new"}]}
+    writes, before = updates(system, ids, note, place, {**note, **place}), system.connector.read(ids)
+    system.fake.exchanges.clear()
+
+    outcomes = system.connector.write(writes)
+
+    calls = [each.url.path for each in system.requests()]
+    assert calls == ["/v1/people:batchUpdateContacts"] * 3 + ["/v1/people:batchGet"]  # a sample
+    for write, outcome in zip(writes, outcomes, strict=True):
+        fields = done([outcome]).fields
+        assert fields == before[str(write.id)].fields | {name: fields[name] for name in write.fields}
+        assert fields["emailAddresses"] == before[str(write.id)].fields["emailAddresses"]
+
+
+def test_each_change_of_a_call_for_many_ends_as_it_would_alone(system: GoogleSystem) -> None:
+    ids = system.seed(8)
+    writes = updates(system, ids, {"biographies": {"value": "Met again"}})
+    system.edit(ids[2])
+    system.remove(ids[5])
+    writes.append(Write(Op.UPDATE, "hub:9", system.nobody, {"biographies": {"value": "Nobody"}}))
+    two = {"biographies": [{"value": "One"}, {"value": "Two"}]}
+    writes[7] = Write(Op.UPDATE, "hub:8", ids[7], two, writes[7].version)
+
+    outcomes = system.connector.write(writes)
+
+    expected = [Done, Done, Stale, Done, Done, Missing, Done, Refused, Missing]
+    assert [type(each) for each in outcomes] == expected
+    assert [each.op for each in writes if each.id == done(outcomes[:1]).id] == [Op.UPDATE]
+    assert system.connector.read(ids)[ids[0]] == done(outcomes[:1])
+
+
+def test_what_does_not_fit_into_the_time_of_a_batch_goes_with_the_next_one(system: GoogleSystem) -> None:
+    """90 requests a minute; more than two minutes would lose the connection to another worker."""
+    two = {"biographies": [{"value": "One"}, {"value": "Two"}]}
+    writes = updates(system, system.seed(300), two)
+    begun = system.clock.seconds()
+
+    outcomes = system.connector.write(writes)
+
+    left = [each for each in outcomes if isinstance(each, NotSent)]
+    assert {type(each) for each in outcomes} == {Refused, NotSent}
+    assert all(each.untried for each in left)
+    assert system.clock.seconds() - begun <= 120
+
+
+def test_contacts_are_deleted_in_one_call_but_those_that_moved_on(system: GoogleSystem) -> None:
+    ids = system.seed(100)
+    seen = system.connector.read(ids)
+    system.edit(ids[3])
+    system.remove(ids[4])
+    system.fake.exchanges.clear()
+
+    outcomes = system.connector.write([Write(Op.DELETE, f"hub:{each}", each, {}, seen[each].version) for each in ids])
+
+    calls = [each.url.path for each in system.requests()]
+    assert calls == ["/v1/people:batchGet", "/v1/people:batchDeleteContacts"]
+    assert [outcomes[3], outcomes[4]] == [Stale(), Missing()]
+    assert set(system.connector.read(ids)) == {ids[3]}
+
+
+def test_a_key_that_is_taken_away_pauses_the_connection_when_several_are_written(system: GoogleSystem) -> None:
+    writes = updates(system, system.seed(3), {"biographies": {"value": "Met again"}})
+    system.fake.keys = dict.fromkeys(system.fake.keys, False)
+
+    with pytest.raises(AccountError):
+        write_all(system.connector, writes)

@@ -54,6 +54,9 @@ class HubSpotSystem(ServiceSystem):
     def remove(self, record_id: str) -> None:
         self.fake.archive(record_id)
 
+    def is_kept(self, record_id: str) -> bool:
+        return record_id in self.fake.things["contacts"]
+
     def twin(self, record_id: str) -> str:
         found = self.fake.twin(record_id, email=address(), lastname="Twin")
         self.fake.settle()
@@ -93,6 +96,21 @@ class TestHubSpot(ConnectorContract):
 # --- HubSpot's own ----------------------------------------------------------------------------------
 
 CONSENT = "hs_email_optout_101"
+
+
+def test_a_deletion_leaves_what_an_erasure_does_not(system: HubSpotSystem) -> None:
+    deleted, erased = system.seed(2)
+    address_of = {each: system.fake.things["contacts"][each].properties["email"] for each in (deleted, erased)}
+
+    outcomes = [
+        *system.connector.write([Write(Op.DELETE, "hub:1", deleted, {})]),
+        *system.connector.write([Write(Op.ERASE, "hub:2", erased, {})]),
+    ]
+
+    assert outcomes == [Done(None), Done(None)]
+    assert (system.connector.can.restorable, system.connector.can.erase) == (True, True)
+    assert (system.is_kept(deleted), system.is_kept(erased)) == (True, False)
+    assert system.fake.state["forgotten"] == {address_of[erased]}
 
 
 def test_a_thousand_changes_are_ten_requests_and_one_reading(system: HubSpotSystem) -> None:

@@ -6,9 +6,9 @@ from typing import Any, ClassVar
 
 import pytest
 
-from hub.model import Done, Op, Write
+from hub.model import Done, Missing, Op, Outcome, Refused, Unknown, Write
 from hub.testing import ConnectorContract
-from hub.testing.words import done, listing, records
+from hub.testing.words import done, listing, records, write_all
 from tests.connectors.services.systems import ServiceSystem, address
 from tests.fakes.services.listmonk import Listmonk
 
@@ -122,3 +122,80 @@ def test_a_page_that_is_cut_hides_nobody(system: ListmonkSystem) -> None:
     ids = {system.fake.seed(address()) for _ in range(120)}
 
     assert ids <= set(records(system.connect(page_size=50).pull(None)))
+
+
+# --- consents of many -------------------------------------------------------------------------------
+
+
+def leaving(ids: list[str], **more: Any) -> list[Write]:
+    return [Write(Op.UPDATE, f"hub:{each}", each, {"subscription": "unsubscribed", **more}) for each in ids]
+
+
+def kinds(outcomes: list[Outcome]) -> list[type]:
+    return [type(each) for each in outcomes]
+
+
+def test_a_thousand_opt_outs_are_five_calls_and_what_is_read_of_them(system: ListmonkSystem) -> None:
+    ids = system.seed(1000)
+    system.connector.check()
+    system.fake.exchanges.clear()
+
+    outcomes = write_all(system.connector, leaving(ids))
+
+    assert {done([each]).fields["subscription"] for each in outcomes} == {"unsubscribed"}
+    assert {each.lists[3].status for each in system.fake.subscribers.values()} == {"unsubscribed"}
+    assert [each.method for each in system.requests()] == (["PUT"] + ["GET"] * 4) * 5
+
+
+def test_who_is_not_there_any_more_costs_nobody_else_his_opt_out(system: ListmonkSystem) -> None:
+    ids = system.seed(3)
+    system.remove(ids[1])
+
+    outcomes = system.connector.write(leaving(ids))
+
+    assert kinds(outcomes) == [Done, Missing, Done]
+    assert [system.fake.subscribers[int(each)].lists[3].status for each in (ids[0], ids[2])] == ["unsubscribed"] * 2
+
+
+def test_an_opt_out_is_told_although_another_field_is_refused(system: ListmonkSystem) -> None:
+    ids = system.seed(3)
+
+    outcomes = system.connector.write(leaving(ids, email="no address at all"))
+
+    assert kinds(outcomes) == [Refused] * 3
+    assert {each.lists[3].status for each in system.fake.subscribers.values()} == {"unsubscribed"}
+
+
+def test_consents_of_both_kinds_are_told_each_to_its_own(system: ListmonkSystem) -> None:
+    ids = system.seed(4)
+    for each in ids:
+        system.fake.leave(each)
+    values = ["confirmed", "unsubscribed", "confirmed", "unconfirmed"]
+    fields = [{"subscription": value, "name": f"Name {value}"} for value in values]
+    writes = [Write(Op.UPDATE, f"hub:{each}", each, more) for each, more in zip(ids, fields, strict=True)]
+
+    outcomes = system.connector.write(writes)
+
+    found = [done([each]).fields for each in outcomes]
+    assert [(each["subscription"], each["name"]) for each in found] == [(v, f"Name {v}") for v in values]
+    assert system.fake.mails == []
+
+
+def test_the_last_word_of_one_subscriber_is_the_last(system: ListmonkSystem) -> None:
+    [record_id], more = system.seed(1), system.seed(2)
+    again = Write(Op.UPDATE, "hub:1", record_id, {"subscription": "confirmed"})
+
+    outcomes = system.connector.write([*leaving([record_id, *more]), again])
+
+    assert kinds(outcomes) == [Done] * 4
+    assert system.fake.subscribers[int(record_id)].lists[3].status == "confirmed"
+
+
+def test_opt_outs_that_a_broken_server_does_not_take_are_in_doubt_and_told_again(system: ListmonkSystem) -> None:
+    ids = system.seed(20)
+    system.fake.broken = True
+    first = system.connector.write(leaving(ids))
+    system.fake.broken = False
+
+    assert set(kinds(first)) == {Unknown}
+    assert set(kinds(system.connector.write(leaving(ids)))) == {Done}

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import pytest
 
+from hub.errors import ConfigError
 from hub.model import Done, Missing, NotSent, Op, Refused, Unknown, Write
 from hub.testing import ConnectorContract
 from hub.testing.faults import Faults, changed
@@ -61,6 +62,9 @@ class MailchimpSystem(ServiceSystem):
 
     def put_away(self, record_id: str) -> None:
         self.fake.archive(self.key(record_id))
+
+    def is_kept(self, record_id: str) -> bool:
+        return any(each.contact_id == record_id for each in self.fake.members.values())
 
     def twin(self, record_id: str) -> str:
         return self.fake.members[self.fake.twin(self.key(record_id), address())].contact_id
@@ -155,6 +159,19 @@ def test_an_archived_member_is_listed_as_archived(system: MailchimpSystem) -> No
     listed = records(system.connector.pull(None))
 
     assert (listed[kept].archived, listed[gone].archived) == (False, True)
+
+
+def test_who_is_archived_there_can_still_be_erased_and_is_named_by_the_hash_of_the_address(
+    system: MailchimpSystem,
+) -> None:
+    [record_id] = system.seed(1)
+    key = system.key(record_id)
+    system.put_away(record_id)
+
+    assert system.connector.write([Write(Op.ERASE, "hub:1", record_id, {})]) == [Done(None)]
+
+    assert writes(system) == [("POST", f"/lists/{LIST}/members/{key}/actions/delete-permanent")]
+    assert system.fake.members == {}
 
 
 def test_an_address_that_was_erased_is_refused_for_good(system: MailchimpSystem) -> None:
@@ -312,3 +329,12 @@ def test_a_changed_address_keeps_the_record(system: MailchimpSystem) -> None:
 
     assert isinstance(outcome, Done)
     assert done([outcome]).id == record_id
+
+
+@pytest.mark.parametrize("key", ["K3yWithoutADataCentre0123456789", "K3yWith-0123456789abcdef0123456789abcdef"])
+def test_a_key_without_its_data_centre_is_named_in_no_address_and_no_message(key: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        MailchimpSystem(Mailchimp()).connect(secret=key)
+
+    assert "`secret` is the API key; its end, such as us21, names the data centre" in str(refused.value)
+    assert key[:6].lower() not in str(refused.value).lower()

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from typing import Any, ClassVar
 
+import httpx
 import pytest
 
+from hub.errors import TransientError
 from hub.model import Done, Missing, Op, Refused, Stale, Unknown, Write
 from hub.testing import ConnectorContract
-from hub.testing.faults import Faults, lost_reply
+from hub.testing.faults import Faults, Forward, lost_reply
 from hub.testing.words import done, records, write_all
 from tests.connectors.services.systems import NUMBERS, ServiceSystem, address
 from tests.fakes.services.sap_business_partner import Sap
@@ -93,6 +95,33 @@ class TestSap(ConnectorContract):
     cannot: ClassVar[dict[str, str]] = {
         "test_a_write_to_a_record_that_is_gone_is_missing": "no partner is ever gone: it is marked for archiving",
     }
+
+
+def test_many_are_read_in_one_request_and_those_that_are_not_there_are_left_out(system: SapSystem) -> None:
+    ids = system.seed(120)
+    before = len(system.requests())
+
+    found = system.connector.read([*ids, system.nobody, "O'Neil"])
+
+    assert list(found) == ids
+    assert len(system.requests()) - before == 2  # one for the session
+
+
+def test_an_answer_that_leaves_out_a_part_says_of_nobody_that_he_is_gone(system: SapSystem) -> None:
+    ids = system.seed(2)
+    faults = Faults(system.network)
+    faults.inject(cut_short, when=lambda request: "A_BusinessPartner" in request.url.path, times=None)
+
+    with pytest.raises(TransientError):
+        system.within(system.context(faults)).read(ids)
+
+
+def cut_short(_: httpx.Request, forward: Forward) -> httpx.Response:
+    """As a system answers that pages by itself."""
+    body = forward().json()
+    return httpx.Response(
+        200, json={"d": {"results": body["d"]["results"][:1], "__next": "https://s4.example.org/more"}}
+    )
 
 
 def test_a_session_that_ended_is_begun_anew(system: SapSystem) -> None:
@@ -302,7 +331,7 @@ def test_somebody_without_an_address_is_given_one_of_the_country_that_is_set_or_
     assert [done([each]).fields["emails"][0]["EmailAddress"] for each in outcomes] == ["a@example.org", "b@example.org"]
 
 
-def test_a_thousand_changed_e_mails_are_sixteen_requests(system: SapSystem) -> None:
+def test_a_thousand_changed_e_mails_are_eleven_requests(system: SapSystem) -> None:
     ids = system.seed(1000)
     connector = system.connect(system.context(system.fake))
     connector.check()
@@ -311,4 +340,4 @@ def test_a_thousand_changed_e_mails_are_sixteen_requests(system: SapSystem) -> N
     outcomes = write_all(connector, [update(each, emails=emails(f"new{each}@example.org")) for each in ids])
 
     assert {type(each) for each in outcomes} == {Done}
-    assert len(system.fake.exchanges) == 16  # a session; 200 at once: read, written, read
+    assert len(system.fake.exchanges) == 11  # a session; 500 at once: read, written by 200, read

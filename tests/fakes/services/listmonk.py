@@ -67,6 +67,7 @@ class Listmonk(Service):
         super().__init__(clock)
         self.keys = {f"{user}:{token}": True}
         self.may_query = True
+        self.broken = False
         self.optins = {3: "single", 4: "double"}
         self.mails: list[str] = []  # addresses that were sent a mail to confirm
         self.state |= {"subscribers": {}}
@@ -185,10 +186,15 @@ class Listmonk(Service):
     @route("PUT", "/subscribers/lists")
     def manage(self, call: Call) -> Answer:
         body = call.body(allowed=("ids", "action", "target_list_ids", "status", "query"))
+        if self.broken:
+            raise refused(500, "Error updating lists: the database is shutting down")
         if not body.get("ids") or not body.get("target_list_ids"):
             raise refused(400, "No subscribers or lists given.")
         if body.get("action") not in {"add", "remove", "unsubscribe"}:
             raise refused(400, "Invalid action.")
+        if body["action"] == "add" and not set(body["ids"]) <= set(self.subscribers):
+            said_of_them = 'violates foreign key constraint "subscriber_lists_subscriber_id_fkey"'
+            raise refused(500, f'Error updating lists: insert or update on table "subscriber_lists" {said_of_them}')
         for subscriber in (self._subscriber(str(key)) for key in body["ids"]):
             for number in body["target_list_ids"]:
                 self._manage(subscriber, number, body["action"], body.get("status", ""))

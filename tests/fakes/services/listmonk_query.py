@@ -32,6 +32,7 @@ MEMBERSHIP = re.compile(
     rf"(?P<sign>>=|<=|=|>|<)\s*{LITERAL}\)",
     re.IGNORECASE,
 )
+AMONG = re.compile(r"subscribers\.id IN \((?P<ids>\d+(?:,\d+)*)\)", re.IGNORECASE)
 COLUMNS = {"id", "email", "name", "status", "created_at", "updated_at"}
 
 
@@ -66,6 +67,9 @@ def _one(text: str) -> tuple[Test, str]:
         if not rest.startswith(")"):
             raise _broken()
         return test, rest[1:].lstrip()
+    if (among := AMONG.match(text)) is not None:
+        ids = frozenset(map(int, among["ids"].split(",")))
+        return lambda row: row["id"] in ids, text[among.end() :].lstrip()
     for pattern, make in ((ATTRIBUTE, _attribute), (COLUMN, _column), (MEMBERSHIP, _membership)):
         if (match := pattern.match(text)) is not None:
             return make(match), text[match.end() :].lstrip()

@@ -7,7 +7,8 @@ Key         MD5 of the address in small letters; the path takes the address and 
             address changes the key
 Consent     `status_if_new` counts for new ones only; who left by himself or bounced is in a compliance state:
             `subscribed` is refused, `pending` sends a mail; without `status` nothing changes
-Deleting    archives; an archived one cannot be archived again. Erased for good: cannot be brought back by the API
+Deleting    archives; an archived one cannot be archived again. Erased for good, by the MD5
+            of the address alone: cannot be brought back by the API
 Batches     500 members; what fails is listed, the rest is done. Without `update_existing` known ones fail
 Operations  calls as texts, carried out one by one when they were asked for `rounds` times; the answers lie in a tar
             on another host, at an address that holds for ten minutes and takes no key. A batch that was stopped keeps
@@ -217,7 +218,10 @@ class Mailchimp(Batches):
 
     @route("POST", "/lists/{list_id}/members/{key}/actions/delete-permanent")
     def delete_permanent(self, call: Call, list_id: str, key: str) -> Answer:
-        self.erase(self._member(list_id, key).key)
+        self._known_list(list_id)
+        if key not in self.members:
+            raise not_found()
+        self.erase(key)
         return Answer(204)
 
     @route("POST", "/lists/{list_id}/members/{key}/tags")

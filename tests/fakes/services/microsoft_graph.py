@@ -8,7 +8,10 @@ Ids       two of each contact: the plain one moves with the folder; the lasting 
 Writes    unknown properties refused; collections are never null; an ETag of an older state is 412; three addresses at
           most. A display name is made anew from first and last name unless it is sent too. Birthdays come back
           as noon of that day
+Deleting  into the deleted items; for good by a call of its own
 Own key   a named property, set with a new contact; found by one form of `$filter` only, whatever its capitals
+Many      `$batch` holds 20 requests in JSON, each with a status of its own; the answers come in any order. Each
+          counts for the limits, and may be refused by them alone
 Limits    10,000 requests in 10 minutes and 4 at a time for a mailbox: 429 with Retry-After
 """
 
@@ -20,8 +23,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import parse_qs, unquote
 
 import httpx
+import orjson
 
 from hub.testing.clock import Clock
 from hub.testing.service import Answer, Call, Rate, Refusal, Service, route
@@ -35,7 +40,8 @@ LISTS = frozenset({"businessPhones", "homePhones", "imAddresses", "categories", 
 ADDRESSES = frozenset({"businessAddress", "homeAddress", "otherAddress"})
 PARTS = frozenset({"street", "city", "state", "postalCode", "countryOrRegion"})
 WRITABLE = TEXTS | LISTS | ADDRESSES | {"emailAddresses", "birthday"}
-MOST_EMAILS, LARGEST_PAGE, AT_ONCE = 3, 1000, 4
+MOST_EMAILS, LARGEST_PAGE, AT_ONCE, LARGEST_BATCH = 3, 1000, 4, 20
+INNER = frozenset({"id", "method", "url", "headers", "body"})
 NAMED = re.compile(r"String \{[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\} Name \w+")
 FILTER = re.compile(
     r"singleValueExtendedProperties/any\((\w+):\s*\1/id eq '([^']+)' and \1/value eq '((?:[^']|'')*)'\)", re.IGNORECASE
@@ -79,10 +85,13 @@ class Graph(Service):
     def __init__(self, mailbox: str = "sales@example.org", clock: Clock | None = None) -> None:
         super().__init__(clock)
         self.mailbox = mailbox
-        self.state |= {"contacts": {}, "revision": 0, "made": 0, "subscriptions": {}}
+        self.state |= {"contacts": {}, "revision": 0, "made": 0, "subscriptions": {}, "purged": set()}
         self.rounds: dict[str, tuple[list[int], int, bool]] = {}
         self.ended: tuple[int, str] | None = None
         self.crowded = 0
+        self.puts_off = 1  # seconds
+        self.crowds = 0  # requests in batches that find the mailbox busy
+        self.answers_at_most: int | None = None
         self._inside = 0
         self._counting = threading.Lock()
 
@@ -165,6 +174,29 @@ class Graph(Service):
         said = refused(429, "TooManyRequests", "Too many requests").answer
         return Answer(429, said.body, {"retry-after": str(int(resets_in) + 1)})
 
+    @route("POST", "/$batch", write=False)
+    def batch(self, call: Call) -> Answer:
+        call.only()
+        inner = batched(call)
+        self._times.pop()  # the requests in it count, not the batch itself
+        told = [{"id": each["id"], **self._part(each, call.headers["authorization"])} for each in inner]
+        return Answer(200, {"responses": told[::-1][: self.answers_at_most]})
+
+    def _part(self, sent: dict[str, Any], authorization: str) -> dict[str, Any]:
+        path, _, query = sent["url"].partition("?")
+        headers = {name.lower(): value for name, value in sent.get("headers", {}).items()}
+        content = orjson.dumps(sent["body"]) if "body" in sent else b""
+        values = parse_qs(query, keep_blank_values=True)
+        call = Call(self, sent["method"], unquote(path), values, {**headers, "authorization": authorization}, content)
+        if self.crowds:
+            self.crowds -= 1
+            busy = refused(429, "ApplicationThrottled", "Application is over its MailboxConcurrency limit.").answer
+            answer = Answer(429, busy.body, {"Retry-After": str(self.puts_off)})
+        else:
+            answer = self._limited(call)
+        told: dict[str, Any] = {"status": answer.status, "headers": dict(answer.headers)}
+        return told if answer.body is None else {**told, "body": answer.body}
+
     @route("GET", HERE + "/delta")
     def delta(self, call: Call, mailbox: str) -> Answer:
         self._mailbox(mailbox)
@@ -243,6 +275,17 @@ class Graph(Service):
         self.remove(contact.lasting)
         return Answer(204)
 
+    @route("POST", HERE + "/{contact_id}/permanentDelete")
+    def purge(self, call: Call, mailbox: str, contact_id: str) -> Answer:
+        self._mailbox(mailbox)
+        call.only()
+        if call.content:
+            raise refused(400, "BadRequest", "It takes no body.")
+        contact = self._by_id(contact_id)
+        self.remove(contact.lasting)
+        self.state["purged"].add(contact.lasting)
+        return Answer(204)
+
     # --- inside -----------------------------------------------------------------------------------
 
     def _mailbox(self, name: str) -> None:
@@ -295,6 +338,24 @@ class Graph(Service):
 
 def refused(status: int, code: str, message: str) -> Refusal:
     return Refusal(status, {"error": {"code": code, "message": message, "innerError": {"request-id": "made-up"}}})
+
+
+def batched(call: Call) -> list[dict[str, Any]]:
+    """The requests of a batch."""
+    body = call.body(required=("requests",))["requests"]
+    if not isinstance(body, list) or not 1 <= len(body) <= LARGEST_BATCH:
+        raise refused(400, "BadRequest", f"Number of batch request steps exceeds the maximum value of {LARGEST_BATCH}.")
+    for each in body:
+        if not isinstance(each, dict) or not {"id", "method", "url"} <= set(each) <= INNER:
+            raise refused(400, "BadRequest", "A request in a batch has an id, a method and a url.")
+        if not isinstance(each["id"], str) or not re.fullmatch(r"/[!-~]*", each["url"]) or each["url"].startswith("/v"):
+            raise refused(400, "BadRequest", "The id is text, and the url begins below the version.")
+        kind = {name.lower(): value for name, value in each.get("headers", {}).items()}.get("content-type")
+        if "body" in each and kind != "application/json":
+            raise refused(400, "BadRequest", "A request with a body needs its content type.")
+    if len({each["id"] for each in body}) < len(body):
+        raise refused(400, "BadRequest", "Each id stands once.")
+    return body
 
 
 def preferred(call: Call) -> tuple[int, bool]:

@@ -7,6 +7,8 @@ Deleted   apart, by `type`, with If-Modified-Since
 Writes    100 rows; one result each in their order, with a code of its own: SUCCESS, MANDATORY_NOT_FOUND, INVALID_DATA
           with the name of the field, DUPLICATE_DATA. 200 when all went well, 207 when some did. Upsert by unique fields
           (`duplicate_check_fields`). Unknown fields are passed over
+Query     2,000 rows in one call, of columns that are named (zoho_query.py); it needs a scope of its own
+Bin       what was deleted lies in it until it is taken out, which needs a scope of its own
 Channels  of notifications, by a number of the client; a day at most, and asked for more, an hour
 Token     had at another host, refused as 401 INVALID_TOKEN; the scheme is Zoho-oauthtoken
 Limits    credits of 24 hours, 429 TOO_MANY_REQUESTS; calls at a time
@@ -22,6 +24,7 @@ from typing import Any
 
 from hub.testing.clock import Clock
 from hub.testing.service import Answer, Call, Rate, Refusal, Service, route
+from tests.fakes.services.zoho_query import Unfit, parse
 
 LENGTHS = {
     "First_Name": 40,
@@ -62,8 +65,13 @@ class Zoho(Service):
 
     def __init__(self, clock: Clock | None = None) -> None:
         super().__init__(clock)
-        self.state |= {"contacts": {}, "deleted": {}, "accounts": {}, "channels": {}, "made": 0}
+        self.state |= {"contacts": {}, "deleted": {}, "purged": set(), "accounts": {}, "channels": {}, "made": 0}
         self.pages: dict[str, tuple[list[str], int, datetime]] = {}
+        self.shortens: dict[str, int] = {}  # a workflow of the organisation cuts these fields
+        self.empties = True  # the token has the scope of the recycle bin
+        self.queries = True  # the token has the scope of the query language
+        self.shows = 2000  # rows that an answer to a query holds
+        self.late = False  # queries do not show yet what was written
 
     @property
     def contacts(self) -> dict[str, Contact]:
@@ -210,6 +218,26 @@ class Zoho(Service):
         told = [self._shown(each, names) for each in rows]
         return Answer(200, {"data": told, "info": {"count": len(told), "more_records": False}}) if rows else Answer(204)
 
+    @route("POST", "/coql", write=False)
+    def query(self, call: Call) -> Answer:
+        if not self.queries:
+            raise refused(401, "OAUTH_SCOPE_MISMATCH", "invalid oauth scope to access this URL")
+        try:
+            asked_for = parse(call.body(required=("select_query",))["select_query"], READABLE)
+        except Unfit as unfit:
+            raise refused(400, unfit.code, "the query is not valid") from unfit
+        there = sorted(asked_for.ids & set(self.contacts))
+        some = there[: min(asked_for.limit, self.shows)]
+        if not some:
+            return Answer(204)
+        rows = [self._shown(self.contacts[each], asked_for.columns) for each in some]
+        info = {"count": len(rows), "more_records": len(some) < len(there)}
+        return Answer(200, {"data": [self._queried(each) for each in rows], "info": info})
+
+    def _queried(self, row: dict[str, Any]) -> dict[str, Any]:
+        lookups = {name: {"id": each["id"]} for name, each in row.items() if isinstance(each, dict)}
+        return {**row, **lookups, **({"Title": "Before"} if self.late and "Title" in row else {})}
+
     @route("GET", "/Accounts/search")
     def companies(self, call: Call) -> Answer:
         call.only("criteria", "fields")
@@ -241,6 +269,17 @@ class Zoho(Service):
         if not 1 <= len(ids) <= 100:
             raise refused(400, "LIMIT_EXCEEDED", "more than 100 ids")
         return results([self._deleted(each) for each in ids], said="record deleted")
+
+    @route("DELETE", "/settings/recycle_bin/{name}")
+    def purge(self, call: Call, name: str) -> Answer:
+        call.only()
+        if not self.empties:
+            raise refused(401, "OAUTH_SCOPE_MISMATCH", "invalid oauth scope to access this URL")
+        if name not in self.state["deleted"] or name in self.state["purged"]:
+            raise refused(400, "INVALID_DATA", "the id given seems to be invalid", resource_path_index=2)
+        self.state["purged"].add(name)
+        done = {"code": "SUCCESS", "details": {"id": name}, "message": "record deleted", "status": "success"}
+        return Answer(200, {"recycle_bin": [done]})
 
     # --- inside -----------------------------------------------------------------------------------
 
@@ -292,7 +331,7 @@ class Zoho(Service):
         return made
 
     def _change(self, contact: Contact, fields: Mapping[str, Any]) -> None:
-        contact.fields |= fields
+        contact.fields |= {name: cut(value, self.shortens.get(name)) for name, value in fields.items()}
         contact.modified = self._now()
 
     def _shown(self, contact: Contact, names: Iterable[str]) -> dict[str, Any]:
@@ -307,6 +346,10 @@ class Zoho(Service):
             "Account_Name": {"name": self.state["accounts"].get(account), "id": account} if account else None,
         }
         return {name: own.get(name, contact.fields.get(name)) for name in names} | {"id": contact.id}
+
+
+def cut(value: Any, length: int | None) -> Any:
+    return value[:length] if isinstance(value, str) else value
 
 
 def refused(status: int, code: str, message: str, **details: Any) -> Refusal:

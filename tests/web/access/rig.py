@@ -37,6 +37,7 @@ from hub.web.console.glance import Glance
 from hub.web.console.shell import Console
 from hub.web.monitoring import Health
 from tests.canaries import canary
+from tests.fakes.stores import in_file
 from tests.web.intake_rig import Inbox
 
 HERE = "https://hub.example"
@@ -135,8 +136,7 @@ def made(folder: Path, oidc: Callable[[Callable[[], float]], Oidc] | None = None
     (folder / "config").mkdir()
     (folder / "config" / "hub.yaml").write_text("default_region: PT\n")
     config = load_config(folder / "config")
-    store, now, numbers = Store(f"sqlite:///{folder / 'hub.db'}"), [NOON], count(1)
-    store.create()
+    store, now, numbers = in_file(folder / "hub.db"), [NOON], count(1)
     clock = lambda: now[0]  # noqa: E731
     entry = Entry(
         signin=SignIn(store, clock),

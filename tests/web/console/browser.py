@@ -18,6 +18,14 @@ from tests.web.console.rig import SESSION, Look
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 START_SECONDS = 20
+ARGUMENTS = (
+    "--no-sandbox",  # root may not start it otherwise
+    "--disable-gpu",  # drawn in software everywhere, so that a picture is the same on every machine
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
 
 
 @contextmanager
@@ -48,7 +56,7 @@ def serving(app: FastAPI) -> Iterator[str]:
 @contextmanager
 def chromium() -> Iterator[Browser]:
     with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
         try:
             yield browser
         finally:
@@ -67,6 +75,7 @@ def window(browser: Browser, address: str, *, refused: int | None = None, **opti
     page.on("dialog", lambda dialog: dialog.accept() if dialog.type == "confirm" else wrong.append(dialog.message))
     try:
         yield page
-        assert [text for text in wrong if refused is None or f"status of {refused}" not in text] == []
+        unmeant = [text for text in wrong if refused is None or f"status of {refused}" not in text]
+        assert unmeant == [], unmeant[:3]
     finally:
         context.close()

@@ -52,6 +52,8 @@ def main(folder: Path) -> None:
                 "contact": contact,
                 "why": f"{contact}/explain?field=job_title",
                 "consent": f"{contact}/consent",
+                "erase": f"{contact}/erase",
+                "erasures": "/erasures",
                 "correct": f"{contact}/correct?field=job_title",
                 "rules": "/conflicts/rules",
                 "connections": "/connections",
@@ -74,7 +76,9 @@ def main(folder: Path) -> None:
                     with window(browser, address, **options) as page:
                         for name, path in pages.items():
                             page.goto(path)
-                            page.screenshot(path=folder / f"{name}-{way}.png")
+                            page.screenshot(
+                                path=folder / f"{name}-{way}.png", caret="initial"
+                            )  # hidden by a style inline
 
 
 if __name__ == "__main__":

@@ -127,6 +127,8 @@ def test_the_picture_for_the_app_is_read_and_its_code_taken(tmp_path, colours):
         page.wait_for_url("**/")
         page.goto("/me")
         page.get_by_role("button", name="Set up an app").click()
+        expect(page.get_by_label("Code", exact=True)).to_be_visible()
+        page.wait_for_load_state()
 
         read = picture_on(page)
         secret = read.partition("secret=")[2].partition("&")[0]

@@ -18,7 +18,7 @@ from hub.config import load_config
 from hub.host import Host
 from hub.running import open_store
 from hub.web.guard import LOCAL_COOKIE
-from hub.worker import LogForm
+from hub.worker.setting import LogForm
 from tests.cli.desk import Desk
 from tests.web.console.browser import CHROMIUM, chromium, served, window
 from tests.web.console.rig import SESSION, Look, looked_at, small_company

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from hub.store import work
+from hub.store import changes, runs
 from hub.store.runs import Progress, save_progress
 from tests.cli.desk import Desk
 from tests.web.console.browser import CHROMIUM, chromium, served, window
@@ -42,7 +42,7 @@ def stage(desk) -> Iterator[Stage]:
 
 def test_a_run_is_shown_while_it_runs_and_what_it_did_when_it_has_ended(stage):
     with stage.store.write() as tx:
-        work.start_run(tx, "r-live", "crm", stage.look.console.world.clock())
+        runs.start(tx, "r-live", "crm", stage.look.console.world.clock())
     with stage.window() as page:
         page.goto("/runs/r-live")
         expect(page.get_by_text("under way")).to_be_visible()
@@ -51,10 +51,8 @@ def test_a_run_is_shown_while_it_runs_and_what_it_did_when_it_has_ended(stage):
         expect(page.get_by_text("300 of 1 200")).to_be_visible(timeout=10_000)
         expect(page.get_by_text("100 a second")).to_be_visible()
         with stage.store.write() as tx:
-            work.log_changes(
-                tx, [work.Change(golden(tx), 9.0, "updated", "crm", '{"company":[null,"Acme"]}')], "r-live"
-            )
-            work.end_run(tx, "r-live", stage.look.console.world.clock(), "done", {"pulled": 1200}, None)
+            changes.log(tx, [changes.Change(golden(tx), 9.0, "updated", "crm", '{"company":[null,"Acme"]}')], "r-live")
+            runs.end(tx, "r-live", stage.look.console.world.clock(), "done", {"pulled": 1200}, None)
 
         expect(page.get_by_role("cell", name="company Acme")).to_be_visible(timeout=10_000)
         expect(page.get_by_text("under way")).to_have_count(0)
@@ -66,7 +64,7 @@ def golden(tx) -> str:
 
 def test_a_run_under_way_is_asked_to_stop(stage):
     with stage.store.write() as tx:
-        work.start_run(tx, "r-live", "crm", stage.look.console.world.clock())
+        runs.start(tx, "r-live", "crm", stage.look.console.world.clock())
     with stage.window() as page:
         page.goto("/runs/r-live")
         page.get_by_role("button", name="Stop after this page").click()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 
 import orjson
 import pytest
 
 from hub.access.rights import Role
-from hub.store import audit
+from hub.model import Interaction
+from hub.store import audit, interactions
 from hub.sync import history
 
 ANN = "912 000 001"  # Ann Baker's, as it is typed
@@ -68,6 +70,20 @@ def test_several_who_share_a_number_stand_side_by_side(look, desk):
 
     assert shown.count("<article") >= 2
     assert "Zoe Quint" in shown and "Ann Baker" in shown
+
+
+def test_a_call_that_a_telephone_system_brought_is_shown_with_its_number(look):
+    called = Interaction(
+        "c1", datetime(2026, 11, 22, tzinfo=UTC), "call", "call.missed", "in", ("+351912000001",), summary="rang twice"
+    )
+    with look.console.world.store.write() as tx:
+        interactions.save(tx, [history.row_of("pbx", called)], "r1")
+    ann = golden(look)
+
+    for path in (f"/contacts/{ann}", f"/contacts/{ann}/timeline", "/desk?phone=912%20000%20001"):
+        shown = look.get(path)
+        assert shown.status_code == 200 and "rang twice" in shown.text
+    assert "+351912000001</td>" in look.get(f"/contacts/{ann}/timeline").text
 
 
 def test_a_call_is_written_down_once_however_often_it_is_sent(look):

@@ -164,6 +164,17 @@ def test_what_cannot_be_done_is_said_on_a_page(look):
     assert "nothing was changed" in nothing.text and "perhaps" not in odd.text
 
 
+def test_an_address_that_leads_nowhere_is_a_page_in_a_browser_and_a_problem_for_programs(look):
+    lost = look.get("/no/such/canary", **{"accept-language": "pt"})
+    program = look.get("/no/such/canary", accept="*/*")
+    interface = look.get("/api/v1/no-such-canary")
+
+    assert (lost.status_code, program.status_code, interface.status_code) == (404, 404, 404)
+    assert lost.headers["content-type"].startswith("text/html") and 'lang="pt"' in lost.text
+    assert 'href="/"' in lost.text and "canary" not in lost.text
+    assert {each.headers["content-type"] for each in (program, interface)} == {"application/problem+json"}
+
+
 def test_what_systems_say_is_text_on_every_page(look, desk):
     desk.type_in("crm", "<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "x@example.org")
     desk.sync("crm")

@@ -113,6 +113,16 @@ def test_mistakes_are_named_by_their_key_and_what_was_typed_stays(admin):
     assert "fair" not in load_config(file().parent).connections
 
 
+def test_a_form_that_could_send_no_mail_is_not_saved(admin):
+    box = "- {field: news, purpose: newsletter, wording: Send me news}"
+    typed = {"s.signature": "none", "s.allow_unsigned": "true", "s.consent": box}
+    refused = add(admin, kind="form", **typed, **{"s.double_opt_in.valid": "2 days"})
+
+    assert "sends mails with a link" in refused.text
+    assert "fair" not in load_config(file().parent).connections
+    assert add(admin, kind="form", **typed).status_code == 303
+
+
 @pytest.mark.parametrize("name", ["", "Fair", "1fair", "a b", "x" * 41, "a.b", "crm/../x"])
 def test_a_name_that_is_none_is_refused(admin, name):
     answer = add(admin, name=name, **{"s.path": "in/*.csv"})

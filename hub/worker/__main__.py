@@ -1,0 +1,3 @@
+from hub.worker.process import main
+
+main()
