@@ -21,15 +21,15 @@ class Lasting:
 
     def __init__(self, config: HubConfig, store: Store, log_form: LogForm) -> None:
         """ConfigError when the store is in memory."""
-        self.log_form = log_form
-        self.counters = CollectorRegistry()
-        self.metrics = Metrics(self.counters)
-        self.index = open_index(config, store)
-        if self.index.path is None:
+        if store.in_memory:
             raise ConfigError(
                 "`hub run` was not started: its store is in memory, which its processes cannot share and the next "
                 "start would not find. Name a file or a PostgreSQL database under store: in hub.yaml."
             )
+        self.log_form = log_form
+        self.counters = CollectorRegistry()
+        self.metrics = Metrics(self.counters)
+        self.index = open_index(config, store)
         self._touches = ThreadPoolExecutor(1, thread_name_prefix="access")
         self.later = self._touches.submit
         self.reads = Reads(store, time.time, self.later)

@@ -98,14 +98,14 @@ def open_index(config: HubConfig, store: Store) -> SearchIndex:
 
     Where nothing can be written it is made in a temporary folder, anew at each start.
     """
-    file = store.url.database if store.dialect == "sqlite" else str(config.home / "hub.db")
-    if file in (None, "", ":memory:"):
+    if store.in_memory:
         return SearchIndex(None)
+    file = store.url.database if store.dialect == "sqlite" else str(config.home / "hub.db")
     try:
         return SearchIndex(Path(str(file)).with_suffix(".search.db"))
     except ConfigError as err:
         log.warning("the search index is kept until the hub stops only: %s", err)
-        return SearchIndex.for_a_while()
+        return SearchIndex(None)
 
 
 def enabled(config: HubConfig) -> list[str]:

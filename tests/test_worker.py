@@ -52,8 +52,8 @@ def registry():
 
 
 @pytest.fixture
-def worker(config, store, registry):
-    worker = Worker(Setting(config, None, LOG), Metrics(registry))
+def worker(config, store, registry, tmp_path):
+    worker = Worker(Setting(config, tmp_path / "search.db", LOG), Metrics(registry))
     worker.start()
     wait_until(lambda: worker.pid)
     yield worker
@@ -158,7 +158,9 @@ from hub.metrics import Metrics
 from hub.worker.asking import Worker
 from hub.worker.setting import LogForm, Setting
 
-worker = Worker(Setting(load_config(Path(sys.argv[1])), None, LogForm(True, "ERROR")), Metrics(CollectorRegistry()))
+folder = Path(sys.argv[1])
+setting = Setting(load_config(folder), folder / "search.db", LogForm(True, "ERROR"))
+worker = Worker(setting, Metrics(CollectorRegistry()))
 worker.start()
 while worker.pid is None:
     time.sleep(0.02)

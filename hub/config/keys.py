@@ -54,8 +54,7 @@ def ledger_of(config: HubConfig, store: Store) -> Ledger:
         return Ledger(config.home / config.keep.erasures)
     if store.dialect != "sqlite":
         return Ledger(config.home / ERASURES)
-    file = store.url.database
-    return Ledger(None if file in (None, "", ":memory:") else Path(f"{file}.erasures"))
+    return Ledger(None if store.in_memory else Path(f"{store.url.database}.erasures"))
 
 
 def _always(load: Callable[[], bytes]) -> Callable[[bool], bytes]:

@@ -78,9 +78,14 @@ class Store:
         # PostgreSQL's advisory lock is given in the order in which it was asked for
         self._turns: AbstractContextManager[None] = Turns() if self.dialect == "sqlite" else nullcontext()
 
+    @property
+    def in_memory(self) -> bool:
+        """One connection for all threads: for a test or a trial, where no two use it at once."""
+        return self.dialect == "sqlite" and self.url.database in (None, "", ":memory:")
+
     def _own_master(self) -> Callable[[bool], bytes]:
-        file = self.url.database if self.dialect == "sqlite" else None
-        return kept_in(Path(f"{file}.key")) if file and file != ":memory:" else passing()
+        kept = self.dialect == "sqlite" and not self.in_memory
+        return kept_in(Path(f"{self.url.database}.key")) if kept else passing()
 
     @contextmanager
     def write(self, fence: Fence | None = None, *, few: bool = False) -> Iterator[Tx]:
@@ -251,7 +256,7 @@ class Store:
 
         A server looks after its own.
         """
-        if self.dialect != "sqlite" or self.url.database in (None, "", ":memory:"):
+        if self.dialect != "sqlite" or self.in_memory:
             return True
         from contextlib import closing
         from sqlite3 import connect
@@ -311,7 +316,8 @@ def _engine(url: sa.URL) -> sa.Engine:
     if url.get_backend_name() != "sqlite":
         return _kept_alive(sa.create_engine(url, isolation_level="AUTOCOMMIT", **POOL))
     memory = url.database in (None, "", ":memory:")
-    options: dict[str, Any] = {"poolclass": StaticPool} if memory else POOL
+    # a thread that ends gives its connection back: where all share one, nobody's transaction is undone by that
+    options: dict[str, Any] = {"poolclass": StaticPool, "pool_reset_on_return": None} if memory else POOL
     engine = sa.create_engine(
         url,
         connect_args={"isolation_level": None, "timeout": BUSY_SECONDS, "check_same_thread": False},

@@ -49,9 +49,15 @@ class SearchIndex:
     """Used by many threads; close it when they have ended."""
 
     def __init__(self, path: Path | None) -> None:
-        """path: None keeps it in memory. ConfigError when the file cannot be made."""
-        self.path = path
+        """path: None keeps it in a folder of its own, gone when it is closed. ConfigError when it cannot be made.
+
+        Never in memory: there all threads would share one connection, and with it one transaction.
+        """
         self._folder: TemporaryDirectory[str] | None = None
+        if path is None:
+            self._folder = TemporaryDirectory(prefix="hub-search-")
+            path = Path(self._folder.name) / "search.db"
+        self.path = path
         try:
             self._open()
         except DAMAGED:
@@ -60,15 +66,13 @@ class SearchIndex:
             self._open()
 
     def _open(self) -> None:
-        if self.path is not None:
-            make_private(self.path)
-        self._file = Store(f"sqlite:///{self.path}" if self.path else "sqlite://")
+        make_private(self.path)
+        self._file = Store(f"sqlite:///{self.path}")
         self._prepare()
 
     def _remove(self) -> None:
         for suffix in ("", "-wal", "-shm"):
-            if self.path is not None:
-                self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
+            self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
 
     def _prepare(self) -> None:
         with self._file.write() as tx:
@@ -84,14 +88,6 @@ class SearchIndex:
         self._file.close()
         if self._folder is not None:
             self._folder.cleanup()
-
-    @classmethod
-    def for_a_while(cls) -> SearchIndex:
-        """In a folder of its own that is gone when it is closed: where it cannot be kept."""
-        folder = TemporaryDirectory(prefix="hub-search-")
-        made = cls(Path(folder.name) / "search.db")
-        made._folder = folder
-        return made
 
     def place(self) -> Place | None:
         """How far it has read; None: nothing yet."""

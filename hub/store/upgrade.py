@@ -166,7 +166,6 @@ def opened_if_ready(url: str, keys: Keyring | None = None) -> Store | None:
 def connected(url: str, keys: Keyring | None = None) -> Store:
     """A store as it is, whatever its version."""
     store = Store(url, keys=keys)
-    database = store.url.database
-    if store.dialect == "sqlite" and database and database != ":memory:":
-        make_private(Path(database))
+    if store.dialect == "sqlite" and not store.in_memory:
+        make_private(Path(str(store.url.database)))
     return store

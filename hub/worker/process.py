@@ -132,11 +132,8 @@ def _wait(stopping: threading.Event, seconds: float) -> None:
 
 
 @contextmanager
-def _following(shop: Workshop, path: Path | None, stopping: threading.Event) -> Iterator[None]:
+def _following(shop: Workshop, path: Path, stopping: threading.Event) -> Iterator[None]:
     """The search index is kept up here as well: it takes as much of a core as a run."""
-    if path is None:
-        yield
-        return
     index = SearchIndex(path)
     following = follower(shop.store, index, stopping)
     following.start()

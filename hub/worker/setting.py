@@ -19,5 +19,5 @@ class Setting:
     """index: file of the search index that it keeps up with the store"""
 
     config: HubConfig
-    index: Path | None
+    index: Path
     log: LogForm

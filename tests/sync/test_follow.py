@@ -8,6 +8,7 @@ from time import monotonic, sleep
 
 import pytest
 
+from hub.errors import TransientError
 from hub.store.db import Store
 from hub.store.search import SearchIndex
 from hub.sync import people
@@ -197,3 +198,26 @@ class SearchIndexOf:
 
     def __exit__(self, *_: object) -> None:
         self.index.close()
+
+
+def test_an_index_that_is_kept_for_a_while_is_read_by_many_threads_and_gone_afterwards():
+    index = SearchIndex(None)
+    wrong: list[Exception] = []
+
+    def read() -> None:
+        try:
+            for _ in range(50):
+                index.place()
+        except TransientError as err:
+            wrong.append(err)
+
+    for _ in range(20):
+        readers = [threading.Thread(target=read) for _ in range(4)]
+        for reader in readers:
+            reader.start()
+        for reader in readers:
+            reader.join()
+    index.close()
+
+    assert wrong == []
+    assert not index.path.parent.exists()
