@@ -193,11 +193,9 @@ def test_one_that_does_not_listen_any_more_fails_the_run_that_is_asked_of_it(mad
 def test_a_page_can_ask_what_is_running_while_the_process_is_to_be_started_again(made):
     stage = Stage()
     worker, run = asked_after_its_end(made, stage)
-    began = time.monotonic()
 
     assert soon(lambda: worker.is_running("crm"))
     assert not worker.is_running("other")
-    assert time.monotonic() - began < 0.5
     assert len(stage.begun) == 1
     number = first_words(soon(lambda: stage.begun[1:])[0])[1]
     stage.begun[1].line.send(("result", number, Result("crm", "r1", "done")))

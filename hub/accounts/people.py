@@ -85,7 +85,10 @@ class Accounts:
         return account
 
     def reset(self, who: str, name: str) -> str:
-        """Password, app and recovery codes are forgotten and everything signed out; the code for a new password."""
+        """Password, app and recovery codes are forgotten and everything signed out; the code for a new password.
+
+        Tokens work on: programs use them, and most who forget a password have lost nothing else. See `working_tokens`.
+        """
         code = passwords.new_code()
         with self.store.write() as tx:
             account = self._named(tx, name)
@@ -94,6 +97,12 @@ class Accounts:
             self._invite(tx, who, account, code)
             self._note(tx, who, "account reset", account, sessions=ended)
         return code
+
+    def working_tokens(self, name: str) -> list[str]:
+        """Names of the tokens of an account that work now, the newest first."""
+        with self.store.read() as tx:
+            account, now = self._named(tx, name), self.clock()
+            return [t.name for t in db.tokens(tx) if t.account_id == account.id and t.works_at(now)]
 
     def accept(self, code: str, name: str, password: str) -> Account | None:
         """Choose a password by a code that works once. name: of the first account; else not looked at.

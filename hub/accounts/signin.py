@@ -240,7 +240,7 @@ class SignIn:
         if found is None:
             return None
         token, account = found
-        if token.revoked_at is not None or now >= token.until:
+        if not token.works_at(now):
             return None
         if token.account_id is not None and (account is None or account.disabled_at is not None):
             return None

@@ -66,7 +66,7 @@ def _shown(token: object, now: float) -> dict[str, object]:
     from hub.store.access import Token
 
     assert isinstance(token, Token)
-    state = "revoked" if token.revoked_at is not None else "expired" if token.until <= now else "works"
+    state = "works" if token.works_at(now) else "expired" if token.revoked_at is None else "revoked"
     return {
         "name": token.name,
         "rights": sorted(token.rights),

@@ -137,10 +137,19 @@ def enable(ctx: typer.Context, name: Name, by: By = None) -> None:
 
 @app.command()
 def reset(ctx: typer.Context, name: Name, by: By = None) -> None:
-    """Forget password, app and recovery codes of an account, sign it out, and make a code for a new password."""
+    """Forget password, app and recovery codes of an account, sign it out, and make a code for a new password.
+
+    Its tokens work on.
+    """
     with opened_accounts(ctx) as accounts:
-        code = accounts.reset(show.person(by), name)
+        code, tokens = accounts.reset(show.person(by), name), accounts.working_tokens(name)
     _say_code(code)
+    if tokens:
+        show.say(
+            show.out(),
+            f"Tokens of this account work on: {', '.join(tokens)}.",
+            "If somebody else may have them: hub token revoke NAME",
+        )
 
 
 def _say_code(code: str) -> None:

@@ -190,6 +190,9 @@ class Token:
     used_at: float | None = None
     revoked_at: float | None = None
 
+    def works_at(self, now: float) -> bool:
+        return self.revoked_at is None and now < self.until
+
 
 _COLUMNS = "id, name, hash, rights, account_id, made_by, made_at, until, used_at, revoked_at"
 

@@ -80,6 +80,21 @@ def test_accounts_are_made_changed_and_disabled(desk):
     assert CODE.search(desk("users", "reset", "bob").out)
 
 
+def test_a_reset_names_the_tokens_that_work_on(desk):
+    accept(CODE.search(desk("users", "first").out)[1], "ann")
+    for token in ("phones", "old", "of-nobody"):
+        desk("token", "new", token, "--right", "lookup")
+    with closing(sqlite3.connect("data/hub.db")) as db:
+        db.execute("UPDATE token SET account_id = (SELECT id FROM account) WHERE name <> 'of-nobody'")
+        db.commit()
+    desk("token", "revoke", "old")
+
+    assert desk("users", "reset", "ann").out.splitlines()[-2:] == [
+        "Tokens of this account work on: phones.",
+        "If somebody else may have them: hub token revoke NAME",
+    ]
+
+
 def test_the_last_administrator_stays(desk):
     accept(CODE.search(desk("users", "first").out)[1], "ann")
 
