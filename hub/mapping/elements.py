@@ -24,6 +24,8 @@ _PLAIN_EMAIL = re.compile(
     r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
     r"@(?:[A-Za-z0-9](?:-?[A-Za-z0-9])*\.)+[A-Za-z]{2,63}"
 )
+UNREAD = "raw:"
+"""How the key begins of a value that could not be understood."""
 LONG_PART = 64  # characters of a part of a domain that are too many
 _LONG_PART = re.compile(rf"[^@.]{{{LONG_PART}}}")
 
@@ -60,7 +62,7 @@ def raw_key(text: str) -> str:
     shown = " ".join(text.casefold().split())
     if len(shown) > MAX_KEY:
         shown = blake2b(shown.encode(), digest_size=16).hexdigest()
-    return f"raw:{shown}"
+    return f"{UNREAD}{shown}"
 
 
 def _address_key(street: str, postcode: str, locality: str, country: str) -> str:

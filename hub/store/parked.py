@@ -83,6 +83,18 @@ def unpark(tx: Tx, connection: str, ids: Sequence[str], stages: Sequence[str]) -
     )
 
 
+def move(tx: Tx, connection: str, external_id: str, former: str) -> None:
+    """The id is somebody else's by now: what was set aside of who had it is over, and no correction of it counts."""
+    tx.run(
+        "UPDATE parked SET external_id = :f,"
+        " state = CASE WHEN state IN ('open', 'retry') THEN 'resolved' ELSE state END"
+        " WHERE connection = :c AND external_id = :e AND stage IN ('map', 'value', 'write')",
+        f=former,
+        c=connection,
+        e=external_id,
+    )
+
+
 def corrections(tx: Tx, connection: str, ids: Iterable[str], stages: Sequence[str]) -> list[tuple[str, str, str]]:
     """(external id, stage, correction) of parked records that a person corrected."""
     rows = tx.all(

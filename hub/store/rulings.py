@@ -105,6 +105,11 @@ def drop(tx: Tx, connection: str, gate: str, external_ids: Sequence[str]) -> Non
     )
 
 
+def drop_all(tx: Tx, connection: str, external_id: str) -> None:
+    """Whatever was decided of this id: it is another record by now."""
+    tx.run("DELETE FROM ruling WHERE connection = :c AND external_id = :e", c=connection, e=external_id)
+
+
 def end_waiting(tx: Tx, connection: str, gate: str) -> None:
     """The hold is closed, or shows others: nothing waits beside what was decided."""
     tx.run("DELETE FROM ruling WHERE connection = :c AND gate = :g AND verdict = 'waits'", c=connection, g=gate)

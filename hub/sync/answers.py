@@ -17,10 +17,11 @@ from hub.store.queue import QueueRow
 from hub.sync import owed
 from hub.sync.engine import Hub, Run
 from hub.sync.gave_way import give_way
-from hub.sync.given_anew import is_somebody_else, rename
+from hub.sync.given_anew import rename
 from hub.sync.link import HOLDING, Link, acknowledge, differs
 from hub.sync.prepare import Job
 from hub.sync.reading import fingerprint
+from hub.sync.somebody_else import is_somebody_else
 from hub.sync.unknown import not_there
 from hub.sync.withhold import key_mark
 
@@ -225,7 +226,7 @@ def _created(batch: _Batch, job: Job, outcome: Done) -> bool:
     if record is None:
         raise AssertionError("a create was answered without a record")
     known = db.links_of(tx, run.name, [record.id]).get(record.id)
-    if known is not None and known.golden_id != home and not outcome.existed and _was_anothers(known, job):
+    if known is not None and known.golden_id != home and not outcome.existed and _is_free(known, job):
         rename(tx, run, known)  # who had the id before is not there any more
         known = None
     if known is not None and known.golden_id != home and known.state in HOLDING:
@@ -253,8 +254,8 @@ def _created(batch: _Batch, job: Job, outcome: Done) -> bool:
     return not outcome.existed
 
 
-def _was_anothers(known: Link, job: Job) -> bool:
-    return is_somebody_else((known.fields, known.opinion().fields), job.changed)
+def _is_free(known: Link, job: Job) -> bool:
+    return known.state not in HOLDING or is_somebody_else((known.fields, known.opinion().fields), job.changed)
 
 
 def _same_place(batch: _Batch, known: Link, home: str) -> None:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from hub.model import Fields, LinkState, base_field
-from hub.store import intents, interactions
+from hub.model import Fields, LinkState
+from hub.store import intents, interactions, parked, rulings
 from hub.store import links as db
 from hub.store.db import Tx
 from hub.store.intents import Intent
@@ -16,9 +16,10 @@ from hub.sync.clusters import Clusters
 from hub.sync.engine import Run, golden_of
 from hub.sync.link import HOLDING, Link
 from hub.sync.reading import Fresh, Reading
-from hub.sync.withhold import Identity, identity_of
+from hub.sync.somebody_else import has_in_common, is_somebody_else
 
-REACHED = ("emails", "phones")
+THERE = HOLDING | {LinkState.LEFT, LinkState.MERGED}
+"""States of a link whose id the system may know."""
 SAID = (
     "Ids there stand for somebody else by now. Who had them before is kept, without a record there: "
     "look whether the system was put back to an earlier state"
@@ -38,12 +39,16 @@ def let_go(
     """
     kept = dict(homes)
     parted: list[Link] = []
+    made = _made_for_others(clusters.tx, run, reading, homes)
     for golden_id in sorted(set(homes.values())):
         cluster = clusters[golden_id]
-        sent = {intent.record_id for intent in pending.get(golden_id, ())}
         for link in cluster.members:
             fresh = reading.fresh.get(link.external_id) if link.connection == run.name else None
-            if fresh is None or link.id in sent or not _is_anothers(link, cluster.golden.fields, fresh):
+            if fresh is None:
+                continue
+            sent = [intent.payload for intent in pending.get(golden_id, ()) if intent.record_id == link.id]
+            before = (link.fields, link.opinion().fields, cluster.golden.fields, *sent)
+            if not _is_anothers(link, before, fresh, is_made_for_another=link.external_id in made):
                 continue
             del kept[link.external_id]
             cluster.touched = cluster.joined = True
@@ -63,49 +68,42 @@ def keep_apart(tx: Tx, former: Mapping[str, int], new: Iterable[Link]) -> None:
         db.keep_apart(tx, [(former[x.external_id], x.id) for x in new if x.external_id in former])
 
 
-def _is_anothers(link: Link, golden: Fields, fresh: Fresh) -> bool:
-    if fresh.refused or golden_of(fresh.record.key) == link.golden_id:
-        return False
-    return is_somebody_else((link.fields, link.opinion().fields, golden), fresh.fields)
+def _made_for_others(tx: Tx, run: Run, reading: Reading, homes: Mapping[str, str]) -> set[str]:
+    """External ids of known records that carry the key of a create of ours for somebody else that has no answer yet."""
+    owners: dict[str, str] = {}
+    for external_id, fresh in reading.fresh.items():
+        owner = golden_of(fresh.record.key)
+        if owner is not None and homes.get(external_id, owner) != owner:
+            owners[external_id] = owner
+    if not owners:
+        return set()
+    heirs = db.resolve_goldens(tx, sorted(set(owners.values())))
+    pending = intents.unresolved(tx, run.name, sorted(set(heirs.values())))
+    tries = {(home, i.key) for home, some in pending.items() for i in some if not i.record_id}
+    return {
+        external_id
+        for external_id, owner in owners.items()
+        if (home := heirs.get(owner)) != homes[external_id] and (home, reading.fresh[external_id].record.key) in tries
+    }
 
 
-def is_somebody_else(before: Sequence[Fields], now: Fields) -> bool:
-    """Whether a record says plainly who it is of, by name and mail, phone or tax id, and nothing of it was so. Pure."""
-    reached = _reached(now)
-    if any(reached & _reached(fields) for fields in before):
-        return False  # as nearly always; what follows costs as much as matching
-    has = identity_of(now)
-    if not _is_plain(has):
-        return False
-    had = Identity()
-    for fields in before:
-        had |= identity_of(fields)
-    if not _is_plain(had):
-        return False
-    common = _words(had) & _words(has) or had.mails & has.mails or had.phones & has.phones or had.taxes & has.taxes
-    return not common
-
-
-def _reached(fields: Fields) -> set[str]:
-    """Mail addresses and phones as keys of fields."""
-    return {key for key, value in fields.items() if value is not None and "/" in key and base_field(key) in REACHED}
-
-
-def _is_plain(who: Identity) -> bool:
-    return bool(who.names and (who.mails or who.phones or who.taxes))
-
-
-def _words(who: Identity) -> set[str]:
-    return {word for name in who.names for word in name.split()}
+def _is_anothers(link: Link, before: Sequence[Fields], fresh: Fresh, *, is_made_for_another: bool) -> bool:
+    if fresh.refused and fresh.kept_out is None:
+        return False  # that it is somebody else's is just what a person has refused
+    if is_made_for_another:
+        return not has_in_common(before, fresh.fields)
+    return golden_of(fresh.record.key) != link.golden_id and is_somebody_else(before, fresh.fields)
 
 
 def rename(tx: Tx, run: Run, link: Link) -> None:
-    """The id is free; what happened at the record stays with whoever it happened to."""
+    """The id is free; what happened at the record, and what was decided of it, is not whose it is now."""
     former = f"{link.external_id} (former {link.id})"
     interactions.move_reference(tx, run.name, link.external_id, former)
     intents.close_of_records(tx, [link.id])
+    rulings.drop_all(tx, run.name, link.external_id)
+    parked.move(tx, run.name, link.external_id, former)
     link.external_id, link.fingerprint = former, None
-    if link.state in HOLDING:
+    if link.state in THERE:
         link.state = LinkState.GONE
     db.rename(tx, link.id, former)
     db.update_links(tx, [link], run.id)

@@ -146,6 +146,10 @@ def _absorb(hub: Hub, tx: Tx, run: Run, reading: Reading, clusters: Clusters, co
     clusters.load([*homes.values(), *adopted.values()])
     pending = intents.unresolved(tx, run.name, {*homes.values(), *adopted.values()}) if run.route.writes else {}
     homes, former = let_go(clusters, run, reading, homes, pending)
+    if former and (ours := adoptions(tx, reading, homes)).keys() - adopted.keys():
+        adopted = ours
+        clusters.load(adopted.values())
+        pending |= intents.unresolved(tx, run.name, adopted.values())
     taken = take_known(hub, run, reading, clusters, homes, pending)
     newcomers, adoptees = newcomers_of(tx, run, reading, homes, adopted)
     keep_apart(tx, former, [n.link for n in newcomers])

@@ -117,7 +117,9 @@ def note(tx: Tx, run: Run, told: Iterable[tuple[Mapping[str, Any], Outcome]], no
     results = [(keys, outcome) for sent, outcome in told if (keys := _linking(run, sent)) and _is_told(outcome)]
     links = db.links_of(tx, run.name, [_id_of(outcome) for _, outcome in results]) if results else {}
     for keys, outcome in results:
-        link = links[_id_of(outcome)]
+        link = links.get(_id_of(outcome))
+        if link is None:
+            continue  # of somebody who was erased meanwhile, or a record that has just given way to one not known yet
         for key, value in keys.items():
             heads = run.route.mapping.columns_of(base_field(key))
             if isinstance(outcome, Done) and not heads.isdisjoint(outcome.owed) and isinstance(value, str):

@@ -25,6 +25,7 @@ from hub.sync.engine import Hub, Run, golden_of
 from hub.sync.lines import raw_text
 from hub.sync.link import Link
 from hub.sync.place import Newcomer
+from hub.sync.somebody_else import is_somebody_else
 from hub.sync.withhold import sift
 
 FEW = 10  # records of a page that is read by plans made once
@@ -160,7 +161,10 @@ def _correct(hub: Hub, run: Run, records: Mapping[str, Record], reading: Reading
         return
     with hub.store.glance() as tx:
         found = parked.corrections(tx, run.name, wrong, STAGES)
+        links = db.links_of(tx, run.name, [each[0] for each in found]) if found else {}
     for record_id, stage, text in found:
+        if _is_of_another(links.get(record_id), reading.fresh.get(record_id)):
+            continue  # it was meant for who had this id before
         record, correction = records[record_id], read_correction(text)
         meant = corrected(run.route.mapping, record, stage, correction) if correction else None
         if meant is None:
@@ -172,6 +176,12 @@ def _correct(hub: Hub, run: Run, records: Mapping[str, Record], reading: Reading
         reading.parked = [p for p in reading.parked if p.external_id != record_id or p.stage not in STAGES]
         reading.parked += again.parked
         reading.fresh[record_id] = replace(again.fresh[record_id], correction=correction)
+
+
+def _is_of_another(link: Link | None, fresh: Fresh | None) -> bool:
+    if link is None or fresh is None:
+        return False
+    return is_somebody_else((link.fields, link.opinion().fields), fresh.fields)
 
 
 def _judge(hub: Hub, run: Run, known: Mapping[str, Any], reading: Reading) -> None:

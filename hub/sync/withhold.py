@@ -17,7 +17,7 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 from hub.dedupe.features import features
-from hub.mapping.elements import email_key
+from hub.mapping.elements import UNREAD, email_key
 from hub.mapping.text import Unmappable
 from hub.model import Fields, Interaction, base_field, element
 from hub.store import erasures as db
@@ -50,6 +50,11 @@ class Identity:
             self.phones | other.phones,
             self.taxes | other.taxes,
         )
+
+    def reachable(self) -> Identity:
+        """Without what could not be read as a mail or a number: very many have "none" there."""
+        mails = frozenset(mail for mail in self.mails if not mail.startswith(UNREAD))
+        return replace(self, mails=mails, phones=frozenset(n for n in self.phones if not n.startswith(UNREAD)))
 
     @property
     def says_nothing(self) -> bool:
@@ -172,7 +177,7 @@ def is_in_common(tx: Tx, erasure_id: str, there: Coming) -> bool:
     marker = db.known_marker(tx)
     if marker is None:
         return False
-    hits = db.hits(tx, set(_marks_of_who(marker, there)))
+    hits = db.hits(tx, set(_marks_of_who(marker, replace(there, who=there.who.reachable()))))
     return any(hit.erasure_id == erasure_id for found in hits.values() for hit in found)
 
 

@@ -638,3 +638,25 @@ def test_who_confirms_a_double_opt_in_is_back(rig):
 
     assert rig.golden("form", "d9")["given_name"] == "Ada"
     assert rig.rows("SELECT state, ended_by FROM erasure WHERE id = :i", i=made.id) == [("lifted", "double opt-in")]
+
+
+@pytest.mark.parametrize("is_known", [False, True])
+def test_who_is_erased_while_a_link_to_their_company_is_written_stops_nobody_else(rig, is_known):
+    table = mapping(company="company")
+    rig.add("crm", can(links=frozenset({"company"})), table=table)
+    rig.add("erp", table=table)
+    rig.systems["erp"].put("1", **ADA, company="Acme")
+    rig.systems["erp"].put("2", **RUI, company="Acme")
+    if is_known:
+        rig.settle()
+        rig.systems["erp"].put("1", company="Bolt")
+        rig.systems["erp"].put("2", company="Bolt")
+        rig.later(100)
+    rig.sync("erp")
+    erased_during_the_next_write(rig, rig.home("erp", "1"), rig.systems["crm"])
+
+    assert rig.sync("crm").status == "done"
+    told(rig)
+
+    [(_, row)] = rig.systems["crm"].rows.items()
+    assert (row.fields["first"], row.fields["company"]) == ("Rui", "Bolt" if is_known else "Acme")
