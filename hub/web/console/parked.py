@@ -20,7 +20,7 @@ from hub.sync.corrections import fields_of, mark_of, read_correction
 from hub.sync.lines import read_raw, spelled
 from hub.sync.refused_writes import ELEMENTS, Looked, contacts_of, correct_contacts, sent_fields
 from hub.web.console.asked import Connection, Skip, part_of
-from hub.web.console.chosen import MOST, Asked, Numbers, chosen_of, filter_of
+from hub.web.console.chosen import MOST, Chosen, asked_of, filter_of
 from hub.web.console.done import done
 from hub.web.console.parked_lines import ENCODINGS, has_addresses, has_pieces, line_page
 from hub.web.console.refusals import PageRoute
@@ -65,64 +65,43 @@ def router(console: Console) -> APIRouter:
             encodings=ENCODINGS if has_pieces(found.rows) else {},
             addresses=has_addresses(found.rows),
             part=part,
-            asked={"connection": connection, "stage": stage, "reason": reason, "because": because},
+            asked=asked_of(chosen),
         )
 
     @routes.post("")
     def decide(
-        request: Request,
+        choice: Chosen,
         verdict: Annotated[Literal["retry", "drop"], Form()],
-        number: Numbers = [],  # noqa: B006  FastAPI copies it
-        every: Annotated[bool, Form()] = False,
-        connection: Asked = "",
-        stage: Asked = "",
-        reason: Asked = "",
-        because: Asked = "",
         actor: Actor = needs(Right.DECIDE),
     ) -> Response:
         act = desk.retry if verdict == "retry" else desk.drop
-        chosen = chosen_of(request, number, every, filter_of(connection, stage, reason, because))
-        act(console.world.store, chosen, actor.name)
+        act(console.world.store, choice.records, actor.name)
         return done(console, "/parked")
 
     @routes.post("/correct")
     def correct(
-        request: Request,
+        choice: Chosen,
         field: Annotated[str, Form(max_length=200)],
         value: Annotated[str, Form(max_length=2_000)] = "",
-        number: Numbers = [],  # noqa: B006
-        every: Annotated[bool, Form()] = False,
         seen: Annotated[int | None, Form()] = None,
-        connection: Asked = "",
-        stage: Asked = "",
-        reason: Asked = "",
-        because: Asked = "",
         actor: Actor = needs(Right.DECIDE),
     ) -> Response:
         """One correction for many. seen: how many there were of a whole reason"""
-        chosen = chosen_of(request, number, every, filter_of(connection, stage, reason, because))
         store, now = console.world.store, console.world.clock()
-        rows = desk.correct(store, chosen, {field: value}, actor.name, now, seen=seen if every else None)
+        rows = desk.correct(store, choice.records, {field: value}, actor.name, now, seen=seen if choice.every else None)
         return _tried(console, actor, rows, "/parked")
 
     @routes.post("/contacts")
     def contacts(
-        request: Request,
+        choice: Chosen,
         sent_field: Annotated[str, Form(max_length=200)],
         sent_value: Annotated[str, Form(max_length=2_000)] = "",
-        number: Numbers = [],  # noqa: B006
-        every: Annotated[bool, Form()] = False,
         seen: Annotated[int | None, Form()] = None,
-        connection: Asked = "",
-        stage: Asked = "",
-        reason: Asked = "",
-        because: Asked = "",
         actor: Actor = needs(Right.EDIT),
     ) -> Response:
         """One value put right on the contacts of many refused writes. seen: how many there were of a whole reason"""
-        chosen = chosen_of(request, number, every, filter_of(connection, stage, reason, because))
-        looked = Looked(seen if every else None)
-        return _put_right(console, actor, chosen, {sent_field: sent_value}, looked, "/parked")
+        looked = Looked(seen if choice.every else None)
+        return _put_right(console, actor, choice.records, {sent_field: sent_value}, looked, "/parked")
 
     @routes.post("/{number}/contact")
     def put_right(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Form
+from fastapi import APIRouter, Depends, Form
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -19,7 +19,7 @@ from hub.sync import domains
 from hub.sync.domains import DomainRule
 from hub.sync.line_rules import LONGEST_FIND, At, LineRule
 from hub.sync.lines import LONGEST, spelled
-from hub.web.console.chosen import MOST, Asked, Numbers, chosen_of, filter_of
+from hub.web.console.chosen import Choice, Chosen
 from hub.web.console.done import done
 from hub.web.console.refusals import PageRoute
 from hub.web.console.shell import Console, missing, page
@@ -41,6 +41,8 @@ ENCODINGS = {
 Typed = Annotated[str, Form(max_length=LONGEST)]
 Version = Annotated[str, Form(max_length=40)]
 Find = Annotated[str, Form(max_length=LONGEST_FIND)]
+Domain = Annotated[str, Form(max_length=domains.LONGEST)]
+Seen = Annotated[int, Form()]
 
 
 def router(console: Console) -> APIRouter:
@@ -127,27 +129,23 @@ def outcome(console: Console, line: Line, text: str) -> tuple[Reread | None, str
 # --- many lines --------------------------------------------------------------------------------------
 
 
+def _line_rule(
+    encoding: Annotated[str, Form(max_length=40)] = "",
+    find: Find = "",
+    put: Find = "",
+    at: Annotated[At, Form()] = "anywhere",
+) -> LineRule:
+    return LineRule(encoding or None, find, put, at)
+
+
+Rule = Annotated[LineRule, Depends(_line_rule)]
+
+
 def _lines(routes: APIRouter, console: Console) -> None:
     @routes.post("/lines/look")
-    def look_at_lines(
-        request: Request,
-        encoding: Annotated[str, Form(max_length=40)] = "",
-        find: Find = "",
-        put: Find = "",
-        at: Annotated[At, Form()] = "anywhere",
-        number: Numbers = [],  # noqa: B006  FastAPI copies it
-        every: Annotated[bool, Form()] = False,
-        connection: Asked = "",
-        stage: Asked = "",
-        reason: Asked = "",
-        because: Asked = "",
-        actor: Actor = needs(Right.DECIDE),
-    ) -> Response:
-        rule = LineRule(encoding or None, find, put, at)
-        chosen = chosen_of(request, number, every, filter_of(connection, stage, reason, because))
-        told = forecast(console.world.config, console.world.store, chosen, rule)
-        given = {"encoding": encoding, "find": find, "put": put, "at": at}
-        asked = {"connection": connection, "stage": stage, "reason": reason, "because": because}
+    def look_at_lines(request: Request, choice: Chosen, rule: Rule, actor: Actor = needs(Right.DECIDE)) -> Response:
+        told = forecast(console.world.config, console.world.store, choice.records, rule)
+        given = {"encoding": rule.encoding or "", "find": rule.find, "put": rule.put, "at": rule.at}
         return page(
             console,
             request,
@@ -156,95 +154,53 @@ def _lines(routes: APIRouter, console: Console) -> None:
             told=told,
             rule=rule,
             encodings=ENCODINGS,
-            hidden=_hidden({**given, **asked}, number, every, told.total),
-            back=_back(asked),
+            hidden=_hidden(given, choice, told.total),
+            back=_back(choice),
         )
 
     @routes.post("/lines")
-    def save_lines(
-        request: Request,
-        seen: Annotated[int, Form()],
-        encoding: Annotated[str, Form(max_length=40)] = "",
-        find: Find = "",
-        put: Find = "",
-        at: Annotated[At, Form()] = "anywhere",
-        number: Numbers = [],  # noqa: B006
-        every: Annotated[bool, Form()] = False,
-        connection: Asked = "",
-        stage: Asked = "",
-        reason: Asked = "",
-        because: Asked = "",
-        actor: Actor = needs(Right.DECIDE),
-    ) -> Response:
+    def save_lines(choice: Chosen, rule: Rule, seen: Seen, actor: Actor = needs(Right.DECIDE)) -> Response:
         world = console.world
-        chosen = chosen_of(request, number, every, filter_of(connection, stage, reason, because))
-        rule = LineRule(encoding or None, find, put, at)
-        made = put_all_right(world.config, world.store, chosen, rule, actor.name, world.clock(), seen)
-        take_in_now(console.world, actor, made.connections, len(made.numbers))
+        made = put_all_right(world.config, world.store, choice.records, rule, actor.name, world.clock(), seen)
+        take_in_now(world, actor, made.connections, len(made.numbers))
         return done(console, "/parked")
 
 
-def _hidden(given: dict[str, Any], numbers: list[int], every: bool, seen: int) -> list[tuple[str, str]]:
+def _hidden(given: dict[str, str], choice: Choice, seen: int) -> list[tuple[str, str]]:
     """The fields of the form that saves what was looked at."""
-    chosen = [("every", "true")] if every else [("number", str(number)) for number in numbers[:MOST]]
-    return [*((name, str(value)) for name, value in given.items() if value), *chosen, ("seen", str(seen))]
+    return [*((name, text) for name, text in given.items() if text), *choice.hidden(), ("seen", str(seen))]
 
 
-def _back(asked: dict[str, str]) -> dict[str, str]:
-    return {name: text for name, text in asked.items() if text}
+def _back(choice: Choice) -> dict[str, str]:
+    return {name: text for name, text in choice.asked.items() if text}
 
 
 # --- domains of addresses ----------------------------------------------------------------------------
 
 
+def _domain_rule(domain: Domain = "", meant: Domain = "") -> DomainRule:
+    return DomainRule(domain, meant)
+
+
+MeantDomain = Annotated[DomainRule, Depends(_domain_rule)]
+
+
 def _domain(routes: APIRouter, console: Console) -> None:
     @routes.post("/domain/look")
     def look_at_domain(
-        request: Request,
-        domain: Annotated[str, Form(max_length=domains.LONGEST)] = "",
-        meant: Annotated[str, Form(max_length=domains.LONGEST)] = "",
-        number: Numbers = [],  # noqa: B006
-        every: Annotated[bool, Form()] = False,
-        connection: Asked = "",
-        stage: Asked = "",
-        reason: Asked = "",
-        because: Asked = "",
-        actor: Actor = needs(Right.DECIDE),
+        request: Request, choice: Chosen, rule: MeantDomain, actor: Actor = needs(Right.DECIDE)
     ) -> Response:
-        chosen = chosen_of(request, number, every, filter_of(connection, stage, reason, because))
-        rule = DomainRule(domain, meant)
-        told = domains.forecast(console.world.store, chosen, rule)
-        asked = {"connection": connection, "stage": stage, "reason": reason, "because": because}
-        hidden = _hidden({"domain": domain, "meant": meant, **asked}, number, every, told.total)
+        told = domains.forecast(console.world.store, choice.records, rule)
+        hidden = _hidden({"domain": rule.find, "meant": rule.put}, choice, told.total)
         return page(
-            console, request, actor, "parked_domain.html", told=told, rule=rule, hidden=hidden, back=_back(asked)
+            console, request, actor, "parked_domain.html", told=told, rule=rule, hidden=hidden, back=_back(choice)
         )
 
     @routes.post("/domain")
-    def save_domain(
-        request: Request,
-        seen: Annotated[int, Form()],
-        domain: Annotated[str, Form(max_length=domains.LONGEST)] = "",
-        meant: Annotated[str, Form(max_length=domains.LONGEST)] = "",
-        number: Numbers = [],  # noqa: B006
-        every: Annotated[bool, Form()] = False,
-        connection: Asked = "",
-        stage: Asked = "",
-        reason: Asked = "",
-        because: Asked = "",
-        actor: Actor = needs(Right.DECIDE),
-    ) -> Response:
+    def save_domain(choice: Chosen, rule: MeantDomain, seen: Seen, actor: Actor = needs(Right.DECIDE)) -> Response:
         world = console.world
-        chosen = chosen_of(request, number, every, filter_of(connection, stage, reason, because))
-        made = domains.mend(
-            world.hub(),
-            chosen,
-            DomainRule(domain, meant),
-            actor.name,
-            world.config.default_region,
-            seen=seen,
-            contacts=actor.may(Right.EDIT),
-        )
+        region, may_edit = world.config.default_region, actor.may(Right.EDIT)
+        made = domains.mend(world.hub(), choice.records, rule, actor.name, region, seen=seen, contacts=may_edit)
         if actor.may(Right.RUN):
             for name in sorted(made.connections):
                 world.run(name, False, actor.name)
