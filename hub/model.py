@@ -21,7 +21,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 Fields: TypeAlias = Mapping[str, Any]
 """Canonical fields, flat, JSON values."""
@@ -299,8 +299,7 @@ class Problem:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Mapped:
+class Mapped(NamedTuple):
     """A source record in canonical fields, with what could not be mapped.
 
     silent  base fields none of whose source paths is present in the record: it says nothing about them

@@ -113,17 +113,40 @@ def csv_header(lines: Lines, delimiter: str) -> list[str] | None:
 
 def csv_entries(lines: Lines, names: Sequence[str], delimiter: str, block: int = BLOCK) -> Iterator[Entry]:
     """Blocks of sound lines at once; what is not as simple one entry after the other."""
+    for raw, rows, until in _csv_blocks(lines, delimiter, block):
+        if rows is None:
+            yield from _csv_singly(lines, names, delimiter, until)
+        else:
+            yield from _csv_block(lines, names, raw, rows)
+
+
+def csv_column(
+    lines: Lines, names: Sequence[str], delimiter: str, column: str, block: int = BLOCK
+) -> Iterator[list[tuple[int, str]]]:
+    """(line, text of this column) of the entries that `csv_entries` finds sound, block after block."""
+    at, width = names.index(column), len(names)
+    for raw, rows, until in _csv_blocks(lines, delimiter, block):
+        if rows is None:
+            singly = _csv_singly(lines, names, delimiter, until)
+            yield [(entry.line, entry.fields[column]) for entry in singly if entry.fields is not None]
+        else:
+            first = lines.number + 1
+            lines.go_to(until, lines.number + len(raw))
+            yield [(number, row[at]) for number, row in enumerate(rows, first) if len(row) == width]
+
+
+def _csv_blocks(lines: Lines, delimiter: str, block: int) -> Iterator[tuple[list[bytes], list[list[str]] | None, int]]:
+    """Lines that come next, their rows, and the offset where they end: whoever takes them goes on behind them.
+
+    Without rows what begins before that offset is to be read one entry after the other.
+    """
     before = -1
     while lines.offset > before:
         before = lines.offset
         while raw := lines.ahead(block):
             rows = _simple_rows(list(map(lines.text, raw)), delimiter)
-            until = lines.offset + sum(map(len, raw)) + len(raw)
-            if rows is None:
-                yield from _csv_singly(lines, names, delimiter, until)
-            else:
-                yield from _csv_block(lines, names, raw, rows)
-        yield from _csv_singly(lines, names, delimiter, lines.offset + 1)
+            yield raw, rows, lines.offset + sum(map(len, raw)) + len(raw)
+        yield [], None, lines.offset + 1
 
 
 def _simple_rows(texts: list[str], delimiter: str) -> list[list[str]] | None:

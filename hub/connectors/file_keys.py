@@ -34,9 +34,10 @@ class KeyIndex:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def note(self, entries: Iterable[tuple[int, int, str]]) -> None:
-        """Entries in reading order: (number of the file, line, key); an empty key is passed over."""
-        rows = ((_hash(key), number * LINES + line) for number, line, key in entries if key)
+    def note(self, number: int, entries: Iterable[tuple[int, str]]) -> None:
+        """Entries of a file, in reading order: (line, key); an empty key is passed over. number: of the file"""
+        before = number * LINES
+        rows = ((_hash(key), before + line) for line, key in entries if key)
         self._database.execute("BEGIN")
         while chunk := list(islice(rows, CHUNK)):
             self._noted += len(chunk)

@@ -14,7 +14,7 @@ Columns named like the canonical fields map without a mapping file.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from hashlib import blake2b
 from itertools import islice
@@ -137,8 +137,7 @@ key: source_id
                 with named(file.name):
                     pieces += pieces_of(file, self._place, self.settings, folder)
             for number, piece in enumerate(pieces):
-                entries = self._taker.keyed(piece, 0, 0)
-                index.note((number, entry.line, key) for entry, key in entries if not entry.gone)
+                index.note(number, self._taker.keys(piece))
             yield from self._pages(pieces, state, index, place)
 
     def _pages(
@@ -154,10 +153,14 @@ key: source_id
                 if held is not None:
                     yield held
                 last = index.last([key for entry, key in batch if entry.gone or not all_differ])
-                items = (self._item(pieces, number, entry, key, last.get(key)) for entry, key in batch)
+                items: Iterable[Item | None]
+                if last:
+                    items = [self._item(pieces, number, entry, key, last.get(key)) for entry, key in batch]
+                else:
+                    items = [self._taker.item(piece, entry, key) for entry, key in batch]
                 end = batch[-1][0]
                 cursor = self._cursor(state=state, at=[number, end.end, end.last])
-                held = Page(tuple(item for item in items if item is not None), cursor)
+                held = Page(tuple([item for item in items if item is not None]), cursor)
         if self._state(self._files()) != state:
             raise TransientError(f"{self.context.name}: the files changed while they were read; nothing is certain.")
         cursor_after = self._cursor(state=state, whole=True) if self.can.changes else None

@@ -14,7 +14,7 @@ from typing import Any
 
 from email_validator import EmailNotValidError, validate_email
 
-from hub.mapping.text import Unmappable, folded
+from hub.mapping.text import Unmappable, folded, folded_once
 
 ADDRESS_PARTS = ("street", "locality", "region", "postcode", "country")
 MAX_KEY = 320  # characters: an email address has at most 254; longer text is kept under its hash
@@ -66,7 +66,7 @@ def raw_key(text: str) -> str:
 
 
 def _address_key(street: str, postcode: str, locality: str, country: str) -> str:
-    joined = "|".join((folded(street), folded(postcode).replace(" ", ""), folded(locality), country))
+    joined = "|".join((folded_once(street), folded(postcode).replace(" ", ""), folded(locality), country))
     return blake2b(joined.encode(), digest_size=4).hexdigest()
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Any, Protocol, TypeAlias, TypeGuard
 
-from hub.mapping.elements import ADDRESS_PARTS, address_key, raw_key
+from hub.mapping.elements import address_key, raw_key
 from hub.mapping.fields import keeps_own
 from hub.mapping.paths import MISSING, Getter, Path, Step, place
 from hub.mapping.table import WriteMode
@@ -47,6 +47,10 @@ class Label:
     steps: tuple[Step, ...] = ()
     table: Mapping[str, str] = field(default_factory=dict)
     back: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_none(self) -> bool:
+        return self.get is None and self.constant is None
 
     def read(self, item: Any, value: dict[str, Any]) -> None:
         if self.get is None:
@@ -99,9 +103,10 @@ class TextCodec:
             return None
         if text is None or text is MISSING:
             return None
-        return self._element(text, item, problems)
+        return self.element(text, item, problems)
 
-    def _element(self, text: str, item: Any, problems: list[Problem]) -> Element | None:
+    def element(self, text: str, item: Any, problems: list[Problem]) -> Element | None:
+        """text: in its one form, as `before` leaves it"""
         value: dict[str, Any] = {}
         try:
             key = self.key(text)
@@ -113,7 +118,8 @@ class TextCodec:
                 return None
             key = raw_key(text)
             value = {"raw": text, "invalid": True}
-        self.label.read(item, value)
+        if not self.label.is_none:
+            self.label.read(item, value)
         return key, value
 
     def text(self, element: Element) -> str:
@@ -185,7 +191,7 @@ class AddressCodec:
                 continue
             if text is not None and text is not MISSING:
                 value[part.name] = text
-        if not any(name in value for name in ADDRESS_PARTS) and "country_raw" not in value:
+        if not value:
             return None
         if self.country is not None and "country" not in value and "country_raw" not in value:
             value["country"] = self.country
@@ -298,15 +304,21 @@ class SplitSlot:
         raw = self.get(source)
         if raw is MISSING or raw is None or raw == "":
             return ()
+        codec = self.codec
         try:
             text = as_text(raw) or ""
         except Unmappable as err:
-            problems.append(Problem(self.codec.base, shown(raw), err.reason))
+            problems.append(Problem(codec.base, shown(raw), err.reason))
             return ()
         first = self.separators[0]
         for other in self.separators[1:]:
             text = text.replace(other, first)
-        read = [self.codec.read(part.strip(), problems) for part in text.split(first)]
+        # a part of a text in its one form is in it too
+        parts = [part.strip() for part in text.split(first)] if first in text else [text]
+        if codec.before is as_text:
+            read = [codec.element(part, part, problems) for part in parts if part]
+        else:
+            read = [codec.read(part, problems) for part in parts]
         return [found for found in read if found is not None]
 
     def write(self, elements: Sequence[Element], payload: dict[str, Any]) -> None:

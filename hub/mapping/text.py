@@ -52,15 +52,18 @@ def inspect(fields: Mapping[str, Any], record_id: str) -> None:
 def _is_small(fields: Mapping[str, Any]) -> bool:
     """The usual record, seen in one go: plain values that all together are smaller than one may be."""
     values = fields.values()
-    types = set(map(type, values))
-    if not types <= _PLAIN:
-        return False
-    whole = [value for value in values if type(value) is int] if int in types else ()
-    if any(value.bit_length() > MAX_BITS for value in whole):
-        return False
-    texts = values if len(types) == 1 and str in types else [value for value in values if type(value) is str]
     try:
-        every = "".join((*fields, *texts))
+        texts = "".join(values)  # of a file or a form: all of them are texts
+    except TypeError:
+        types = set(map(type, values))
+        if not types <= _PLAIN:
+            return False
+        whole = [value for value in values if type(value) is int] if int in types else ()
+        if any(value.bit_length() > MAX_BITS for value in whole):
+            return False
+        texts = "".join([value for value in values if type(value) is str])
+    try:
+        every = "".join((*fields, texts))
         return "\0" not in every and len(every if every.isascii() else every.encode()) <= MAX_VALUE
     except (UnicodeEncodeError, TypeError):
         return False
@@ -106,7 +109,7 @@ def check_id(record_id: str) -> None:
     what is left of it."""
     if not record_id.isascii() or "\0" in record_id:
         _text_size(record_id, record_id)
-    if SCIENTIFIC.fullmatch(record_id):
+    if "+" in record_id and SCIENTIFIC.fullmatch(record_id):
         raise _refused(record_id, "its key is in scientific notation, so digits of it are lost")
 
 
@@ -169,13 +172,16 @@ def _plain(text: str) -> str:
 _FOLDED = {code: _OTHERS.sub(" ", _plain(chr(code))) for code in range(_LETTERS_END)}
 
 
-@lru_cache(maxsize=4_096)
-def folded(text: str) -> str:
+def folded_once(text: str) -> str:
     """For comparing: lower case, no accents, each run of anything but letters and digits one space."""
     plain = text.translate(_FOLDED)
     if not plain.isascii():
         plain = _OTHERS.sub(" ", _plain(text))
     return " ".join(plain.split())
+
+
+folded = lru_cache(maxsize=4_096)(folded_once)
+"""The same, of what is likely to come again."""
 
 
 def ascii_only(text: str) -> str:

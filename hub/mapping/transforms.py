@@ -91,7 +91,7 @@ def split_given_first(text: str) -> tuple[str, str]:
 
 
 def identifier(text: str) -> str:
-    if SCIENTIFIC.fullmatch(text):
+    if "+" in text and SCIENTIFIC.fullmatch(text):
         raise Unmappable("an identifier in scientific notation has lost digits")
     return text
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from hashlib import blake2b
 from struct import Struct
 from tempfile import TemporaryFile
 from typing import Final, Self
@@ -56,7 +55,7 @@ class Stage:
             part = b"".join((_HEAD.pack(of, len(key)), key, body or b""))
             self._starts.append(self._end)
             self._lengths.append(len(part))
-            self._marks.append(_hash(of, key))
+            self._marks.append(hash((of, external_id)))
             self._end += len(part)
             parts.append(part)
         self._write(b"".join(parts))
@@ -144,7 +143,3 @@ class Stage:
         """Number of the connection, and external id."""
         of, size = _HEAD.unpack(self._read(self._starts[at], _HEAD.size))
         return of, self._read(self._starts[at] + _HEAD.size, size)
-
-
-def _hash(of: int, key: bytes) -> int:
-    return int.from_bytes(blake2b(key, digest_size=8, salt=of.to_bytes(2, "big")).digest(), "big", signed=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from hub.dedupe.features import features
 from hub.dedupe.keys import blocking_keys
@@ -71,7 +71,7 @@ def take_known(
         if fresh.refused:
             ours = {key for payload in sent for key in payload}
             fields, kept = keep_out(link.fields, fresh.fields, fresh.kept_out, ours)
-            fresh = replace(fresh, fields=fields)
+            fresh = fresh._replace(fields=fields)
             taken.kept_out.append((external_id, kept))
         edits, fights = _edit(hub, run, cluster, link, fresh, sent)
         is_deleted = cluster.golden.state != "live" or cluster.id in doomed

@@ -6,9 +6,9 @@ Compared by fingerprint first, so that an unchanged record costs one look-up. Wh
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -28,11 +28,11 @@ from hub.sync.place import Newcomer
 from hub.sync.somebody_else import is_somebody_else
 from hub.sync.withhold import sift
 
+NOTHING_ODD: Final[frozenset[str]] = frozenset()
 FEW = 10  # records of a page that is read by plans made once
 
 
-@dataclass(frozen=True, slots=True)
-class Fresh:
+class Fresh(NamedTuple):
     """A record that is new or changed, mapped."""
 
     record: Record
@@ -175,7 +175,7 @@ def _correct(hub: Hub, run: Run, records: Mapping[str, Record], reading: Reading
             continue
         reading.parked = [p for p in reading.parked if p.external_id != record_id or p.stage not in STAGES]
         reading.parked += again.parked
-        reading.fresh[record_id] = replace(again.fresh[record_id], correction=correction)
+        reading.fresh[record_id] = again.fresh[record_id]._replace(correction=correction)
 
 
 def _is_of_another(link: Link | None, fresh: Fresh | None) -> bool:
@@ -208,7 +208,7 @@ def _judge(hub: Hub, run: Run, known: Mapping[str, Any], reading: Reading) -> No
 def _refuse(record_id: str, ruling: rulings.Ruling, same: bool, is_known: bool, reading: Reading) -> None:
     if is_known and (same or ruling.kept is not None):
         kept = None if same else ruling.kept
-        reading.fresh[record_id] = replace(reading.fresh[record_id], refused=True, kept_out=kept)
+        reading.fresh[record_id] = reading.fresh[record_id]._replace(refused=True, kept_out=kept)
         if same:  # what of it is taken in all the same, an opt-out, is past the limits
             reading.agreed.add(record_id)
     elif same and golden_of(reading.fresh[record_id].record.key) is None:  # kept out: the hub knows nothing of it
@@ -273,7 +273,7 @@ def _map(run: Run, record: Record, mark: bytes, reading: Reading) -> None:
         reason = "; ".join(f"{p.field}: {p.reason}" for p in mapped.problems)
         values = dumps({p.field: p.value for p in mapped.problems})
         reading.parked.append(parked.Parked(record.id, "value", reason, values))
-    odd = frozenset(base_field(p.field) for p in mapped.problems)
+    odd = frozenset([base_field(p.field) for p in mapped.problems]) if mapped.problems else NOTHING_ODD
     reading.fresh[record.id] = Fresh(record, mark, mapped.fields, odd, mapped.silent)
 
 

@@ -8,7 +8,7 @@ import tracemalloc
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from itertools import count, pairwise
+from itertools import chain, count, pairwise
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from hub.connectors.contract import Context
-from hub.connectors.file_entries import Entry, Lines, csv_entries, csv_header
+from hub.connectors.file_entries import Entry, Lines, csv_column, csv_entries, csv_header
 from hub.connectors.files import FileConnector
 from hub.errors import AccountError, CursorExpired, TransientError
 from hub.model import Record, Unreadable
@@ -299,6 +299,19 @@ def test_lines_read_together_are_what_they_are_one_by_one(text: str, block: int)
         return list(csv_entries(lines, ["id", "name"], ",", size))
 
     assert entries(block) == entries(0)
+
+
+@given(st.text('a,"\n\r;é\x00', max_size=200), st.integers(0, 60))
+def test_a_column_read_alone_is_that_of_the_entries(text: str, block: int) -> None:
+    def lines() -> Lines:
+        found = Lines(io.BytesIO(b"id,name\n" + text.encode("latin-1")), "utf-8")
+        csv_header(found, ",")
+        return found
+
+    entries = csv_entries(lines(), ["id", "name"], ",", block)
+    column = chain.from_iterable(csv_column(lines(), ["id", "name"], ",", "name", block))
+
+    assert list(column) == [(entry.line, entry.fields["name"]) for entry in entries if entry.fields is not None]
 
 
 @given(st.binary(max_size=300))

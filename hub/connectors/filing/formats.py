@@ -6,11 +6,20 @@ import csv
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
 from hub.connectors.contract import Context
-from hub.connectors.file_entries import Entry, Lines, csv_entries, csv_header, fixed_entries, jsonl_entries
+from hub.connectors.file_entries import (
+    Entry,
+    Lines,
+    csv_column,
+    csv_entries,
+    csv_header,
+    fixed_entries,
+    jsonl_entries,
+)
 from hub.connectors.filing.cobol import column_names, fixed_records, line_records
 from hub.connectors.filing.copybook import LayoutError, Node, parse_copybook
 from hub.connectors.filing.dbase import table_entries, table_names
@@ -57,21 +66,32 @@ class Format:
                 return table_entries(piece.path, self._settings.encoding, line)
         return self._streamed(piece.path, offset, line)
 
+    def column(self, piece: Piece, names: list[str], column: str) -> Iterator[tuple[int, str]]:
+        """Of a CSV file the line and the text of this column of each sound entry: `entries` for less."""
+        with self._open(piece.path) as file:
+            lines = self._lines(file)
+            yield from chain.from_iterable(csv_column(lines, names, self._settings.delimiter, column))
+
     def _streamed(self, path: Path, offset: int, line: int) -> Iterator[Entry]:
         settings = self._settings
         with self._open(path) as file:
             if settings.kind == "cobol" and not self._in_lines:
                 yield from fixed_records(file, self._layout, settings.text_encoding, line)
                 return
-            encoding = settings.text_encoding
-            lines = Lines(file, encoding if settings.kind not in TEXTS or cuts_into_lines(encoding) else WIDE_TEXT)
             names = self._csv_names(file) if settings.kind == "csv" else []
-            lines.go_to(0, 0)
-            if settings.kind == "csv" and settings.names is None:
-                csv_header(lines, settings.delimiter)
+            lines = self._lines(file)
             if offset:
                 lines.go_to(offset, line)
             yield from self._of_lines(lines, names)
+
+    def _lines(self, file: BinaryIO) -> Lines:
+        """The lines of a file, behind the names of its columns."""
+        settings = self._settings
+        encoding = settings.text_encoding
+        lines = Lines(file, encoding if settings.kind not in TEXTS or cuts_into_lines(encoding) else WIDE_TEXT)
+        if settings.kind == "csv" and settings.names is None:
+            csv_header(lines, settings.delimiter)
+        return lines
 
     def _of_lines(self, lines: Lines, names: list[str]) -> Iterator[Entry]:
         match self._settings.kind:

@@ -58,6 +58,17 @@ class Taker:
                 key = key.strip() if type(key) is str else identity(_single(key)).strip()
                 yield self._marked(entry) if self._settings.deleted else entry, key
 
+    def keys(self, piece: Piece) -> Iterator[tuple[int, str]]:
+        """(line, key) of the entries of a piece that are not gone; the key is empty where it is none."""
+        if self._settings.kind != "csv" or self._settings.deleted:
+            yield from ((entry.line, key) for entry, key in self.keyed(piece, 0, 0) if not entry.gone)
+            return
+        names = self.names(piece)
+        column = self._key(piece, names, None)
+        with named(piece.name):
+            for line, text in self._format.column(piece, names, column):
+                yield line, text.strip()
+
     def reread(self, raw: Raw, text: str, where: str) -> Item:
         """What is made of a text that stands in the place of an entry which could not be read."""
         unit = self._format.unit.split()[0]
@@ -78,27 +89,28 @@ class Taker:
                 return Unreadable(where, f"the {unit} {problem}", "", raw=raw)
             key = identity(_single(entry.fields.get(column))).strip()
             entry = self._marked(entry)
-        item = self._taken(where, entry, key)
-        return replace(item, raw=raw) if isinstance(item, Unreadable) else item
+        made = self._made(entry, key)
+        return replace(self._aside(where, entry, *made), raw=raw) if isinstance(made, tuple) else made
 
     def item(self, piece: Piece, entry: Entry, key: str) -> Item:
-        found = self._taken(self.where(piece, entry.line), entry, key)
-        if not isinstance(found, Unreadable):
+        found = self._made(entry, key)
+        if not isinstance(found, tuple):
             return found
+        aside = self._aside(self.where(piece, entry.line), entry, *found)
         names = self._at[1] if self._at is not None and self._at[0] == piece else self._format.names(piece)
-        return replace(found, raw=raw_of(self._settings, piece.path, names, entry))
+        return replace(aside, raw=raw_of(self._settings, piece.path, names, entry))
 
-    def _taken(self, where: str, entry: Entry, key: str) -> Item:
+    def _made(self, entry: Entry, key: str) -> Record | Tombstone | tuple[str, str | None]:
+        """What it is; or what is wrong with it, and its key where that can be told."""
         if entry.fields is None:
-            return self._aside(where, entry, str(entry.problem), None)
+            return str(entry.problem), None
         try:
             data = orjson.dumps(entry.fields)
         except TypeError:
-            problem = self._undecoded(entry.fields)
-            return self._aside(where, entry, problem, escaped(key)[:MAX_ID] or None)
+            return self._undecoded(entry.fields), escaped(key)[:MAX_ID] or None
         reason = unfit(key, data)
         if reason is not None:
-            return self._aside(where, entry, reason, key[:MAX_ID] or None)
+            return reason, key[:MAX_ID] or None
         at = moment(_single(entry.fields.get(self._settings.changed)), self._zone)
         if entry.gone:
             return Tombstone(key, at)
