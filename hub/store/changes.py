@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from hub.store import schema
-from hub.store.db import Tx, insert_row_sql
+from hub.store.db import Tx, insert_row_sql, loads
+
+MERGED_AWAY = "merged away"  # detail: into which golden record, and what it brought in
+SPLIT_AWAY = "split away"  # detail: from which golden record
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,3 +29,33 @@ _LOG = insert_row_sql(schema.change, _COLUMNS)
 
 def log(tx: Tx, rows: Sequence[Change], run_id: str | None) -> None:
     tx.many(_LOG, [(c.golden_id, c.at, c.kind, c.connection, c.detail, run_id) for c in rows])
+
+
+def parted_from(tx: Tx, golden_ids: Collection[str]) -> tuple[list[str], float, float]:
+    """Golden records that these were one with, and were parted from by a person; since when, and until when."""
+    others: set[str] = set()
+    since, until = float("inf"), 0.0
+    for golden_id in sorted(golden_ids):
+        merged = None
+        for kind, at, detail in _merges(tx, [golden_id]):
+            if kind == MERGED_AWAY:
+                merged = at
+                continue
+            others.add(loads(detail)["from"])
+            since, until = min(since, merged or 0.0), max(until, at)  # from the beginning, where it was never apart
+    layer = others
+    while layer:
+        layer = {loads(detail)["into"] for kind, _, detail in _merges(tx, layer) if kind == MERGED_AWAY} - others
+        others |= layer
+    return sorted(others - set(golden_ids)), since, until
+
+
+def _merges(tx: Tx, golden_ids: Collection[str]) -> list[tuple[str, float, str]]:
+    """(kind, when, detail), the oldest first."""
+    rows = tx.all(
+        "SELECT kind, at, detail FROM change WHERE golden_id IN :*ids AND kind IN :*kinds AND detail IS NOT NULL"
+        " ORDER BY id",
+        ids=sorted(golden_ids),
+        kinds=[MERGED_AWAY, SPLIT_AWAY],
+    )
+    return [(row[0], row[1], row[2]) for row in rows]

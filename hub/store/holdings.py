@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from hub.store.changes import MERGED_AWAY, SPLIT_AWAY
 from hub.store.db import Tx, dumps, loads
 from hub.store.interactions import by_point, rows_by_number
 from hub.store.lists import like
@@ -31,6 +32,7 @@ class Who:
     points   emails/… and phones/… that nobody else has
     texts    what only they can have written somewhere, in lower case: addresses and numbers
     events   numbers of interactions that are theirs alone; shared: of those that others have part in
+    others   golden ids that they were one with, and were parted from; since, until: between these times
     """
 
     ids: Sequence[str]
@@ -41,6 +43,9 @@ class Who:
     texts: Sequence[str] = ()
     events: Sequence[int] = ()
     shared: Sequence[int] = ()
+    others: Sequence[str] = ()
+    since: float = 0.0
+    until: float = 0.0
 
     def params(self, where: str) -> dict[str, Any]:
         """Of these, what a condition names."""
@@ -53,8 +58,10 @@ class Who:
             "events": list(self.events),
             "shared": list(self.shared),
             "parked": [f"golden:{each}" for each in self.ids],
+            "others": list(self.others),
         }
-        return {name: value for name, value in given.items() if f":*{name}" in where}
+        found = {name: value for name, value in given.items() if f":*{name}" in where}
+        return found | ({"since": self.since, "until": self.until} if "others" in found else {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +142,8 @@ _OF_RECORD = (
     " WHERE r.golden_id IN :*ids)"
 )
 
+_WHILE_ONE = "golden_id IN :*others AND at >= :since AND at <= :until"
+
 PLACES: tuple[Place, ...] = (
     Place(
         "parked",
@@ -195,8 +204,15 @@ PLACES: tuple[Place, ...] = (
     Place("declined", "their golden ids", "golden_id IN :*ids"),
     Place("intent", "their golden ids", "golden_id IN :*ids"),
     Place("conflict", "their golden ids", "golden_id IN :*ids"),
+    Place("conflict", "of whoever was one with them, from then", _WHILE_ONE),
     Place("pin", "their golden ids", "golden_id IN :*ids"),
     Place("change", "their golden ids: the line stays, without values", "golden_id IN :*ids", emptied="detail = NULL"),
+    Place(
+        "change",
+        "of whoever was one with them, from then: the line stays, without values",
+        f"{_WHILE_ONE} AND detail IS NOT NULL AND kind NOT IN ('{MERGED_AWAY}', '{SPLIT_AWAY}')",
+        emptied="detail = NULL",
+    ),
     Place("idempotency", "their golden ids in an answer", "1 = 0", ("actor, key", "answer")),
     Place("record", "their golden ids", "golden_id IN :*ids"),
     Place("golden", "their golden ids", "id IN :*ids"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import md5
 
 from hub.dedupe.features import features, unpack, words
@@ -213,7 +213,8 @@ def _who(tx: Tx, ids: Sequence[str], members: Sequence[Link], alone: Identity, s
         texts=sorted({text.lower() for text in (*_spelled(alone.mails), *map(_hash_of, alone.mails), *numbers, *ids)}),
     )
     events, shared = holdings.events_of(tx, who)
-    return Who(who.ids, who.records, who.keys, who.words, who.points, who.texts, events, shared)
+    others, since, until = changes.parted_from(tx, ids)
+    return replace(who, events=events, shared=shared, others=others, since=since, until=until)
 
 
 def _spelled(mails: Iterable[str]) -> Iterable[str]:

@@ -21,7 +21,6 @@ from hub.sync.link import Link
 
 Ref = tuple[str, str]
 
-SPLIT_AWAY = "split away"
 """Kind of a change: the golden record began, or began anew, as a part of another one."""
 
 
@@ -85,7 +84,7 @@ def _came_from(tx: Tx, homes: Sequence[str]) -> dict[str, str | None]:
     rows = tx.all(
         "SELECT golden_id, detail FROM change WHERE golden_id IN :*ids AND kind = :k ORDER BY id",
         ids=list(homes),
-        k=SPLIT_AWAY,
+        k=changes.SPLIT_AWAY,
     )
     return {golden_id: db.resolve_golden(tx, loads(detail)["from"]) for golden_id, detail in rows}
 
@@ -117,7 +116,9 @@ def part(clusters: Clusters, golden_id: str, refs: Iterable[Ref], person: str, *
     clusters.move(leaving, old, new)
     new.kind, old.kind = f"split off by {person}", f"split by {person}"
     clusters.settle()
-    changes.log(tx, [changes.Change(new.id, clusters.now, SPLIT_AWAY, None, dumps({"from": old.id}))], clusters.run_id)
+    changes.log(
+        tx, [changes.Change(new.id, clusters.now, changes.SPLIT_AWAY, None, dumps({"from": old.id}))], clusters.run_id
+    )
     return Parted(moving[0].golden_id, staying[0].golden_id, tuple(m.ref for m in leaving))
 
 

@@ -89,6 +89,28 @@ def test_somebody_planted_by_every_route_is_found_nowhere(rig):
     assert rig.golden("crm", "2")["given_name"] == "Rui"
 
 
+def test_what_the_history_of_another_has_from_when_they_were_one_by_mistake_goes(rig):
+    home, other = rig.home("crm", "1"), rig.home("crm", "2")
+    [(there,)] = rig.rows("SELECT external_id FROM record WHERE connection = 'shop' AND golden_id = :g", g=other)
+    people.pin(rig.hub, home, "department", "harbour", "eve")
+    rig.later(10)
+    people.merge(rig.hub, [home, other], "eve")
+    rig.settle()
+    people.split(rig.hub, home, [("crm", "2"), ("shop", there)], "eve")
+    rig.settle()
+    history = "SELECT id, kind, at FROM change WHERE golden_id = :g ORDER BY id"
+    before = rig.rows(history, g=home)
+    assert "castanheira" in dumped(rig.store)
+
+    erase.erase(rig.hub, other, "eve")
+    rig.settle()
+
+    assert [word for word in ("castanheira", "rui@example.org", "961234567") if word in dumped(rig.store)] == []
+    assert rig.rows(history, g=home) == before
+    assert "harbour" in str(rig.rows("SELECT detail FROM change WHERE golden_id = :g", g=home))
+    assert rig.golden("crm", "1")["given_name"] == "Zyxwvica"
+
+
 @pytest.mark.parametrize("written", ["ÉVA@BÜCHER.EXAMPLE", "Éva@xn--bcher-kva.example", "éva@bücher.example"])
 def test_an_address_with_letters_beyond_ascii_is_found_however_it_is_written(rig, written):
     rig.systems["crm"].put("3", first="Éva", last="Quuxfjord", mail="éva@bücher.example")
