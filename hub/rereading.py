@@ -245,7 +245,7 @@ def forecast(config: HubConfig, store: Store, chosen: ParkedFilter, rule: LineRu
     with store.read() as tx:
         total = lists.count_parked(tx, chosen)
     with Readers(config) as readers:
-        for rows in _pages(store, chosen):
+        for rows in lists.parked_pages(store, chosen, PAGE):
             for row, raw in _pieces(rows):
                 text = rule.applied(raw)
                 found = None if text is None else readers.read(row, raw, text)
@@ -263,17 +263,6 @@ def _before(row: ParkedRow, raw: Raw, text: str | None, found: Reread | None) ->
     problem = None if found is None else found.problem
     record_id = None if found is None else found.record_id
     return Before(row.number, row.external_id, spelled(raw), text, problem, record_id)
-
-
-def _pages(store: Store, chosen: ParkedFilter) -> Iterator[tuple[ParkedRow, ...]]:
-    above = 0
-    while True:
-        with store.read() as tx:
-            rows = lists.parked_after(tx, chosen, above, PAGE)
-        if not rows:
-            return
-        yield rows
-        above = rows[-1].number
 
 
 def _pieces(rows: Sequence[ParkedRow]) -> Iterator[tuple[ParkedRow, Raw]]:

@@ -6,12 +6,12 @@ A list comes as one part of it with the number of rows that follow.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 from hub.store import links as db
-from hub.store.db import Row, Tx, loads
+from hub.store.db import Row, Store, Tx, loads
 from hub.sync.link import Link
 
 T = TypeVar("T")
@@ -501,6 +501,18 @@ def parked_after(tx: Tx, chosen: ParkedFilter, number: int, limit: int) -> tuple
     where, params = replace(chosen, above=number).where()
     rows = tx.all(f"SELECT {_PARKED} FROM parked {where} ORDER BY id LIMIT :limit", limit=limit, **params)
     return tuple(ParkedRow(*row) for row in rows)
+
+
+def parked_pages(store: Store, chosen: ParkedFilter, limit: int) -> Iterator[tuple[ParkedRow, ...]]:
+    """All of them, oldest first, `limit` at a time; each page is a transaction of its own."""
+    above = 0
+    while True:
+        with store.read() as tx:
+            rows = parked_after(tx, chosen, above, limit)
+        if not rows:
+            return
+        yield rows
+        above = rows[-1].number
 
 
 def count_parked(tx: Tx, chosen: ParkedFilter) -> int:

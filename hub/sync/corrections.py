@@ -47,6 +47,11 @@ def read_correction(text: str | None) -> Correction | None:
 
 def fields_of(row: ParkedRow) -> dict[str, str]:
     """What of a parked record can be corrected: field → value as it came, as text. Empty: nothing can."""
+    return {key: as_text(value) for key, value in values_of(row).items()}
+
+
+def values_of(row: ParkedRow) -> dict[str, Any]:
+    """What of a parked record can be corrected: field → value as it came."""
     if row.stage not in STAGES:
         return {}
     try:
@@ -54,7 +59,7 @@ def fields_of(row: ParkedRow) -> dict[str, str]:
     except orjson.JSONDecodeError:
         return {}
     found = said.get("fields") if row.stage == "map" and isinstance(said, dict) else said
-    return {str(key): as_text(value) for key, value in found.items()} if isinstance(found, dict) else {}
+    return found if isinstance(found, dict) else {}
 
 
 def mark_of(original: str) -> str:

@@ -7,13 +7,11 @@ refused is put right on the contact and written again.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from time import monotonic
 from typing import Any
-
-import orjson
 
 from hub.errors import ConfigError, NotThere, Overtaken
 from hub.mapping.elements import email_key
@@ -22,7 +20,7 @@ from hub.model import base_field
 from hub.store import lists, parked
 from hub.store.db import Store, Tx
 from hub.store.lists import ParkedFilter, ParkedRow
-from hub.sync.corrections import STAGES, Correction, as_text, kept_of
+from hub.sync.corrections import STAGES, Correction, fields_of, kept_of, values_of
 from hub.sync.desk import note_parked, read_again
 from hub.sync.engine import Hub
 from hub.sync.refused_writes import STAGE as WRITE
@@ -101,7 +99,7 @@ def forecast(store: Store, chosen: ParkedFilter, rule: DomainRule) -> Forecast:
     counted = records = writes = 0
     with store.read() as tx:
         total = lists.count_parked(tx, chosen)
-    for rows in _pages(store, chosen):
+    for rows in lists.parked_pages(store, chosen, PAGE):
         for row in rows:
             counted += 1
             pairs = found_in(row, rule)
@@ -113,36 +111,14 @@ def forecast(store: Store, chosen: ParkedFilter, rule: DomainRule) -> Forecast:
     return Forecast(total, counted, records, writes, tuple(shown))
 
 
-def _pages(store: Store, chosen: ParkedFilter) -> Iterator[tuple[ParkedRow, ...]]:
-    above = 0
-    while True:
-        with store.read() as tx:
-            rows = lists.parked_after(tx, chosen, above, PAGE)
-        if not rows:
-            return
-        yield rows
-        above = rows[-1].number
-
-
 def found_in(row: ParkedRow, rule: DomainRule) -> dict[str, tuple[str, str]]:
     """Field → (value as it came, value that is meant) of what the rule changes. Pure."""
     if row.stage == WRITE:
         sent = {key: text for key, text in sent_fields(row).items() if base_field(key) == "emails"}
         pairs = {key: (text, rule.applied(text)) for key, text in sent.items() if not text.startswith("raw:")}
     else:
-        pairs = {key: pair for key, value in _fields(row).items() if (pair := _pair(value, rule)) is not None}
+        pairs = {key: pair for key, value in values_of(row).items() if (pair := _pair(value, rule)) is not None}
     return {key: (old, new) for key, (old, new) in pairs.items() if old != new}
-
-
-def _fields(row: ParkedRow) -> Mapping[str, Any]:
-    if row.stage not in STAGES:
-        return {}
-    try:
-        said = orjson.loads(row.original)
-    except orjson.JSONDecodeError:
-        return {}
-    found = said.get("fields") if row.stage == "map" and isinstance(said, dict) else said
-    return found if isinstance(found, dict) else {}
 
 
 def _pair(value: Any, rule: DomainRule) -> tuple[str, str] | None:
@@ -213,8 +189,7 @@ def _correct(tx: Tx, rows: Sequence[ParkedRow], rule: DomainRule, person: str, n
     for row in rows:
         pairs = found_in(row, rule) if row.stage in STAGES else {}
         if pairs:
-            there = {key: as_text(value) for key, value in _fields(row).items()}
-            made.append((row, Correction(person, now, {**kept_of(row, there), **pairs})))
+            made.append((row, Correction(person, now, {**kept_of(row, fields_of(row)), **pairs})))
     if made:
         changed = [row for row, _ in made]
         parked.correct(tx, [(row.number, each.as_text()) for row, each in made])
