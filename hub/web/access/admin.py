@@ -14,6 +14,7 @@ from hub.accounts.tokens import Wanted
 from hub.store import access as db
 from hub.store import audit
 from hub.web.access.signin import Entry, Short
+from hub.web.console.asked import LARGEST_NUMBER
 from hub.web.console.refusals import PageRoute
 from hub.web.console.shell import Console, missing, page
 from hub.web.guard import needs
@@ -134,7 +135,7 @@ def _add_audit(routes: APIRouter, entry: Entry, console: Console) -> None:
         who: Filter = "",
         action: Filter = "",
         subject: Filter = "",
-        before: Annotated[int, Query(ge=0)] = 0,
+        before: Annotated[int, Query(ge=0, le=LARGEST_NUMBER)] = 0,
         actor: Actor = needs(Right.AUDIT),
     ) -> Response:
         wanted = audit.Wanted(who or None, action or None, subject or None)

@@ -10,6 +10,7 @@ from starlette.requests import Request
 
 from hub.errors import ConfigError
 from hub.store.lists import ParkedFilter
+from hub.web.console.asked import OneOf
 from hub.web.console.shell import gettext_of
 
 MOST = 500  # records by one step, unless all of a filter are meant
@@ -61,7 +62,7 @@ class Choice:
 
 def _choice(
     request: Request,
-    number: Annotated[list[int], Form(max_length=MOST)] = [],  # noqa: B006  FastAPI copies it
+    number: Annotated[list[OneOf], Form(max_length=MOST)] = [],  # noqa: B006  FastAPI copies it
     every: Annotated[bool, Form()] = False,
     connection: Asked = "",
     stage: Asked = "",

@@ -12,14 +12,14 @@ from hub.access.rights import Actor, Right
 from hub.store import lists
 from hub.sync import desk, people
 from hub.sync.aftermath import aftermath
-from hub.web.console.asked import Connection, Skip, part_of
+from hub.web.console.asked import Connection, Number, OneOf, Skip, part_of
 from hub.web.console.done import done
 from hub.web.console.refusals import PageRoute
 from hub.web.console.shell import Console, missing, page
 from hub.web.guard import needs
 
 MOST = 500  # conflicts accepted by one step
-Numbers = Annotated[list[int], Form(max_length=MOST)]
+Numbers = Annotated[list[OneOf], Form(max_length=MOST)]
 
 
 def router(console: Console) -> APIRouter:
@@ -50,7 +50,7 @@ def router(console: Console) -> APIRouter:
         )
 
     @routes.get("/{number}")
-    def conflict(request: Request, number: int, actor: Actor = needs(Right.CONTACTS)) -> Response:
+    def conflict(request: Request, number: Number, actor: Actor = needs(Right.CONTACTS)) -> Response:
         with console.world.store.read() as tx:
             row = lists.conflict(tx, number)
             after = aftermath(tx, row) if row is not None else None
@@ -64,7 +64,7 @@ def router(console: Console) -> APIRouter:
         return done(console, "/conflicts")
 
     @routes.post("/{number}/overturn")
-    def overturn(number: int, actor: Actor = needs(Right.DECIDE)) -> Response:
+    def overturn(number: Number, actor: Actor = needs(Right.DECIDE)) -> Response:
         people.overturn(console.world.hub(), number, actor.name)
         return done(console, f"/conflicts/{number}")
 

@@ -26,6 +26,7 @@ from hub.sync import lookup, notes
 from hub.sync.allowed import Allowed, allowed
 from hub.sync.lookup import Caller, Callers
 from hub.sync.notes import Note, Noted
+from hub.web.console.asked import Number
 from hub.web.console.done import done
 from hub.web.console.refusals import PageRoute
 from hub.web.console.shell import Console, gettext_of, page
@@ -225,7 +226,7 @@ def _noting(routes: APIRouter, console: Console) -> None:
 
     @routes.post("/desk/follow-ups/{number}/close")
     def close(
-        number: int, contact: Annotated[str, Form(max_length=64)] = "", actor: Actor = needs(Right.LOG)
+        number: Number, contact: Annotated[str, Form(max_length=64)] = "", actor: Actor = needs(Right.LOG)
     ) -> Response:
         notes.close(console.world.hub(), number, actor.name)
         return done(console, f"/desk?contact={contact}" if contact.isalnum() else "/desk")

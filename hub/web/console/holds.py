@@ -15,7 +15,7 @@ from hub.store import lists, rulings
 from hub.store.lists import RowFilter
 from hub.sync import desk
 from hub.sync.in_part import Said, ask_again, decide_rows
-from hub.web.console.asked import Connection, Skip, part_of
+from hub.web.console.asked import Connection, Number, OneOf, Skip, part_of
 from hub.web.console.done import done
 from hub.web.console.refusals import PageRoute
 from hub.web.console.shell import Console, gettext_of, missing, page
@@ -26,7 +26,7 @@ MOST_TOLD = 20  # rows that are named in an address
 Word = Annotated[str, Query(max_length=80, pattern=r"^[\w. ]*$")]
 Moved = Annotated[str, Query(max_length=200, pattern=r"^[0-9,]*$")]
 Asked = Annotated[str, Form(max_length=80)]
-Rows = Annotated[list[int], Form(max_length=10_000)]
+Rows = Annotated[list[OneOf], Form(max_length=10_000)]
 
 
 def router(console: Console) -> APIRouter:
@@ -48,7 +48,7 @@ def router(console: Console) -> APIRouter:
     @routes.get("/{number}")
     def hold(
         request: Request,
-        number: int,
+        number: Number,
         op: Word = "",
         field: Word = "",
         moved: Moved = "",
@@ -85,7 +85,7 @@ def router(console: Console) -> APIRouter:
 
     @routes.post("/{number}")
     def decide(
-        number: int,
+        number: Number,
         verdict: Annotated[Literal["approve", "refuse"], Form()],
         seen: Annotated[str, Form(max_length=2_000)],
         actor: Actor = needs(Right.APPROVE),
@@ -98,7 +98,7 @@ def router(console: Console) -> APIRouter:
     @routes.post("/{number}/rows")
     def decide_some(
         request: Request,
-        number: int,
+        number: Number,
         verdict: Annotated[Literal["approved", "refused"], Form()],
         row: Rows = [],  # noqa: B006  FastAPI copies it
         every: Annotated[bool, Form()] = False,
@@ -121,7 +121,7 @@ def router(console: Console) -> APIRouter:
         return done(console, f"/holds/{number}" + (f"?moved={more}" if more else ""))
 
     @routes.post("/{number}/again")
-    def again(number: int, actor: Actor = needs(Right.APPROVE)) -> Response:
+    def again(number: Number, actor: Actor = needs(Right.APPROVE)) -> Response:
         ask_again(console.world.store, number, actor.name, console.world.clock())
         return done(console, f"/holds/{number}")
 

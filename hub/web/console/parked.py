@@ -19,7 +19,7 @@ from hub.sync import desk
 from hub.sync.corrections import fields_of, mark_of, read_correction
 from hub.sync.lines import read_raw, spelled
 from hub.sync.refused_writes import ELEMENTS, Looked, contacts_of, correct_contacts, sent_fields
-from hub.web.console.asked import Connection, Skip, part_of
+from hub.web.console.asked import Connection, Number, Skip, part_of
 from hub.web.console.chosen import MOST, Chosen, asked_of, filter_of
 from hub.web.console.done import done
 from hub.web.console.parked_lines import ENCODINGS, has_addresses, has_pieces, line_page
@@ -105,7 +105,7 @@ def router(console: Console) -> APIRouter:
 
     @routes.post("/{number}/contact")
     def put_right(
-        number: int,
+        number: Number,
         mark: Annotated[str, Form(max_length=40)],
         field: Texts,
         value: Texts,
@@ -116,7 +116,7 @@ def router(console: Console) -> APIRouter:
         return _put_right(console, actor, chosen, values, Looked(mark=mark), f"/parked/{number}")
 
     @routes.get("/{number}")
-    def one(request: Request, number: int, actor: Actor = needs(Right.CONTACTS)) -> Response:
+    def one(request: Request, number: Number, actor: Actor = needs(Right.CONTACTS)) -> Response:
         with console.world.store.read() as tx:
             found = lists.parked(tx, ParkedFilter(numbers=(number,), states=()))
             line = line_of(tx, number)
@@ -142,7 +142,7 @@ def router(console: Console) -> APIRouter:
 
     @routes.post("/{number}")
     def edit(
-        number: int,
+        number: Number,
         mark: Annotated[str, Form(max_length=40)],
         field: Texts,
         value: Texts,

@@ -19,6 +19,7 @@ from hub.sync import domains
 from hub.sync.domains import DomainRule
 from hub.sync.line_rules import LONGEST_FIND, At, LineRule
 from hub.sync.lines import LONGEST, spelled
+from hub.web.console.asked import Number
 from hub.web.console.chosen import Choice, Chosen
 from hub.web.console.done import done
 from hub.web.console.refusals import PageRoute
@@ -58,7 +59,7 @@ def router(console: Console) -> APIRouter:
 
 def _one(routes: APIRouter, console: Console) -> None:
     @routes.post("/{number}/line/look")
-    def look_at(request: Request, number: int, text: Typed = "", actor: Actor = needs(Right.DECIDE)) -> Response:
+    def look_at(request: Request, number: Number, text: Typed = "", actor: Actor = needs(Right.DECIDE)) -> Response:
         """What would become of a text, as it is typed."""
         with console.world.store.read() as tx:
             line = line_of(tx, number)
@@ -69,7 +70,7 @@ def _one(routes: APIRouter, console: Console) -> None:
 
     @routes.post("/{number}/line")
     def save(
-        request: Request, number: int, version: Version, text: Typed = "", actor: Actor = needs(Right.DECIDE)
+        request: Request, number: Number, version: Version, text: Typed = "", actor: Actor = needs(Right.DECIDE)
     ) -> Response:
         world = console.world
         try:

@@ -15,6 +15,7 @@ from hub.store import lists
 from hub.store.lists import AskRow
 from hub.sync import people
 from hub.sync.sides import side_by_side, unexplained
+from hub.web.console.asked import Number
 from hub.web.console.done import done
 from hub.web.console.glance import Kept
 from hub.web.console.refusals import PageRoute
@@ -44,7 +45,7 @@ def router(console: Console) -> APIRouter:
         return _show(console, request, actor, row, place=place, there=there, key=key, after=after, last=last)
 
     @routes.get("/{number}")
-    def one(request: Request, number: int, actor: Actor = needs(Right.CONTACTS)) -> Response:
+    def one(request: Request, number: Number, actor: Actor = needs(Right.CONTACTS)) -> Response:
         with console.world.store.read() as tx:
             row = lists.ask(tx, number)
         if row is None:
@@ -53,7 +54,7 @@ def router(console: Console) -> APIRouter:
 
     @routes.post("/{number}")
     def answer(
-        number: int,
+        number: Number,
         verdict: Annotated[Literal["same", "different"], Form()],
         after: Annotated[str, Form(max_length=60)] = START,
         actor: Actor = needs(Right.DECIDE),
@@ -62,7 +63,7 @@ def router(console: Console) -> APIRouter:
         return done(console, f"/reviews?{urlencode({'after': after, 'last': number})}")
 
     @routes.post("/{number}/undo")
-    def undo(number: int, actor: Actor = needs(Right.DECIDE)) -> Response:
+    def undo(number: Number, actor: Actor = needs(Right.DECIDE)) -> Response:
         people.take_back(console.world.hub(), number, actor.name)
         order.forget()
         console.glance.forget()

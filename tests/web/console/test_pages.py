@@ -224,3 +224,34 @@ def test_a_connection_is_run_paused_and_started(look):
     assert "moving house" not in look.get("/connections/crm").text
 
     assert look.post("/connections/nobody", order="run").status_code == 404
+
+
+BEYOND = 10**30  # more than a database holds
+
+
+NUMBERED = (
+    *("/parked", "/conflicts", "/holds"),
+    *("/parked/{}/line/look", "/holds/{}/again", "/conflicts/{}/overturn", "/reviews/{}/undo"),
+)
+
+
+@pytest.mark.parametrize("place", NUMBERED)
+def test_a_number_beyond_all_numbers_is_refused_in_an_address(look, place):
+    asked = look.post(place.format(BEYOND)) if "{}" in place else look.get(f"{place}/{BEYOND}")
+
+    assert asked.status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("path", "more"),
+    [
+        ("/parked", {"verdict": "retry"}),
+        ("/parked/correct", {"field": "emails"}),
+        ("/parked/contacts", {"sent_field": "emails"}),
+        ("/parked/lines/look", {"find": "a"}),
+        ("/parked/domain/look", {"domain": "a.example", "meant": "b.example"}),
+        ("/conflicts/accept", {}),
+    ],
+)
+def test_a_number_beyond_all_numbers_is_refused_among_the_chosen(look, path, more):
+    assert look.post(path, number=BEYOND, **more).status_code == 422
