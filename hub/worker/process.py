@@ -28,6 +28,7 @@ from hub.worker.setting import Setting
 
 log = logging.getLogger(__name__)
 
+NICENESS: Final = 5  # whoever waits for a page or a caller's name goes before a run
 END_SECONDS: Final = 20.0  # from the word to stop until what still runs is left: it is made again later
 
 
@@ -146,6 +147,7 @@ def _following(shop: Workshop, path: Path, stopping: threading.Event) -> Iterato
 
 
 def main() -> None:
+    os.nice(NICENESS)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # a terminal and a service manager send them to every process
     if not _serve(Connection(int(sys.argv[1]))):
