@@ -15,7 +15,7 @@ from hub.store.db import Tx
 from hub.store.erasures import Hit, Kind, Marker
 from hub.store.ledger import Book, Entry, Ledger
 from hub.sync.clusters import Clusters
-from hub.sync.engine import Hub
+from hub.sync.engine import Hub, golden_key
 from hub.sync.erase import Before, carry_out, look
 from hub.sync.joining import part
 from hub.sync.link import Link
@@ -24,7 +24,7 @@ from hub.sync.withhold import Identity, alone_marks, identity_marks, identity_of
 PART = 2_000  # records looked at together
 RESTORE = "restore"
 """Who does what follows from a backup that was put back."""
-_ENOUGH = frozenset({Kind.KEY, Kind.OURS, Kind.MAIL_NAME, Kind.PHONE_NAME, Kind.TAX})
+_ENOUGH = frozenset({Kind.MAIL_NAME, Kind.PHONE_NAME, Kind.TAX})
 
 
 def catch_up(hub: Hub, ledger: Ledger) -> int:
@@ -69,17 +69,27 @@ def _erase_again(hub: Hub, book: Book, lost: Sequence[Entry]) -> None:
 
 
 def _theirs(tx: Tx, wanted: Collection[str], some: Sequence[Link]) -> Iterator[tuple[str, list[Link]]]:
-    """(erasure, records of it) of one golden record each. A key is enough: it was theirs when they were erased."""
+    """(erasure, records of it) of one golden record each. A key is enough: it was theirs when they were erased.
+
+    What else is like them is theirs only in a golden record that was: who was somebody else then stays so.
+    """
     marker = db.known_marker(tx)
     if marker is None:
         return
     marks = {link.id: set(_marks(marker, link)) for link in some}
-    hits = db.hits(tx, {mark for each in marks.values() for mark in each})
+    homes = {link.golden_id: marker(Kind.OURS, golden_key(link.golden_id)) for link in some}
+    hits = db.hits(tx, {mark for each in marks.values() for mark in each} | set(homes.values()))
     groups: dict[tuple[str, str], list[Link]] = {}
     for link in some:
         who = identity_of(link.opinion().fields)
         met = [hit for mark in marks[link.id] for hit in hits.get(mark, ()) if hit.erasure_id in wanted]
-        for erasure_id in sorted({hit.erasure_id for hit in met if _is_enough(hit, who)})[:1]:
+        at_home = {hit.erasure_id for hit in hits.get(homes[link.golden_id], ())}
+        is_of = {
+            hit.erasure_id
+            for hit in met
+            if hit.kind is Kind.KEY or (hit.erasure_id in at_home and _is_enough(hit, who))
+        }
+        for erasure_id in sorted(is_of)[:1]:
             groups.setdefault((link.golden_id, erasure_id), []).append(link)
     for (_, erasure_id), found in groups.items():
         yield erasure_id, found

@@ -224,6 +224,24 @@ def test_somebody_who_was_one_with_them_in_the_backup_goes_their_own_way(rig, tm
         assert tx.all("SELECT 1 FROM record WHERE connection = 'crm' AND external_id = '1'") == []
 
 
+def test_a_namesake_whom_a_person_told_apart_is_not_erased_by_a_restore(rig, tmp_path):
+    rig.systems["crm"].put("5", **{**ZYX, "job": "son"})
+    rig.settle()
+    people.split(rig.hub, rig.home("crm", "1"), [("crm", "5")], "eve")
+    rig.settle()
+    ledger = Ledger(tmp_path / "hub.erasures")
+    kept = copy_of(rig)
+    erase.ask(rig.hub, ledger, rig.home("crm", "1"), "eve")
+
+    put_back(rig, kept)
+    catch_up(rig.hub, ledger)
+    rig.later(4000)
+    rig.sync("crm")
+
+    assert rig.golden("crm", "5")["job_title"] == "son"
+    assert sorted(rig.systems["crm"].rows) == ["2", "5"]
+
+
 def test_one_that_was_cut_off_is_made_again_from_the_beginning(rig, tmp_path, monkeypatch):
     ledger = Ledger(tmp_path / "hub.erasures")
     kept = copy_of(rig)
