@@ -42,9 +42,17 @@ def base_field(key: str) -> str:
     return key.split("/", 1)[0]
 
 
+UNREAD = "raw:"  # before an element that could not be read as what it should be
+
+
 def element(key: str) -> str:
     """What follows the slash: the address of `emails/ann@example.org`."""
     return key.split("/", 1)[1]
+
+
+def element_text(key: str) -> str:
+    """The same as people read it: what could not be read is the text that was there."""
+    return element(key).removeprefix(UNREAD)
 
 
 # --- what connectors read ---------------------------------------------------------------------------

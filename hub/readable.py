@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from hub.model import UNREAD, element_text
+
 
 def name_of(fields: Mapping[str, Any]) -> str:
     """What a golden record is called; "" when nothing of it is a name."""
@@ -15,7 +17,7 @@ def name_of(fields: Mapping[str, Any]) -> str:
 
 def elements(fields: Mapping[str, Any], base: str) -> list[str]:
     """The elements of a field of many, such as all e-mail addresses."""
-    return [key.split("/", 1)[1] for key in sorted(fields) if key.startswith(base + "/")]
+    return [element_text(key) for key in sorted(fields) if key.startswith(base + "/")]
 
 
 def say_changes(detail: Mapping[str, Any]) -> list[tuple[str, str, str]]:
@@ -40,6 +42,7 @@ def _one(base: str, slash: str, name: str, value: Any) -> str:
     if not slash or base == "addresses":  # whose name is a number that says nothing
         return plain(value)
     more = plain({k: v for k, v in value.items() if k in ("label", "status", "at")}) if value else ""
+    name = name.removeprefix(UNREAD)
     return f"{name} ({more})" if more else name
 
 

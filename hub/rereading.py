@@ -214,8 +214,10 @@ def _now(line: Line) -> str:
 
 
 def _sound(text: str) -> None:
-    if len(text) > LONGEST or "\x00" in text:
-        raise ConfigError(f"The text is longer than {LONGEST:,} characters or holds a NUL, so nothing was changed.")
+    if len(text) > LONGEST:
+        raise ConfigError(f"The text is longer than {LONGEST:,} characters, so nothing was changed.")
+    if "\x00" in text:
+        raise ConfigError("The text holds a NUL, which no contact has, so nothing was changed.")
     if not text.strip():
         raise ConfigError("The text is empty, so nothing was changed. To leave the piece out, say so instead.")
 

@@ -15,6 +15,7 @@ from typing import Any
 from email_validator import EmailNotValidError, validate_email
 
 from hub.mapping.text import Unmappable, folded, folded_once
+from hub.model import UNREAD
 
 ADDRESS_PARTS = ("street", "locality", "region", "postcode", "country")
 MAX_KEY = 320  # characters: an email address has at most 254; longer text is kept under its hash
@@ -24,8 +25,6 @@ _PLAIN_EMAIL = re.compile(
     r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
     r"@(?:[A-Za-z0-9](?:-?[A-Za-z0-9])*\.)+[A-Za-z]{2,63}"
 )
-UNREAD = "raw:"
-"""How the key begins of a value that could not be understood."""
 LONG_PART = 64  # characters of a part of a domain that are too many
 _LONG_PART = re.compile(rf"[^@.]{{{LONG_PART}}}")
 

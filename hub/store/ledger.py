@@ -3,7 +3,7 @@
 Lines of JSON that are only ever added. In them are hashes and names of connections, nothing of anybody. The key of the
 hashes is in the first line, sealed under the master key.
 
-    {"key": …, "master": …}                                  again when the master key has changed
+    {"key": …, "master": …, "name": …}                       again when one of both keys has changed
     {"erased": ID, "at": …, "marks": {HASH: KIND}, "systems": […]}
     {"told": ID, "mark": HASH}                               that system has let go of that record
     {"lifted": ID}
@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from hub.access.sealing import key_name
 from hub.errors import ConfigError
 from hub.store import erasures
 from hub.store.db import Store, Tx, dumps, loads
@@ -26,12 +27,13 @@ from hub.store.erasures import SCOPE, Kind
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An erasure as the file has it."""
+    """An erasure as the file has it. key: name of the key of its hashes; None: the file did not say so yet"""
 
     id: str
     at: float
     marks: Mapping[str, Kind]
     systems: tuple[str, ...]
+    key: str | None
 
 
 @dataclass(slots=True)
@@ -39,16 +41,17 @@ class Book:
     """What the file says. key: (sealed, name of the master key); told: (erasure, hash of the key of a record)"""
 
     key: tuple[str, str] | None = None
+    name: str | None = None
     entries: dict[str, Entry] = field(default_factory=dict)
     told: set[tuple[str, str]] = field(default_factory=set)
     lifted: set[str] = field(default_factory=set)
 
     def take(self, line: Mapping[str, Any]) -> None:
         if "key" in line:
-            self.key = line["key"], line["master"]
+            self.key, self.name = (line["key"], line["master"]), line.get("name")
         elif "erased" in line:
             marks = {mark: Kind(kind) for mark, kind in line["marks"].items()}
-            self.entries[line["erased"]] = Entry(line["erased"], line["at"], marks, tuple(line["systems"]))
+            self.entries[line["erased"]] = Entry(line["erased"], line["at"], marks, tuple(line["systems"]), self.name)
         elif "told" in line:
             self.told.add((line["told"], line["mark"]))
         elif "lifted" in line:
@@ -176,7 +179,7 @@ def write_down(store: Store, ledger: Ledger) -> int:
 def _lines(tx: Tx, book: Book) -> Iterable[dict[str, Any]]:
     sealed = tx.keys.sealed(tx, SCOPE)
     if sealed is not None and sealed != book.key:
-        yield {"key": sealed[0], "master": sealed[1]}
+        yield {"key": sealed[0], "master": sealed[1], "name": _name_of_key(tx)}
     for made in erasures.every(tx):
         if made.id not in book.entries and made.state != "lifted":
             marks = {mark: str(kind) for mark, kind in erasures.marks_of(tx, made.id).items()}
@@ -190,9 +193,20 @@ def _lines(tx: Tx, book: Book) -> Iterable[dict[str, Any]]:
 
 
 def take_over(tx: Tx, book: Book, entries: Sequence[Entry]) -> None:
-    """Erasures of the file become known to the store, with the key of their hashes."""
+    """Erasures of the file become known to the store, with the key of their hashes.
+
+    ConfigError when the store has another one: by that nobody would be found.
+    """
     if book.key is not None and tx.keys.known(tx, SCOPE) is None:
         tx.keys.keep(tx, SCOPE, tx.keys.opened(tx, SCOPE, *book.key))
+    foreign = [entry for entry in entries if entry.key not in (None, _name_of_key(tx))]
+    if foreign:
+        raise ConfigError(
+            f"{len(foreign)} erasures of the file under `keep.erasures` were made under another key than this store's: "
+            "somebody was erased while a backup was in use without its file, or the file is another hub's. Nothing was "
+            "done: who is in it would come back. Put back a backup that goes with this file, with the file; or move "
+            "the file away, and erase again whom it was about."
+        )
     there = {made.id for made in erasures.every(tx)}
     for entry in entries:
         if entry.id in there:
@@ -201,3 +215,8 @@ def take_over(tx: Tx, book: Book, entries: Sequence[Entry]) -> None:
         erasures.add(tx, erasures.Erasure(entry.id, "", entry.at, "restore", None, 0, None, state, None, None))
         if state == erasures.AGAIN:
             erasures.suppress(tx, entry.id, entry.marks)
+
+
+def _name_of_key(tx: Tx) -> str | None:
+    key = tx.keys.known(tx, SCOPE)
+    return key_name(key) if key is not None else None

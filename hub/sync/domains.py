@@ -16,7 +16,7 @@ from typing import Any
 from hub.errors import ConfigError, NotThere, Overtaken
 from hub.mapping.elements import email_key
 from hub.mapping.text import Unmappable
-from hub.model import base_field
+from hub.model import UNREAD, base_field
 from hub.store import lists, parked
 from hub.store.db import Store, Tx
 from hub.store.lists import ParkedFilter, ParkedRow
@@ -115,7 +115,7 @@ def found_in(row: ParkedRow, rule: DomainRule) -> dict[str, tuple[str, str]]:
     """Field → (value as it came, value that is meant) of what the rule changes. Pure."""
     if row.stage == WRITE:
         sent = {key: text for key, text in sent_fields(row).items() if base_field(key) == "emails"}
-        pairs = {key: (text, rule.applied(text)) for key, text in sent.items() if not text.startswith("raw:")}
+        pairs = {key: (text, rule.applied(text)) for key, text in sent.items() if not text.startswith(UNREAD)}
     else:
         pairs = {key: pair for key, value in values_of(row).items() if (pair := _pair(value, rule)) is not None}
     return {key: (old, new) for key, (old, new) in pairs.items() if old != new}

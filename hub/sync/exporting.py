@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias
 
-from hub.model import KIND, element
+from hub.model import KIND, UNREAD, element
 from hub.store import exports
 from hub.store import interactions as db
 from hub.store.contacts import GoldenHead
@@ -161,7 +161,7 @@ def flat(head: GoldenHead, records: Iterable[tuple[str, str]], custom: Sequence[
         head.state,
         _text(fields.get(KIND)),
         *(_text(fields.get(name)) for name in SINGLES),
-        *(SEPARATOR.join(name.removeprefix("raw:") for name in _elements(fields, base)) for base in LISTS),
+        *(SEPARATOR.join(name.removeprefix(UNREAD) for name in _elements(fields, base)) for base in LISTS),
         *(_text(first.get(part)) for part in ADDRESS.values()),
         str(len(_elements(fields, "addresses"))),
         SEPARATOR.join(f"{name}={value.get('status')}" for name, value in consents.items() if value),

@@ -57,8 +57,8 @@ def read_raw(text: str | None) -> Raw | None:
 
 
 def spelled(raw: Raw) -> str:
-    """The piece as text: bytes that are none in the declared encoding as backslash and hex."""
-    return raw.data.decode(raw.encoding, "backslashreplace")
+    """The piece as text: bytes that are none in the declared encoding, and NULs, as backslash and hex."""
+    return raw.data.decode(raw.encoding, "backslashreplace").replace("\x00", r"\x00")
 
 
 def spelled_as(raw: Raw, encoding: str) -> str | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hub.model import KIND, base_field, element
+from hub.model import KIND, base_field, element_text
 from hub.readable import plain
 from hub.store.lists import AskRow
 
@@ -86,4 +86,4 @@ def value_text(key: str, value: Any) -> str:
     if base == "addresses" and isinstance(value, Mapping):
         parts = [value.get(name) for name in ("street", "postcode", "locality", "region", "country")]
         return ", ".join(str(part) for part in parts if part) or plain(value)
-    return element(key)
+    return element_text(key)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hub.mapping.elements import UNREAD
-from hub.model import Fields, base_field, element
+from hub.model import UNREAD, Fields, base_field, element
 from hub.sync.withhold import Identity, identity_of
 
 REACHED = ("emails", "phones")

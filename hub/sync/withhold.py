@@ -17,9 +17,9 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 from hub.dedupe.features import features
-from hub.mapping.elements import UNREAD, email_key
+from hub.mapping.elements import email_key
 from hub.mapping.text import Unmappable
-from hub.model import Fields, Interaction, base_field, element
+from hub.model import UNREAD, Fields, Interaction, base_field, element
 from hub.store import erasures as db
 from hub.store import holdings, inbox, opt_in
 from hub.store.db import Tx

@@ -53,7 +53,7 @@ def said(process, pattern):
     raise AssertionError(lines)
 
 
-def eventually(ask, seconds=15.0):
+def eventually(ask, seconds=60.0):
     until = time.monotonic() + seconds
     while not (found := ask()) and time.monotonic() < until:
         time.sleep(0.05)

@@ -242,6 +242,20 @@ def test_a_namesake_whom_a_person_told_apart_is_not_erased_by_a_restore(rig, tmp
     assert sorted(rig.systems["crm"].rows) == ["2", "5"]
 
 
+def test_a_file_of_erasures_under_another_key_is_refused(rig, tmp_path):
+    """Else it would be taken for done, and by its hashes nobody would be found."""
+    first, second = Ledger(tmp_path / "first.erasures"), Ledger(tmp_path / "second.erasures")
+    kept = copy_of(rig)
+    erase.ask(rig.hub, first, rig.home("crm", "1"), "eve")
+    put_back(rig, kept)
+    erase.ask(rig.hub, second, rig.home("crm", "2"), "eve")
+
+    with pytest.raises(ConfigError, match=r"1 erasures of the file.*another key"):
+        catch_up(rig.hub, first)
+
+    assert [entry.id for entry in missing(rig.store, first.read())] == list(first.read().entries)
+
+
 def test_one_that_was_cut_off_is_made_again_from_the_beginning(rig, tmp_path, monkeypatch):
     ledger = Ledger(tmp_path / "hub.erasures")
     kept = copy_of(rig)

@@ -139,6 +139,16 @@ def test_a_contact_is_found_shown_explained_and_corrected(look):
     assert "Chief buyer" in look.get(f"/contacts/{golden_id}").text
 
 
+def test_an_address_that_could_not_be_read_is_shown_as_it_was_typed(look):
+    found = look.get("/contacts/found?q=bad").text
+    golden_id = re.search(r'href="/contacts/([^"]+)"', found)[1]
+
+    shown = look.get(f"/contacts/{golden_id}").text
+
+    assert "not an address <small>could not be read</small>" in shown
+    assert "raw:not" not in re.sub(r"<[^>]*>", "", shown)
+
+
 def test_two_contacts_are_merged_and_split_again(look):
     ids = [
         re.search(r'href="/contacts/([^"]+)"', look.get(f"/contacts/found?q={q}").text)[1] for q in ("tavares", "nowak")
