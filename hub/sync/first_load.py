@@ -39,7 +39,7 @@ from hub.sync import rematch
 from hub.sync.engine import Held, Hub, Run
 from hub.sync.first_save import Group, Newcomer, save_groups
 from hub.sync.intake import save_page
-from hub.sync.memory import give_back
+from hub.sync.memory import give_back, keep_large_apart
 from hub.sync.reading import read_page
 from hub.sync.run import Orders, Result, begin, end, lease, outcome
 from hub.sync.staged import stage, unstage
@@ -93,6 +93,7 @@ def first_load(
     """
     with hub.store.read() as tx:
         _only_when_empty(tx)
+    keep_large_apart()
     with ExitStack() as closing:
         runs = {n: _started(closing, hub, n, c, orders[n]) for n, c in connectors.items()}
         stage = closing.enter_context(Stage())

@@ -93,6 +93,7 @@ class Bulk:
         linked = self._linked(verdicts or {})
         if linked is None:
             return Decision(np.zeros(0, np.int64), np.zeros(0, np.int64), {}, [], [])
+        self._relieve()
         return decide(linked, verdicts or {}, ages or {})
 
     def names(self) -> NameCounts:
