@@ -10,9 +10,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, TypeAlias
 from urllib.parse import quote, urlsplit
 
 from fastapi import Depends, FastAPI, routing
@@ -92,11 +93,15 @@ class Needs:
     person: bool = False
 
     async def __call__(self, request: Request) -> Actor:
-        actor = await identified(request)
+        actor = await run_in_threadpool(identified, request)
+        if actor is not None and actor.session is not None and request.method not in SAFE:
+            await refuse_foreign(request)
+        return self.admitted(request, actor)
+
+    def admitted(self, request: Request, actor: Actor | None) -> Actor:
+        """Who is asking, if they may. Denied otherwise."""
         if actor is None:
             raise _unknown(request)
-        if actor.session is not None and request.method not in SAFE:
-            await refuse_foreign(request)
         if not actor.may(self.right):
             raise Denied(
                 403,
@@ -118,13 +123,46 @@ def needs(right: Right, *, fresh: bool = False, person: bool = False) -> Any:
     return Depends(Needs(right, fresh, person))
 
 
-async def identified(request: Request) -> Actor | None:
+Guarded: TypeAlias = Callable[[Callable[[], Response]], Awaitable[Response]]
+"""Does what it is given, if whoever asks may. Nothing is guarded that is done beside it."""
+
+
+class NeedsWithin(Needs):
+    """`Needs` where somebody waits on the telephone: who asks is found out by the thread that does what they ask for.
+
+    To change threads takes about as long as to look a caller up, and longer while a run keeps the processors busy.
+    """
+
+    async def __call__(self, request: Request) -> Guarded:  # type: ignore[override]
+        return partial(self._do, request)
+
+    async def check(self, request: Request) -> None:
+        """As `Needs`, where there is nothing to do."""
+        await super().__call__(request)
+
+    async def _do(self, request: Request, step: Callable[[], Response]) -> Response:
+        if request.method not in SAFE and "authorization" not in request.headers:  # by a session: to be made sure of
+            await self.check(request)
+            return await run_in_threadpool(step)
+        return await run_in_threadpool(self._do_at_once, request, step)
+
+    def _do_at_once(self, request: Request, step: Callable[[], Response]) -> Response:
+        self.admitted(request, identified(request))
+        return step()
+
+
+def needs_within(right: Right) -> Any:
+    """A dependency of a route: `guarded: Guarded = needs_within(Right.LOOKUP)`, and all it does is `guarded(step)`."""
+    return Depends(NeedsWithin(right))
+
+
+def identified(request: Request) -> Actor | None:
     """Who is asking; None: nobody we know. Denied(503) when that cannot be found out."""
     identify: Identify | None = getattr(request.app.state, "identify", None)
     if identify is None:
         return None
     try:
-        return await run_in_threadpool(identify, request)
+        return identify(request)
     except HubError as err:
         raise Denied(
             503, "Busy", "Nothing was done: the store did not answer. Try again in a moment.", {"Retry-After": "5"}

@@ -11,6 +11,7 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from hub.errors import ConfigError
+from hub.web.protocol import BoundedProtocol
 
 MOST_AT_ONCE = 200  # requests; times the largest body: 50 MiB
 START_SECONDS = 10.0
@@ -56,6 +57,7 @@ def serve(app: ASGIApp, host: str = "127.0.0.1", port: int = 8080, proxies: Sequ
     listener = _listen(host, port)
     config = uvicorn.Config(
         app,
+        http=BoundedProtocol,
         log_config=None,
         access_log=False,
         server_header=False,

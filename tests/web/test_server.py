@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from hub.errors import ConfigError
+from hub.web.protocol import LONGEST_HEAD
 from hub.web.server import Serving, serve
 from tests.web.intake_rig import PUBLIC, STANDARD, Rig, signed
 
@@ -86,13 +87,65 @@ def test_an_endless_body_is_cut_off(serving, rig):
 
 
 @pytest.mark.parametrize(
-    "line", [b"POST /forms/crm\r\n\r\n", b"\x00\xff\r\n\r\n", b"GET / HTTP/1.1\r\nbad header\r\n\r\n"]
+    "line",
+    [
+        b"POST /forms/crm\r\n\r\n",
+        b"\x00\xff\r\n\r\n",
+        b"GET / HTTP/1.1\r\nbad header\r\n\r\n",
+        b"GET /healthz HTTP/2.0\r\nHost: x\r\n\r\n",
+        b"GET /healthz HTTP/1.1\r\n\r\n",
+        b"GET /healthz HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n",
+        b"POST /forms/crm HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nx",
+        b"POST /forms/crm HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    ],
 )
 def test_what_is_no_http_is_refused_and_the_next_request_answered(serving, line):
     answer = raw(serving, line)
 
     assert answer == b"" or answer.startswith(b"HTTP/1.1 400")
     assert httpx.get(f"{serving.url}/healthz").status_code == 200
+
+
+ENDLESS = {
+    "path": (b"GET /", b"x" * 8_192),
+    "header name": (b"GET /healthz HTTP/1.1\r\nHost: x\r\n", b"x" * 8_192),
+    "header value": (b"GET /healthz HTTP/1.1\r\nHost: x\r\nA: ", b"x" * 8_192),
+    "headers": (b"GET /healthz HTTP/1.1\r\nHost: x\r\n", b"A: b\r\n" * 1_000),
+    "lines before": (b"", b"\r\n" * 4_096),
+    "trailers": (
+        b"POST /forms/website HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n",
+        b"A: b\r\n" * 1_000,
+    ),
+    "size of a piece": (
+        b"POST /forms/website HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1;",
+        b"x" * 8_192,
+    ),
+}
+
+
+@pytest.mark.parametrize("begin, more", ENDLESS.values(), ids=ENDLESS)
+def test_an_endless_head_is_cut_off(serving, rig, begin, more):
+    with socket.create_connection((serving.host, serving.port), timeout=5) as connection:
+        connection.sendall(begin)
+        with pytest.raises(ConnectionError):  # soon: what the system keeps on the way is a few MB
+            for _ in range(500 * LONGEST_HEAD // len(more)):
+                connection.sendall(more)
+
+    assert rig.inbox.payloads == []
+    assert httpx.get(f"{serving.url}/healthz").status_code == 200
+
+
+def test_a_long_head_in_small_pieces_is_read(serving):
+    cookie = b"a" * 40_000
+    with socket.create_connection((serving.host, serving.port), timeout=5) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for _ in range(3):  # what came before on the same connection does not count
+            connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nCookie: ")
+            for at in range(0, len(cookie), 5_000):
+                connection.sendall(cookie[at : at + 5_000])
+            connection.sendall(b"\r\n\r\n")
+            assert connection.recv(65_536).startswith(b"HTTP/1.1 200")
+            connection.settimeout(5)
 
 
 def test_a_stop_lets_the_request_under_way_end():

@@ -21,7 +21,7 @@ from starlette.types import Message
 from hub.errors import AccountError, ConfigError, HubError, NotThere, Overtaken, RecordError, TransientError
 from hub.secrets import redact
 from hub.web.bodies import Rejected, read_body
-from hub.web.guard import Denied
+from hub.web.guard import Denied, NeedsWithin, asked
 from hub.web.problems import KIND, NOTHING, Problem, problem, problem_with
 
 T = TypeVar("T")
@@ -149,6 +149,7 @@ class ApiRoute(APIRoute):
 
     def get_route_handler(self) -> Handler:
         handle = super().get_route_handler()
+        later = [each for each in asked(self) if isinstance(each, NeedsWithin)]
 
         async def handled(request: Request) -> Response:
             try:
@@ -160,6 +161,8 @@ class ApiRoute(APIRoute):
             except Rejected as err:
                 return problem(err.status, err.title, err.detail)
             except RequestValidationError as err:
+                for each in later:  # before anybody is told what was wrong
+                    await each.check(request)
                 return _not_valid(err)
             except HTTPException as err:
                 return problem(err.status_code, "Not readable", "Nothing was done. Send JSON in UTF-8.")

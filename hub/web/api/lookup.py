@@ -6,8 +6,9 @@ from typing import Annotated, Self
 
 from fastapi import APIRouter, Query
 from pydantic import Field, model_validator
+from starlette.responses import Response
 
-from hub.access.rights import Actor, Right
+from hub.access.rights import Right
 from hub.model import element
 from hub.readable import name_of
 from hub.sync import lookup
@@ -16,7 +17,7 @@ from hub.sync.lookup import Callers
 from hub.web.api.answers import ApiRoute, Asked, Moment, Plain, Refused, Row, documented, moment
 from hub.web.api.values import Event, Ref
 from hub.web.api.world import World
-from hub.web.guard import needs
+from hub.web.guard import Guarded, needs_within
 
 
 class By(Asked):
@@ -96,17 +97,18 @@ class Matches(Row):
 def router(world: World) -> APIRouter:
     routes = APIRouter(route_class=ApiRoute, responses=documented(404), tags=["lookup"])
 
-    @routes.get("/lookup")
-    def look_up(asked: Annotated[By, Query()], _: Actor = needs(Right.LOOKUP)) -> Matches:
+    @routes.get("/lookup", response_model=Matches)
+    async def look_up(asked: Annotated[By, Query()], guarded: Guarded = needs_within(Right.LOOKUP)) -> Response:
         """Name, stage, consent, open matters and last interactions of whoever has it."""
-        return _answer(asked)
+        return await guarded(lambda: _answer(asked))
 
-    @routes.post("/lookup")
-    def look_up_unseen(asked: By, _: Actor = needs(Right.LOOKUP)) -> Matches:
+    @routes.post("/lookup", response_model=Matches)
+    async def look_up_unseen(asked: By, guarded: Guarded = needs_within(Right.LOOKUP)) -> Response:
         """The same with the number in the body: no proxy on the way writes it into its log."""
-        return _answer(asked)
+        return await guarded(lambda: _answer(asked))
 
-    def _answer(asked: By) -> Matches:
+    def _answer(asked: By) -> Response:
+        """Written out by the thread that looked it up: each change of threads may wait while a run is busy."""
         found = _found(world, asked)
         if not found.found:
             raise Refused(
@@ -115,7 +117,7 @@ def router(world: World) -> APIRouter:
                 "Nobody has it. Ask for the name and search with /api/v1/contacts?q=, or enter the contact in the "
                 "system where new ones begin; it is found seconds after its next run.",
             )
-        return _matches(found)
+        return Response(_matches(found).model_dump_json(), media_type="application/json")
 
     return routes
 

@@ -36,8 +36,9 @@ from hub.web.guard import needs
 
 PREFIX = "/api/v1"
 RESOURCES = (
+    lookup,  # first: routes are tried in turn, and here somebody waits on the telephone
     *(connections, configurations, mappings, runs, holds, contacts, bulk, edits, erasures, reviews, conflicts),
-    *(rules, parked_lines, parked, interactions, lookup, exports, events),
+    *(rules, parked_lines, parked, interactions, exports, events),
 )
 
 
