@@ -220,7 +220,7 @@ def _change(row: ChangeRow) -> str:
         return "; ".join(f"{key} = {_short(value)}" for key, value in detail.items())
     if row.kind == "merged away":
         return f"into {detail.get('into')}"
-    if row.kind == "split away":
+    if row.kind in ("split away", "moved in by matching"):
         return f"from {detail.get('from')}"
     return "; ".join(
         f"{key}: {_short(value[0])} → {_short(value[1])}"

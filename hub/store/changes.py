@@ -10,6 +10,8 @@ from hub.store.db import Tx, insert_row_sql, loads
 
 MERGED_AWAY = "merged away"  # detail: into which golden record, and what it brought in
 SPLIT_AWAY = "split away"  # detail: from which golden record
+MOVED_IN = "moved in by matching"  # detail: a record of which golden record, whose values it had been among
+TELLING = (MERGED_AWAY, SPLIT_AWAY, MOVED_IN)  # say which golden records were one
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,7 @@ def log(tx: Tx, rows: Sequence[Change], run_id: str | None) -> None:
 
 
 def parted_from(tx: Tx, golden_ids: Collection[str]) -> tuple[list[str], float, float]:
-    """Golden records that these were one with, and were parted from by a person; since when, and until when."""
+    """Golden records that these, or a record of theirs, were one with and were parted from; since when, until when."""
     others: set[str] = set()
     since, until = float("inf"), 0.0
     for golden_id in sorted(golden_ids):
@@ -56,6 +58,6 @@ def _merges(tx: Tx, golden_ids: Collection[str]) -> list[tuple[str, float, str]]
         "SELECT kind, at, detail FROM change WHERE golden_id IN :*ids AND kind IN :*kinds AND detail IS NOT NULL"
         " ORDER BY id",
         ids=sorted(golden_ids),
-        kinds=[MERGED_AWAY, SPLIT_AWAY],
+        kinds=list(TELLING),
     )
     return [(row[0], row[1], row[2]) for row in rows]

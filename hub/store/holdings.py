@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from hub.store.changes import MERGED_AWAY, SPLIT_AWAY
+from hub.store.changes import TELLING
 from hub.store.db import Tx, dumps, loads
 from hub.store.interactions import by_point, rows_by_number
 from hub.store.lists import like
@@ -210,7 +210,7 @@ PLACES: tuple[Place, ...] = (
     Place(
         "change",
         "of whoever was one with them, from then: the line stays, without values",
-        f"{_WHILE_ONE} AND detail IS NOT NULL AND kind NOT IN ('{MERGED_AWAY}', '{SPLIT_AWAY}')",
+        f"{_WHILE_ONE} AND detail IS NOT NULL AND kind NOT IN {TELLING}",
         emptied="detail = NULL",
     ),
     Place("idempotency", "their golden ids in an answer", "1 = 0", ("actor, key", "answer")),

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from hub.readable import name_of
 from hub.store import links as db
+from hub.store.changes import MERGED_AWAY, MOVED_IN
 from hub.store.db import Row, Tx, loads
 from hub.store.lists import like
 from hub.store.runs import PastRun
@@ -71,15 +72,15 @@ class Wanted:
     limit: int = 50
 
 
+_JOINED: Final = ("merged", MERGED_AWAY, "split by matching", "split off by matching", MOVED_IN)
 HISTORY: Mapping[str, str] = {
     "created": "c.kind = 'created'",
     "linked": "c.kind = 'linked'",
     "changed": "c.kind = 'updated'",
-    "joined": "c.kind IN ('merged', 'merged away', 'split by matching', 'split off by matching')",
+    "joined": f"c.kind IN {_JOINED}",
     "written": "c.kind LIKE 'told: %'",
     "owed": "c.kind = 'link owed'",
-    "other": "c.kind NOT LIKE 'told: %' AND c.kind NOT IN ('link owed', 'created', 'linked', 'updated', 'merged',"
-    " 'merged away', 'split by matching', 'split off by matching')",
+    "other": f"c.kind NOT LIKE 'told: %' AND c.kind NOT IN {('link owed', 'created', 'linked', 'updated', *_JOINED)}",
 }
 """Word of `Outcome.what` → which lines of history it is."""
 WHATS = ("aside", "asked", "conflict", "unsure", *HISTORY)

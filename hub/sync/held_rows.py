@@ -9,6 +9,7 @@ from hub.model import Fields
 from hub.readable import name_of
 from hub.store import links as db
 from hub.store import queue
+from hub.store.changes import TELLING
 from hub.store.db import Tx, dumps, loads
 from hub.sync.engine import Hub, Route
 from hub.sync.lacks import first_fields
@@ -75,7 +76,8 @@ def of_page(tx: Tx, connection: str, run_id: str, now: float, marks: Mapping[str
     last = tx.one("SELECT max(id) FROM change")
     lines = tx.all(
         "SELECT golden_id, kind, detail FROM change WHERE id > :s AND run_id = :r AND at = :now"
-        " AND kind <> 'merged away' ORDER BY id LIMIT :n",
+        " AND NOT kind IN :*telling ORDER BY id LIMIT :n",
+        telling=list(TELLING),
         r=run_id,
         s=(last[0] or 0) - MOST_LINES if last else 0,
         now=now,

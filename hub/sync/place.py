@@ -19,6 +19,7 @@ from hub.dedupe.sharing import People, of_values
 from hub.model import Fields
 from hub.store import keys as index
 from hub.store import links as db
+from hub.store.changes import MOVED_IN, Change, log
 from hub.store.db import Tx, dumps
 from hub.store.questions import add_asks
 from hub.sync.clusters import Cluster, Clusters
@@ -215,10 +216,11 @@ def _move(
 ) -> None:
     """Records leave golden records that what has come to light speaks against."""
     homes = {link.ref: cluster for cluster in work_set for link in cluster.members if link.ref in moves}
+    parted: dict[tuple[str, str], None] = {}
     for ref, target in sorted(moves.items()):
         old = homes[ref]
         if most is not None and placement.merges + placement.moves >= most:
-            return
+            break
         if isinstance(target, int) and target not in groups:
             groups[target] = work_set.new(work_set.hub.new_id("g"))
         new = work_set[target] if isinstance(target, str) else groups[target]
@@ -228,9 +230,12 @@ def _move(
         work_set.move([link], old, new)
         old.kind = "split by matching"
         new.kind = "split off by matching" if new.created else new.kind
+        parted[new.id, old.id] = None
         placement.moves += 1
         if link.id in placement.clusters:
             placement.clusters[link.id] = new
+    lines = [Change(new_id, work_set.now, MOVED_IN, None, dumps({"from": old_id})) for new_id, old_id in parted]
+    log(work_set.tx, lines, work_set.run_id)
 
 
 def _met(

@@ -15,6 +15,7 @@ from hub.errors import CursorExpired, HubError
 from hub.model import Cursor, Fields, LinkState, Op, Outcome, Page, Record, Write, base_field, element
 from hub.store import connections, leases, queue, rulings
 from hub.store import links as db
+from hub.store.changes import TELLING
 from hub.store.db import Fence, Store, Tx, dumps, loads
 from hub.store.questions import asked_about
 from hub.sync import held_rows, remapped
@@ -305,7 +306,8 @@ def _describe_changes(store: Store, run: Run, plan: Plan) -> None:
         with store.read() as tx:
             rows = tx.all(
                 "SELECT id, golden_id, kind, detail FROM change WHERE run_id = :r AND id > :after"
-                " AND kind <> 'merged away' ORDER BY id LIMIT :n",
+                " AND NOT kind IN :*telling ORDER BY id LIMIT :n",
+                telling=list(TELLING),
                 r=run.id,
                 after=after,
                 n=BATCH,

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import pytest
 
+from hub.sync.erase import erase
 from hub.sync.guard import Limit, Limits
 from hub.sync.people import merge, split
 from tests.fakes.rig import NO_LIMIT, Rig, mapping
@@ -124,6 +125,25 @@ def test_the_history_of_both_golden_records_says_what_happened(rig):
     kinds = {(r[0], r[1]) for r in rig.rows("SELECT golden_id, kind FROM change")}
     assert (rig.home("erp", "f"), "split by matching") in kinds
     assert (rig.home("erp", "s"), "split off by matching") in kinds
+
+
+@pytest.mark.parametrize("was_there", [False, True])
+def test_who_is_erased_is_forgotten_too_where_a_record_of_theirs_was_before_it_moved(rig, was_there):
+    if was_there:
+        rig.systems["web"].put("s", **{**NAME, "born": "1982-11-20", "mail": "son@example.org"})
+    mistaken(rig)
+    rig.systems["web"].put("s", **{**SON, "mail": "dragon@example.org"})
+    rig.later(100)
+    rig.settle()
+    father, son = rig.home("erp", "f"), rig.home("list", "x")
+    assert father != son == rig.home("web", "s")
+    assert "dragon" in str(rig.rows("SELECT detail FROM change WHERE golden_id = :g", g=father))
+
+    erase(rig.hub, son, "ana")
+
+    assert "dragon" not in str(rig.rows("SELECT * FROM change"))
+    assert "dragon" not in str(rig.rows("SELECT * FROM conflict"))
+    assert rig.home("erp", "f") == father
 
 
 def test_what_a_person_said_is_one_does_not_move(rig):
