@@ -79,7 +79,7 @@ def test_one_that_cannot_be_opened_is_not_taken_and_the_log_says_why(company, wr
         reload_with(company, process, with_another(before))
         assert eventually(lambda: is_there(url, "fair"), 60)
         process.terminate()
-        _, log = process.communicate(timeout=35)
+        _, log = process.communicate(timeout=90)
 
     assert process.returncode == 0
     assert "the changed configuration was not taken in" in log
