@@ -44,7 +44,8 @@ def parted_from(tx: Tx, golden_ids: Collection[str]) -> tuple[list[str], float, 
                 merged = at
                 continue
             others.add(loads(detail)["from"])
-            since, until = min(since, merged or 0.0), max(until, at)  # from the beginning, where it was never apart
+            joined = merged or 0.0 if kind == SPLIT_AWAY else 0.0  # from the beginning, where it was never apart
+            since, until = min(since, joined), max(until, at)
     layer = others
     while layer:
         layer = {loads(detail)["into"] for kind, _, detail in _merges(tx, layer) if kind == MERGED_AWAY} - others

@@ -235,7 +235,8 @@ def _move(
         if link.id in placement.clusters:
             placement.clusters[link.id] = new
     lines = [Change(new_id, work_set.now, MOVED_IN, None, dumps({"from": old_id})) for new_id, old_id in parted]
-    log(work_set.tx, lines, work_set.run_id)
+    if lines:
+        log(work_set.tx, lines, work_set.run_id)
 
 
 def _met(

@@ -10,6 +10,8 @@ from dataclasses import replace
 
 import pytest
 
+from hub.store import changes
+from hub.store.db import dumps
 from hub.sync.erase import erase
 from hub.sync.guard import Limit, Limits
 from hub.sync.people import merge, split
@@ -144,6 +146,14 @@ def test_who_is_erased_is_forgotten_too_where_a_record_of_theirs_was_before_it_m
     assert "dragon" not in str(rig.rows("SELECT * FROM change"))
     assert "dragon" not in str(rig.rows("SELECT * FROM conflict"))
     assert rig.home("erp", "f") == father
+
+
+def test_where_a_record_was_before_it_moved_counts_from_the_beginning_whatever_else_was_merged(rig):
+    lines = [("g2", 50.0, changes.MERGED_AWAY, {"into": "g1"}), ("g2", 90.0, changes.MOVED_IN, {"from": "g5"})]
+    with rig.hub.store.write() as tx:
+        changes.log(tx, [changes.Change(g, at, kind, None, dumps(said)) for g, at, kind, said in lines], None)
+
+        assert changes.parted_from(tx, ["g2"]) == (["g5"], 0.0, 90.0)
 
 
 def test_what_a_person_said_is_one_does_not_move(rig):
