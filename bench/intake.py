@@ -1,6 +1,8 @@
 """Forms and webhooks into a real `hub run`: python -m bench.intake [--rate 500] [--seconds 60] [--kills 5] [--forged N]
 
-The hub runs in a process of its own on a new SQLite store, the senders in this one, over the loopback.
+The hub runs in a process of its own on a new SQLite store, or on a copy of `--store`, as `python -m bench.filled`
+leaves one; the senders in this one, over the loopback. Deliveries are taken in as records meanwhile, and so are
+`--contacts` new ones of a file.
 
 sustained  deliveries at a steady rate, half from an open form and half signed by Standard Webhooks; each is sent at
            its own moment, whatever became of those before it. Time is from that moment to the whole answer.
@@ -18,6 +20,7 @@ import hmac
 import json
 import os
 import resource
+import shutil
 import signal
 import socket
 import sqlite3
@@ -33,18 +36,27 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from bench.live import FIRST_NEW, write_contacts
+from bench.people import PAGE
+from hub.store.db import Store
+from hub.store.search import SearchIndex
+from hub.sync.follow import step
+
 KEY = bytes(range(32))
 PLAIN = "a-plain-secret-of-the-benchmark"
-SENDERS = 64  # connections that stay open
+SENDERS = 128  # connections that stay open
 AIM_SECONDS = 0.25
 START_SECONDS = 60.0
 JSON_BODY = {"content-type": "application/json"}
 HUB_YAML = """
 store: sqlite:///hub.db
+default_region: PT
 web: {port: PORT}
 connections:
-  open: {type: form, signature: none, allow_unsigned: true, per_minute: 1000000, per_address: 1000000}
-  standard: {type: form, secret: "env:STANDARD"}
+  incoming: {type: file, path: in/*.csv, key: source_id, schedule: every 2 seconds, push: false, limits: ALL}
+  open:
+    {type: form, signature: none, allow_unsigned: true, per_minute: 1000000, per_address: 1000000, limits: ALL}
+  standard: {type: form, secret: "env:STANDARD", limits: ALL}
   signed: {type: form, signature: hmac, secret: "env:PLAIN", hmac: {header: X-Signature, prefix: "sha256="}}
   timed:
     type: form
@@ -55,6 +67,7 @@ connections:
   shown: {type: form, signature: header, secret: "env:PLAIN"}
   asked: {type: form, signature: query, secret: "env:PLAIN"}
 """
+ALL = "{creates: 100000000, updates: 100000000, merges: 100000000, consents: 100000000}"  # nothing waits for a person
 
 
 @dataclass(frozen=True)
@@ -73,10 +86,15 @@ class Post:
 class Hub:
     """`hub run` in a folder of its own."""
 
-    def __init__(self, folder: Path, port: int) -> None:
+    def __init__(self, folder: Path, port: int, store: Path | None = None) -> None:
         self.folder, self.port = folder, port
+        known = _copied(store, folder) if store else []
+        yaml = HUB_YAML.replace("PORT", str(port)).replace("ALL", ALL)
+        rest = [f"  {name}: {{type: file, path: data/{name}.csv, key: id, schedule: manual}}" for name in known]
         (folder / "config").mkdir(exist_ok=True)
-        (folder / "config" / "hub.yaml").write_text(HUB_YAML.replace("PORT", str(port)))
+        (folder / "config" / "hub.yaml").write_text("\n".join([yaml.rstrip(), *rest, ""]))
+        (folder / "in").mkdir()
+        write_contacts(folder / "in" / "1.csv", FIRST_NEW - PAGE, PAGE)
         self._command("sync", "--yes").wait(START_SECONDS)  # so that deliveries are taken in while others come
         self.process = self._start()
 
@@ -121,21 +139,51 @@ class Hub:
                 return int(line.split()[1]) / 1024
         return 0.0
 
-    def taken_in(self) -> int:
+    def bring(self, contacts: int) -> None:
+        """In a file that its next run finds."""
+        write_contacts(self.folder / "new.csv", FIRST_NEW, contacts)
+        (self.folder / "new.csv").rename(self.folder / "in" / "2.csv")
+
+    def taken_in(self) -> dict[str, int]:
+        """How many records of each connection here."""
         with closing(sqlite3.connect(f"file:{self.folder / 'hub.db'}?mode=ro", uri=True, timeout=30)) as db:
-            return int(db.execute("SELECT count(*) FROM record").fetchone()[0])
+            names = ("open", "standard", "incoming")
+            text = "SELECT count(*) FROM record WHERE connection = ?"
+            return {name: int(db.execute(text, (name,)).fetchone()[0]) for name in names}
 
     def stored(self) -> set[tuple[str, str]]:
         with closing(sqlite3.connect(f"file:{self.folder / 'hub.db'}?mode=ro", uri=True, timeout=30)) as db:
             return set(db.execute("SELECT connection, delivery_id FROM inbox"))
 
 
+def _copied(store: Path, folder: Path) -> list[str]:
+    """The names of its connections. Its search index is made beside it the first time, and copied too."""
+    index = store.with_suffix(".search.db")
+    if not index.exists():
+        _fill(store, index)
+    shutil.copyfile(store, folder / "hub.db")
+    shutil.copyfile(index, folder / "hub.search.db")
+    with closing(sqlite3.connect(folder / "hub.db")) as db:
+        names = [row[0] for row in db.execute("SELECT DISTINCT connection FROM record ORDER BY connection")]
+    os.sync()  # it is on the disk before anything is measured
+    return names
+
+
+def _fill(store: Path, index: Path) -> None:
+    opened, file = Store(f"sqlite:///{store}"), SearchIndex(index)
+    while step(opened, file):
+        pass
+    file.close()
+    opened.close()
+
+
 @contextmanager
-def running() -> Iterator[Hub]:
+def running(store: Path | None = None) -> Iterator[Hub]:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-    with tempfile.TemporaryDirectory(prefix="hub-intake-", ignore_cleanup_errors=True) as name:
-        hub = Hub(Path(name), port)
+    beside = store.parent if store else None
+    with tempfile.TemporaryDirectory(prefix="hub-intake-", dir=beside, ignore_cleanup_errors=True) as name:
+        hub = Hub(Path(name), port, store)
         try:
             yield hub
         finally:
@@ -347,9 +395,12 @@ def _other_key(post: Post, random: Random, way: int) -> Post:
 # --- what is measured -------------------------------------------------------------------------------
 
 
-def sustained(rate: float, seconds: float) -> bool:
+def sustained(rate: float, seconds: float, store: Path | None, contacts: int) -> bool:
     tally = Tally()
-    with running() as hub:
+    with running(store) as hub:
+        if contacts:
+            hub.bring(contacts)
+        known = hub.taken_in()
         before, own = hub.cpu(), resource.getrusage(resource.RUSAGE_SELF)
         asyncio.run(at_a_rate(hub.port, rate, seconds, lambda n: delivery(n, "s"), tally))
         cpu, peak, records = hub.cpu() - before, hub.peak_mib(), hub.taken_in()
@@ -357,12 +408,13 @@ def sustained(rate: float, seconds: float) -> bool:
         missing = len(tally.taken - hub.stored())
     times = sorted(tally.seconds)
     p50, p99 = times[len(times) // 2], times[int(len(times) * 0.99)]
+    news = ", ".join(f"{records[name] - known[name]:,} of {name}" for name in known)
     sender = after.ru_utime + after.ru_stime - own.ru_utime - own.ru_stime
     say(
         f"sustained: {len(times):,} deliveries at {rate:g} a second; answers {dict(tally.answers)};"
         f" median {p50 * 1e3:.1f} ms, 99th percentile {p99 * 1e3:.1f} ms, longest {times[-1] * 1e3:.0f} ms;"
         f" hub {cpu:.1f} CPU s ({cpu / len(times) * 1e3:.2f} ms each), peak {peak:.0f} MiB; senders {sender:.1f} CPU s;"
-        f" missing in the store: {missing}; taken in as records meanwhile: {records:,}"
+        f" missing in the store: {missing}; taken in as records meanwhile: {news}"
     )
     return set(tally.answers) == {200} and p99 <= AIM_SECONDS and missing == 0
 
@@ -420,6 +472,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.intake", description=__doc__)
     parser.add_argument("--rate", type=float, default=500.0, help="deliveries a second")
     parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--store", type=Path, help="a filled SQLite store, of which a copy is used")
+    parser.add_argument("--contacts", type=int, default=0, help="new contacts of a file, taken in meanwhile")
     parser.add_argument("--kills", type=int, default=5)
     parser.add_argument("--forged", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=1)
@@ -428,7 +482,7 @@ def main() -> int:
     say(f"load of the machine before: {os.getloadavg()[0]:.2f}, {os.cpu_count()} cores")
     done: list[tuple[str, Any]] = []
     if args.seconds:
-        done.append(("sustained", sustained(args.rate, args.seconds)))
+        done.append(("sustained", sustained(args.rate, args.seconds, args.store, args.contacts)))
     if args.kills:
         done.append(("kill", killed(args.rate, args.kills, random)))
     if args.forged:

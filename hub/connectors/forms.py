@@ -36,7 +36,7 @@ from hub.connectors.form_texts import say
 from hub.errors import ConfigError, CursorExpired
 from hub.model import Cursor, Interaction, Item, Page, Record, Statement, Unreadable
 
-AT_ONCE = 100  # deliveries of a page: others are stored between two pages, and wait for none for long
+AT_ONCE = 25  # deliveries of a page: others are stored between two pages, and wait for none for long
 MOST_WORDING = 500  # characters of a wording in a timeline: whole it is with the consent
 ASKED = "asked"  # basis of a consent that somebody has to confirm: see hub.dedupe.consent
 

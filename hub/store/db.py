@@ -35,6 +35,7 @@ BUSY_SECONDS = 30  # how long a writer waits for the one before it
 FOLD_SECONDS = 0.5  # how long readers are waited for before the log is folded in: the writer waits as long
 BUSY_NAMES = frozenset({"SQLITE_BUSY", "SQLITE_BUSY_RECOVERY", "SQLITE_BUSY_SNAPSHOT"})
 LOOK_AGAIN_SECONDS = 0.001  # whether the writer of another process has ended
+LONG_SECONDS = 0.01  # of a transaction after which others come first
 IDLE_SECONDS = 10  # a connection to a server that was unused for longer is tried before it is used
 WRITER_LOCK = 7_210_150  # advisory lock number of "the one writer" on PostgreSQL
 
@@ -94,16 +95,25 @@ class Store:
         few  all lists in it are short: then PostgreSQL keeps its plans, where a long list is worth a plan of its own
         """
         begin = (_WRITING,) if self.dialect == "sqlite" else ("BEGIN", _ALONE_WITH_FEW if few else _ALONE)
-        with self._turns, self._transaction(*begin) as tx:
-            if fence is not None:
-                tx.guard(fence)
-            yield tx
-            tx.finish()
-            if self._boundary:
-                self._boundary("before")
-            tx.end("COMMIT")
+        with self._turns:
+            with self._transaction(*begin) as tx:
+                began = time.monotonic()
+                if fence is not None:
+                    tx.guard(fence)
+                yield tx
+                tx.finish()
+                if self._boundary:
+                    self._boundary("before")
+                tx.end("COMMIT")
+            self._let_others_in(began)
         if self._boundary:
             self._boundary("after")
+
+    def _let_others_in(self, began: float) -> None:
+        """Writers of other processes look every now and then whether it is their turn: after a long one of ours they
+        find it before the next of ours begins."""
+        if self.dialect == "sqlite" and time.monotonic() - began > LONG_SECONDS:
+            time.sleep(2 * LOOK_AGAIN_SECONDS)
 
     @contextmanager
     def many_pages(self) -> Iterator[None]:

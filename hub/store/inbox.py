@@ -6,11 +6,9 @@ has missed none before it.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from hub.errors import TransientError
 from hub.model import Unreadable
@@ -19,7 +17,6 @@ from hub.store.db import Store, Tx, dumps, loads
 from hub.store.opt_in import Asking
 
 BUSY_RETRY_SECONDS = 5.0
-TOGETHER = 200  # deliveries in one transaction
 KEPT_SECONDS = 30 * 86_400.0  # a delivery that is sent again within this time is known by its id
 
 MOST_TRIES = 2  # of a delivery alone, after the one among others: then it is set aside
@@ -27,95 +24,72 @@ MOST_TRIES = 2  # of a delivery alone, after the one among others: then it is se
 Delivery = tuple[int, str, datetime, Mapping[str, Any] | Unreadable]
 
 
+class Arrival(NamedTuple):
+    """A delivery to be stored. asking: consents of it that are to be confirmed; stored only with a new one"""
+
+    connection: str
+    delivery_id: str
+    received_at: datetime
+    payload: Mapping[str, Any]
+    asking: Asking | None = None
+
+
 class StoreInbox:
-    """The writing side, of all forms. Deliveries that come while others are being stored are stored together.
+    """The writing side, of all forms.
 
     told  hears of which connection something new has arrived
     """
 
     def __init__(self, store: Store, told: Callable[[str], None] = lambda _: None) -> None:
         self._store, self._told = store, told
-        self._guard = threading.Lock()
-        self._waiting: list[_Coming] = []
-        self._turn = threading.Lock()  # who has it stores for all that wait
 
-    def add(
-        self,
-        connection: str,
-        delivery_id: str,
-        received_at: datetime,
-        payload: Mapping[str, Any],
-        asking: Asking | None = None,
-    ) -> bool:
-        """Returns when it would survive a crash. True: new, False: known by its id.
+    def add(self, arrivals: Sequence[Arrival]) -> list[bool]:
+        """All or none, in one transaction; returns when they would survive a crash. True: new, False: known by its id.
 
-        asking  consents of it that are to be confirmed; stored only with a new one
         TransientError when the store is busy or away: nothing was stored.
         """
-        coming = _Coming((connection, delivery_id, received_at.timestamp(), dumps(dict(payload))), asking)
-        with self._guard:
-            self._waiting.append(coming)
-        with self._turn:
-            while coming.outcome is None:
-                self._store_waiting()
-        if isinstance(coming.outcome, TransientError):
+        try:
+            with self._store.write() as tx:
+                news = [_arrive(tx, arrival) for arrival in arrivals]
+        except TransientError as err:
             raise TransientError(
                 "The store is busy or away: the delivery was not stored. Send it again.",
                 retry_after=BUSY_RETRY_SECONDS,
-            ) from coming.outcome
-        if coming.outcome:
+            ) from err
+        for connection in sorted(
+            {arrival.connection for arrival, is_new in zip(arrivals, news, strict=True) if is_new}
+        ):
             self._told(connection)
-        return coming.outcome
-
-    def _store_waiting(self) -> None:
-        with self._guard:
-            together, self._waiting = self._waiting[:TOGETHER], self._waiting[TOGETHER:]
-        try:
-            with self._store.write() as tx:
-                news = [_insert(tx, coming) for coming in together]
-            for coming, is_new in zip(together, news, strict=True):  # only now they would survive a crash
-                coming.outcome = is_new
-        except TransientError as err:
-            for coming in together:
-                coming.outcome = err
-        finally:  # by an error of the hub: whoever waits is told to come again, and it is raised where it arose
-            for coming in together:
-                coming.outcome = TransientError("broken off") if coming.outcome is None else coming.outcome
+        return news
 
     def of(self, connection: str) -> FormInbox:
         return FormInbox(self._store, connection)
 
 
-@dataclass(slots=True)
-class _Coming:
-    """A delivery on its way into the store. outcome: whether it is new, or why it is not stored; None: not yet"""
-
-    row: tuple[str, str, float, str]
-    asking: Asking | None = None
-    outcome: bool | TransientError | None = None
+def _arrive(tx: Tx, arrival: Arrival) -> bool:
+    is_new = _insert(tx, arrival.connection, arrival.delivery_id, arrival.received_at.timestamp(), arrival.payload)
+    if is_new and arrival.asking is not None:
+        opt_in.add(tx, arrival.asking)
+    return is_new
 
 
-def _insert(tx: Tx, coming: _Coming) -> bool:
-    connection, delivery_id, received_at, payload = coming.row
-    is_new = bool(
+def _insert(tx: Tx, connection: str, delivery_id: str, received_at: float, payload: Mapping[str, Any]) -> bool:
+    return bool(
         tx.touched(
             "INSERT INTO inbox (connection, delivery_id, received_at, payload)"
             " VALUES (:c, :d, :r, :p) ON CONFLICT (connection, delivery_id) DO NOTHING",
             c=connection,
             d=delivery_id,
             r=received_at,
-            p=payload,
+            p=dumps(dict(payload)),
         )
     )
-    if is_new and coming.asking is not None:
-        opt_in.add(tx, coming.asking)
-    return is_new
 
 
 def bring_again(tx: Tx, connection: str, delivery_id: str, received_at: float, payload: Mapping[str, Any]) -> None:
     """A delivery as if it had just come, in the place of what was stored under its id."""
     tx.run("DELETE FROM inbox WHERE connection = :c AND delivery_id = :d", c=connection, d=delivery_id)
-    _insert(tx, _Coming((connection, delivery_id, received_at, dumps(dict(payload)))))
+    _insert(tx, connection, delivery_id, received_at, payload)
 
 
 def repeat(tx: Tx, connection: str, delivery_id: str) -> None:
@@ -209,6 +183,12 @@ def waiting(tx: Tx, connections: Sequence[str]) -> set[str]:
         names=list(connections),
     )
     return {name for name, number, cursor in newest if number > _number(cursor)}
+
+
+def newest_at(tx: Tx) -> float | None:
+    """When the newest delivery there is came; epoch seconds."""
+    row = tx.one("SELECT received_at FROM inbox ORDER BY id DESC LIMIT 1")
+    return None if row is None else row[0]
 
 
 def prune(store: Store, now: float, hints: Collection[str] = ()) -> int:

@@ -2,7 +2,8 @@
 
 Keys are hashes, so those of a page fall all over the index. New ones gather in `recent_key`, small enough to
 stay in memory, and move into `match_key` in the order of the index when they are many: a page then writes a few
-hundred blocks of the file and not one for every key.
+hundred blocks of the file and not one for every key. They move part by part, the one that was not moved for longest
+first: all at once would take a second or two, for which everybody who writes would wait.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ from hub.store.db import Row, Tx
 
 KEY_CAP = 50  # records that share a key before it is hot: above that it tells nobody apart
 KEYS = 2**63  # keys are spread evenly below it
-PARTS = 64
+PARTS = 256
 RECENT = 200_000  # keys that gather before they are moved: some 4 MB
 GATHERED = "recent keys"  # in `counter`
+MOVED = "parts of recent keys moved"  # the same
 
 PAIR = ("bigint", "bigint")  # types of (key, record id)
 
@@ -72,25 +74,34 @@ def heat(tx: Tx, keys: Iterable[int]) -> None:
 
 
 def add_keys(tx: Tx, rows: Sequence[tuple[int, int]], recent: int = RECENT) -> None:
-    """(key, record id) pairs that are not there yet; `recent` of them and more are moved."""
+    """(key, record id) pairs that are not there yet; what is more than `recent` of them is moved."""
     if not rows:
         return
     tx.many("INSERT INTO recent_key (key, record_id) VALUES (?, ?)", sorted(rows), PAIR)
     tx.count(GATHERED, len(rows))
-    if tx.counter(GATHERED) >= recent:
-        _put_in_order(tx)
+    for _ in range(PARTS):
+        if tx.counter(GATHERED) < recent:
+            return
+        _move_a_part(tx)
+    tx.count(GATHERED, -tx.counter(GATHERED))  # all have moved, and what was dropped meanwhile still counted
+
+
+def _move_a_part(tx: Tx) -> None:
+    """The next one. SQLite keeps the blocks that one statement changes in memory until it has ended."""
+    low = tx.counter(MOVED) % PARTS * (KEYS // PARTS)
+    part = {"low": low, "high": low + KEYS // PARTS - 1}
+    tx.run(
+        "INSERT INTO match_key (key, record_id) SELECT key, record_id FROM recent_key"
+        " WHERE key BETWEEN :low AND :high ORDER BY key, record_id",
+        **part,
+    )
+    tx.count(GATHERED, -tx.touched("DELETE FROM recent_key WHERE key BETWEEN :low AND :high", **part))
+    tx.count(MOVED, 1)
 
 
 def _put_in_order(tx: Tx) -> None:
-    """Part by part: SQLite keeps the blocks that one statement changes in memory until it has ended."""
-    for low in range(0, KEYS, KEYS // PARTS):
-        tx.run(
-            "INSERT INTO match_key (key, record_id) SELECT key, record_id FROM recent_key"
-            " WHERE key BETWEEN :low AND :high ORDER BY key, record_id",
-            low=low,
-            high=low + KEYS // PARTS - 1,
-        )
-    tx.run("DELETE FROM recent_key")
+    for _ in range(PARTS):
+        _move_a_part(tx)
     tx.count(GATHERED, -tx.counter(GATHERED))
 
 

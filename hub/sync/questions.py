@@ -18,7 +18,7 @@ from hub.sync.engine import Hub, Run
 from hub.sync.holders import people_around
 from hub.sync.seen import Seen, seen_of
 
-AT_ONCE: Final = 500  # questions weighed in one transaction
+AT_ONCE: Final = 50  # questions weighed in one transaction: others write between two
 GROWTH: Final = 8  # a run that brings an eighth of what the connection holds changes what names are worth
 
 Sides = tuple[str, str]

@@ -29,6 +29,7 @@ from hub.sync.questions import ask_afresh
 from hub.sync.reading import read_page
 from hub.sync.recipients import tell_recipients
 from hub.sync.returned import retry_parked
+from hub.sync.slices import in_slices
 from hub.sync.struck import strike
 
 log = logging.getLogger(__name__)
@@ -336,21 +337,21 @@ def _listed(hub: Hub, run: Run, complete: Seen, *, in_parts: bool) -> None:
 def _read_all(hub: Hub, run: Run, pages: Iterable[Page], saved: str | None, orders: Orders) -> Seen | None:
     """Every page; what was seen if the pull came to its end, None if it was stopped."""
     seen = Seen()
-    for page in pages:
+
+    def take(page: Page) -> None:
         reading = read_page(hub, run, page.items)
-        saved = _save(hub, run, page, reading, saved)
+        save_agreed(hub, run, reading)
+        save_page(hub, run, reading, () if page.cursor == saved else (page.cursor,))
         seen.add(reading.seen)
         seen.nameless += reading.nameless
         run.tell(run.counts.get("pulled", 0))
+
+    for page in pages:
+        in_slices(hub, page, saved, take)
+        saved = page.cursor
         if orders.stop():
             return None
     return seen
-
-
-def _save(hub: Hub, run: Run, page: Page, reading: Any, saved: str | None) -> str | None:
-    save_agreed(hub, run, reading)
-    save_page(hub, run, reading, () if page.cursor == saved else (page.cursor,))
-    return page.cursor
 
 
 # --- what people decide -----------------------------------------------------------------------------

@@ -43,10 +43,11 @@ from hub.web.console.refusals import refused
 from hub.web.console.shell import Console, missing
 from hub.web.guard import Denied, Identify, refuse_unguarded, say_denied
 from hub.web.headers import ALWAYS, SecurityHeaders
-from hub.web.intake import Form, InboxWriter, open_form
+from hub.web.intake import Form, open_form
 from hub.web.limits import BodyLimit
 from hub.web.monitoring import Health
 from hub.web.problems import problem
+from hub.web.storing import InboxWriter, Storing
 
 log = logging.getLogger(__name__)
 
@@ -102,12 +103,13 @@ def create_app(deps: Deps) -> FastAPI:
     opened: dict[str, Form] = {
         name: open_form(name, settings, deps.base, deps.new_id, deps.form_key) for name, settings in deps.forms.items()
     }
-    app.include_router(forms.router(opened, deps.inbox, deps.clock, deps.new_id))
+    storing = Storing(deps.inbox)
+    app.include_router(forms.router(opened, storing, deps.clock, deps.new_id))
     if deps.opt_ins is not None:
         app.include_router(form_confirm.router(opened, deps.opt_ins, deps.clock))
     hooks = {name: messages.open_hook(name, settings, deps.base) for name, settings in deps.hooks.items()}
-    app.include_router(messages.router(hooks, deps.inbox, deps.clock))
-    app.include_router(events.router(_events(deps), deps.inbox, deps.clock, deps.new_id))
+    app.include_router(messages.router(hooks, storing, deps.clock))
+    app.include_router(events.router(_events(deps), storing, deps.clock, deps.new_id))
     app.include_router(monitoring.router(deps.health, deps.registry))
     if deps.api is not None:
         app.include_router(api.router(deps.api))

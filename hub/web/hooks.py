@@ -16,18 +16,17 @@ from urllib.parse import parse_qs, parse_qsl
 
 import orjson
 from fastapi import APIRouter
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from hub.connectors.rest.hooks import Handshake, Hmac, Shown, Unclear, Webhooks, events_in, hints_in
 from hub.connectors.rest.words import Values, fill
 from hub.web.bodies import ContentType, Rejected, read_body
-from hub.web.forms import store_delivery
-from hub.web.intake import Delivery, InboxWriter
+from hub.web.intake import Delivery
 from hub.web.problems import problem
 from hub.web.rates import RateCap
 from hub.web.signatures import Forged, Headers, match, plain_keys
+from hub.web.storing import Storing
 
 HINTS = "hints"  # in a stored payload: what `Hint.stored` gave
 MOST_FIELDS = 5000  # of a form: services send custom fields along
@@ -208,7 +207,7 @@ def open_hook(name: str, spec: Webhooks, values: Values, new_id: Callable[[], st
 
 
 def router(
-    hooks: Mapping[str, Hook], inbox: InboxWriter, clock: Callable[[], datetime], new_id: Callable[[], str]
+    hooks: Mapping[str, Hook], storing: Storing, clock: Callable[[], datetime], new_id: Callable[[], str]
 ) -> APIRouter:
     routes = APIRouter(prefix="/hooks")
     nobody = Hook(_NOBODY, b"no service has this key, ever.", {}, new_id, RateCap(MOST_A_MINUTE))
@@ -223,7 +222,7 @@ def router(
                 return known.greet(call)
             delivery = known.take(call, clock())
             if delivery is not None:
-                await run_in_threadpool(store_delivery, inbox, connection, delivery)
+                await storing.add(connection, delivery)
         except Forged:
             return problem(401, "Not accepted", "Nothing was stored. Check the address, the secret and the clock.")
         except Rejected as rejected:

@@ -19,7 +19,7 @@ from datetime import datetime
 from hashlib import blake2b
 from pathlib import Path
 from secrets import token_urlsafe
-from typing import Any, Protocol
+from typing import Any
 
 import orjson
 
@@ -64,24 +64,6 @@ from hub.web.spam import Manner, suspicion
 SHOWN_SECRET = frozenset({"header", "query"})  # signatures that are the secret itself
 OLDEST_STAMP = 86_400  # seconds: a page that was open for longer is shown anew before it is taken
 MAIL_FIELDS = ("emails", "email")  # where an address is that maps by itself
-
-
-class InboxWriter(Protocol):
-    """The durable side of the intake."""
-
-    def add(
-        self,
-        connection: str,
-        delivery_id: str,
-        received_at: datetime,
-        payload: Mapping[str, Any],
-        asking: Asking | None = None,
-    ) -> bool:
-        """Store a delivery; returns only when it would survive a crash. True: new, False: known by its id.
-
-        asking  consents of it that are to be confirmed; stored with it
-        TransientError when the store is busy or away: nothing was stored.
-        """
 
 
 @dataclass(frozen=True, slots=True)

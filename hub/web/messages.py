@@ -17,17 +17,16 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from fastapi import APIRouter
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
 from hub.connectors.messages import RECEIVED, REPORT, MessageSettings
 from hub.secrets import is_reference, resolve
 from hub.web.bodies import ContentType, Rejected, read_body, read_fields
-from hub.web.forms import store_delivery
-from hub.web.intake import Delivery, InboxWriter
+from hub.web.intake import Delivery
 from hub.web.problems import problem
 from hub.web.signatures import MAX_ID, Forged, match, plain_keys
+from hub.web.storing import Storing
 
 SECRET = "secret"  # noqa: S105  a field's name
 TWIML = '<?xml version="1.0" encoding="UTF-8"?><Response/>'  # answers nothing to who wrote
@@ -125,7 +124,7 @@ def open_hook(name: str, settings: MessageSettings, base: Path) -> Hook:
     return Twilio(key, settings.public_url) if settings.public_url else Kannel(key)
 
 
-def router(hooks: Mapping[str, Hook], inbox: InboxWriter, clock: Callable[[], datetime]) -> APIRouter:
+def router(hooks: Mapping[str, Hook], storing: Storing, clock: Callable[[], datetime]) -> APIRouter:
     routes = APIRouter(prefix="/messages")
 
     @routes.api_route("/{connection}", methods=["GET", "POST"])
@@ -140,7 +139,7 @@ def router(hooks: Mapping[str, Hook], inbox: InboxWriter, clock: Callable[[], da
         try:
             call = await _call(request, is_report=is_report)
             delivery = _taken(hook, request.method, call, clock())
-            await run_in_threadpool(store_delivery, inbox, name, delivery)
+            await storing.add(name, delivery)
         except Rejected as rejected:
             headers = {"Retry-After": str(rejected.retry_after)} if rejected.retry_after else {}
             return problem(rejected.status, rejected.title, rejected.detail, **headers)

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from hub.errors import ConfigError
 from hub.web.protocol import BoundedProtocol
 
-MOST_AT_ONCE = 200  # requests; times the largest body: 50 MiB
+MOST_AT_ONCE = 400  # requests; times the largest body: 100 MiB
 START_SECONDS = 10.0
 WAITING = 512  # connections that the system keeps until they are taken
 

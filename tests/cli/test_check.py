@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.cli.check import mask
-from hub.store.inbox import StoreInbox
+from hub.store.inbox import Arrival, StoreInbox
 from hub.store.upgrade import opened
 
 CSV = "source_id,given_name,emails,shoe_size\n1,Ann,ann@example.org,38\n"
@@ -154,7 +154,7 @@ def form():
         "_received_at": "2026-01-01T00:00:00+00:00",
         "_consents": {"email|newsletter": {**consent, "wording": "Send me news"}},
     }
-    StoreInbox(store).add("website", "d1", datetime(2026, 1, 1, tzinfo=UTC), payload)
+    StoreInbox(store).add([Arrival("website", "d1", datetime(2026, 1, 1, tzinfo=UTC), payload)])
     store.close()
 
 

@@ -16,7 +16,7 @@ import pytest
 from hub.config import load_config
 from hub.running import open_store
 from hub.store.db import Store
-from hub.store.inbox import StoreInbox
+from hub.store.inbox import Arrival, StoreInbox
 from tests.cli.hosted import Running
 from tests.cli.test_run import eventually
 
@@ -79,7 +79,8 @@ def store(folder: Path) -> Store:
 
 def deliver(store: Store, numbers: Sequence[int]) -> None:
     for n in numbers:
-        StoreInbox(store).add("website", f"d{n}", NOW, {"given_name": "Ana", "email": f"n{n}@example.org"})
+        named = {"given_name": "Ana", "email": f"n{n}@example.org"}
+        StoreInbox(store).add([Arrival("website", f"d{n}", NOW, named)])
 
 
 def hub(folder: Path, deadly: str, *args: str) -> int:

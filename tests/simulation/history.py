@@ -15,7 +15,7 @@ from hub.store.db import Store, loads
 from hub.store.lists import RowFilter
 from hub.store.rulings import APPROVED, REFUSED
 from hub.store.schema import metadata
-from hub.sync import desk
+from hub.sync import desk, slices
 from hub.sync.engine import Hub, Route
 from hub.sync.erase import confirm, erase
 from hub.sync.first_load import first_load
@@ -26,7 +26,7 @@ from hub.sync.people import pin
 from hub.sync.plan import preview
 from hub.sync.rematch import rematch
 from hub.sync.run import Orders, Result, approve_open, sync
-from tests.simulation import mishaps
+from tests.simulation import mishaps, shapes
 from tests.simulation.checks import Checks
 from tests.simulation.people import People, Person
 from tests.simulation.shapes import ORDINARY, Shape
@@ -49,6 +49,8 @@ TIGHT = Limits(
 )
 ENOUGH_CRASHES, ENOUGH_FAULTS = 10, 20
 MOST_STEPS = 3000
+FEW = slices.SMALL
+YEAR = 365 * 86_400.0
 UNMAPPED = ("department", "job_title", "nickname", "note")
 HELD = sorted(HOLDING)
 
@@ -99,6 +101,7 @@ class History:
         self.people = People(self.world, self.systems, self.propagates, shape)
         self.store = store or memory_store()
         self.store._boundary = self.world.boundary
+        self._visitors(shapes.in_slices(seed))
         self.off = frozenset(off)
         self.checks = Checks(self.store, self.people, self.off)
         self.connectors = {n: SimConnector(s, self.world, self.checks.before_write) for n, s in self.systems.items()}
@@ -107,6 +110,14 @@ class History:
         self.unmapped: dict[str, str] = {}  # system → field of which its mapping says nothing at present
         self.world.between = self._meanwhile
         self.hub = self._start_hub()
+
+    def _visitors(self, there_are: bool) -> None:
+        """Deliveries of a form that takes no part in this history: beside them pages are taken in in slices."""
+        slices.SMALL = 1 if there_are else FEW
+        if there_are:
+            text = "INSERT INTO inbox (connection, delivery_id, received_at, payload) VALUES ('form', 'd', :at, '{}')"
+            with self._tx() as tx:
+                tx.run(text, at=self.world.now + YEAR)
 
     # the hub as a process --------------------------------------------------------------------------
 

@@ -214,6 +214,11 @@ BESIDE = {RESTORED.name: RESTORED}
 """Played only when asked for: the engine does not hold in these yet. What is known of it: docs/simulation.md."""
 
 
+def in_slices(seed: int) -> bool:
+    """Whether deliveries of a form come in all the time, so that every page of records is taken in in slices of one."""
+    return Random(f"parts of {seed}").random() < 0.3
+
+
 def shape_of(seed: int) -> Shape:
     """Drawn apart from the history itself, so that the ordinary ones do not hang on what others there are."""
     if Random(f"erasures of {seed}").random() < 0.06:

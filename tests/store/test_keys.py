@@ -42,13 +42,55 @@ def test_records_are_found_by_the_keys_they_have_now_wherever_these_are_kept(ste
     }
 
 
-def test_keys_that_have_gathered_are_moved_in_one_go():
+def counts(tx) -> tuple[int, int]:
+    """(recent ones, those in order)"""
+    recent, in_order = (tx.all(f"SELECT count(*) FROM {table}")[0][0] for table in ("recent_key", "match_key"))
+    return recent, in_order
+
+
+def spread(first: int, many: int) -> list[tuple[int, int]]:
+    """(key, record id), evenly over all parts."""
+    return [(n * (index.KEYS // many) + first, n) for n in range(many)]
+
+
+def test_keys_that_have_gathered_are_moved_until_they_are_fewer():
     store = in_memory()
     with store.write() as tx:
         index.add_keys(tx, [(1, 1), (2, 1)], recent=3)
-        before = tx.all("SELECT count(*) FROM recent_key")[0][0], tx.all("SELECT count(*) FROM match_key")[0][0]
+        before = counts(tx)
         index.add_keys(tx, [(1, 2)], recent=3)
-        after = tx.all("SELECT count(*) FROM recent_key")[0][0], tx.all("SELECT count(*) FROM match_key")[0][0]
+        after = counts(tx)
     store.close()
 
     assert (before, after) == ((2, 0), (0, 3))
+
+
+def test_no_page_moves_much_more_than_it_has_brought():
+    store = in_memory()
+    recent, page = 4 * index.PARTS, index.PARTS
+    moved = []
+    with store.write() as tx:
+        for number in range(12):
+            before = counts(tx)[1]
+            index.add_keys(tx, spread(number, page), recent)
+            moved.append(counts(tx)[1] - before)
+        index.heat_crowded(tx)
+        at_last = counts(tx)
+    store.close()
+
+    assert moved[:3] == [0, 0, 0]
+    assert all(page * 0.9 <= each <= page * 1.1 for each in moved[4:])
+    assert max(moved) <= page * 1.1
+    assert at_last == (0, 12 * page)
+
+
+def test_keys_that_were_dropped_do_not_keep_others_from_gathering():
+    store = in_memory()
+    with store.write() as tx:
+        for number in range(5):
+            index.add_keys(tx, [(number, 1), (number, 2)], recent=4)
+            index.drop_keys(tx, [(number, 1), (number, 2)])
+        index.add_keys(tx, [(7, 1)], recent=4)
+
+        assert counts(tx) == (1, 0)
+    store.close()

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from hub.store import opt_in as db
-from hub.store.inbox import StoreInbox
+from hub.store.inbox import Arrival, StoreInbox
 from hub.store.opt_in import Asking
 
 AT = 1_800_000_000.0
@@ -35,7 +35,7 @@ def due(store):
 def test_what_waits_is_stored_with_its_delivery_once(store):
     inbox = StoreInbox(store)
 
-    news = [inbox.add("news", "d1", NOW, {"n": n}, replace(ASKING, id=f"{n}" * 22)) for n in range(2)]
+    news = inbox.add([Arrival("news", "d1", NOW, {"n": n}, replace(ASKING, id=f"{n}" * 22)) for n in range(2)])
 
     assert news == [True, False]
     assert due(store) == [replace(ASKING, id="0" * 22)]
@@ -43,9 +43,9 @@ def test_what_waits_is_stored_with_its_delivery_once(store):
 
 def test_a_delivery_that_is_known_asks_nobody_again(store):
     inbox = StoreInbox(store)
-    inbox.add("news", "d1", NOW, {})
+    inbox.add([Arrival("news", "d1", NOW, {})])
 
-    inbox.add("news", "d1", NOW, {}, ASKING)
+    inbox.add([Arrival("news", "d1", NOW, {}, ASKING)])
 
     assert due(store) == []
 

@@ -144,3 +144,32 @@ def test_a_writer_comes_soon_after_the_writer_of_another_process(tmp_path: Path)
     other.close()
 
     assert sorted(waited)[2] < 0.5, waited
+
+
+def test_after_a_long_transaction_the_writer_of_another_process_comes_first(tmp_path: Path):
+    """Counted in transactions, not in time: page after page, with nothing between them."""
+    one, other = (Store(f"sqlite:///{tmp_path}/hub.db") for _ in range(2))
+    one.create()
+    pages, passed_over = [0], []
+    is_over = threading.Event()
+
+    def page_after_page() -> None:
+        while not is_over.is_set():
+            with one.write():
+                time.sleep(0.015)
+                pages[0] += 1
+
+    saving = started(page_after_page)
+    try:
+        for _ in range(15):
+            before = pages[0]
+            with other.write():
+                passed_over.append(pages[0] - before)
+            time.sleep(0.004)
+    finally:
+        is_over.set()
+        saving.join(30)
+        one.close()
+        other.close()
+
+    assert sum(passed_over) <= 2 * len(passed_over), passed_over

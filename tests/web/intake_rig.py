@@ -6,7 +6,7 @@ import asyncio
 import base64
 import hashlib
 import hmac
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,6 +20,7 @@ from prometheus_client import CollectorRegistry
 from hub.connectors.form_settings import FormSettings
 from hub.connectors.messages import MessageSettings
 from hub.connectors.rest.hooks import Webhooks
+from hub.store.inbox import Arrival
 from hub.store.opt_in import Asking
 from hub.web.app import Deps, create_app
 from hub.web.monitoring import Health
@@ -46,19 +47,16 @@ class Inbox:
     log: list[str] = field(default_factory=list)
     askings: list[Asking] = field(default_factory=list)
 
-    def add(
-        self,
-        connection: str,
-        delivery_id: str,
-        received_at: datetime,
-        payload: Mapping[str, Any],
-        asking: Asking | None = None,
-    ) -> bool:
+    def add(self, arrivals: Sequence[Arrival]) -> list[bool]:
         if self.error:
             raise self.error
-        is_new = (connection, delivery_id) not in self.rows
-        self.rows.setdefault((connection, delivery_id), dict(payload))
-        self.askings += [asking] if asking and is_new else []
+        return [self._add(each) for each in arrivals]
+
+    def _add(self, arrival: Arrival) -> bool:
+        key = arrival.connection, arrival.delivery_id
+        is_new = key not in self.rows
+        self.rows.setdefault(key, dict(arrival.payload))
+        self.askings += [arrival.asking] if arrival.asking and is_new else []
         self.log.append("stored")
         return is_new
 
