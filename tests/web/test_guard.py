@@ -10,6 +10,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 
 from hub.access.rights import RIGHTS, Actor, Right, Role
 from hub.errors import TransientError
@@ -17,10 +18,12 @@ from hub.web.guard import (
     COOKIE,
     LOCAL_COOKIE,
     Denied,
+    Guarded,
     Needs,
     asked,
     csrf_of,
     needs,
+    needs_within,
     refuse_unguarded,
     routes_of,
     safe_next,
@@ -49,6 +52,14 @@ def app_for(identify: Callable[[Request], Actor | None] | None) -> FastAPI:
     def approve(actor: Actor = needs(Right.APPROVE)) -> str:
         return actor.name
 
+    @app.get("/called")
+    async def called(guarded: Guarded = needs_within(Right.HEALTH)) -> Response:
+        return await guarded(lambda: JSONResponse("ann"))
+
+    @app.post("/called")
+    async def call(guarded: Guarded = needs_within(Right.APPROVE)) -> Response:
+        return await guarded(lambda: JSONResponse("ann"))
+
     @app.post("/accounts", dependencies=[needs(Right.ACCESS, fresh=True)])
     def account() -> str:
         return "made"
@@ -70,15 +81,21 @@ def ask(identify: Any, method: str, path: str, base: str = HERE, cookie: str = C
     return asyncio.run(send())
 
 
-def test_nobody_is_let_in_where_nobody_can_be_known():
-    answer = ask(None, "GET", "/held")
+WHICHEVER_WAY = pytest.mark.parametrize("path", ["/held", "/called"])
+"""Who asks is found out before the route is, or by the thread that does what they ask for."""
+
+
+@WHICHEVER_WAY
+def test_nobody_is_let_in_where_nobody_can_be_known(path):
+    answer = ask(None, "GET", path)
 
     assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-def test_a_stranger_is_refused():
-    assert ask(lambda _: None, "GET", "/held").status_code == 401
+@WHICHEVER_WAY
+def test_a_stranger_is_refused(path):
+    assert ask(lambda _: None, "GET", path).status_code == 401
 
 
 def test_a_browser_is_sent_to_the_sign_in_and_back_again():
@@ -101,62 +118,72 @@ def test_a_part_of_a_page_sends_the_whole_page_to_the_sign_in():
     assert (answer.status_code, answer.headers["hx-redirect"]) == (401, "/sign-in?next=/held/3%3Fa%3Db")
 
 
-def test_a_wrong_token_is_a_problem_even_for_a_browser():
+@WHICHEVER_WAY
+def test_a_wrong_token_is_a_problem_even_for_a_browser(path):
     headers = {"authorization": "Bearer hub_wrong", "accept": "text/html"}
 
-    assert ask(lambda _: None, "GET", "/held", headers=headers).status_code == 401
+    assert ask(lambda _: None, "GET", path, headers=headers).status_code == 401
 
 
-def test_who_has_the_right_is_let_in():
-    answer = ask(lambda _: ann(), "GET", "/held")
+@WHICHEVER_WAY
+def test_who_has_the_right_is_let_in(path):
+    answer = ask(lambda _: ann(), "GET", path)
 
     assert (answer.status_code, answer.json()) == (200, "ann")
 
 
-def test_who_lacks_the_right_is_told_which():
-    answer = ask(lambda _: ann(Role.VIEWER), "POST", "/held", headers=CSRF)
+@WHICHEVER_WAY
+def test_who_lacks_the_right_is_told_which(path):
+    answer = ask(lambda _: ann(Role.VIEWER), "POST", path, headers=CSRF)
 
     assert answer.status_code == 403
     assert "“approve”" in answer.json()["detail"]
 
 
-def test_a_store_that_is_away_lets_nobody_in():
+@WHICHEVER_WAY
+def test_a_store_that_is_away_lets_nobody_in(path):
     def away(_: Request) -> Actor | None:
         raise TransientError("the store is away")
 
-    answer = ask(away, "GET", "/held")
+    answer = ask(away, "GET", path)
 
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
 
 
-def test_a_fault_of_the_hub_lets_nobody_in():
+@WHICHEVER_WAY
+def test_a_fault_of_the_hub_lets_nobody_in(path):
     def broken(_: Request) -> Actor | None:
         raise KeyError("a bug")
 
     with pytest.raises(KeyError):
-        ask(broken, "GET", "/held")
+        ask(broken, "GET", path)
 
 
-def test_a_change_with_a_session_needs_its_token():
-    assert ask(lambda _: ann(), "POST", "/held").status_code == 403
-    assert ask(lambda _: ann(), "POST", "/held", headers={"x-csrf-token": csrf_of("another")}).status_code == 403
-    assert ask(lambda _: ann(), "POST", "/held", headers=CSRF).status_code == 200
+@WHICHEVER_WAY
+def test_a_change_with_a_session_needs_its_token(path):
+    assert ask(lambda _: ann(), "POST", path).status_code == 403
+    assert ask(lambda _: ann(), "POST", path, headers={"x-csrf-token": csrf_of("another")}).status_code == 403
+    assert ask(lambda _: ann(), "POST", path, headers=CSRF).status_code == 200
 
 
-def test_the_token_may_come_in_the_form():
-    assert ask(lambda _: ann(), "POST", "/held", data={"csrf": csrf_of(SESSION)}).status_code == 200
-    assert ask(lambda _: ann(), "POST", "/held", data={"csrf": "x"}).status_code == 403
-    assert ask(lambda _: ann(), "POST", "/held", files={"csrf": b"x"}).status_code == 403
+@WHICHEVER_WAY
+def test_the_token_may_come_in_the_form(path):
+    assert ask(lambda _: ann(), "POST", path, data={"csrf": csrf_of(SESSION)}).status_code == 200
+    assert ask(lambda _: ann(), "POST", path, data={"csrf": "x"}).status_code == 403
+    assert ask(lambda _: ann(), "POST", path, files={"csrf": b"x"}).status_code == 403
 
 
-def test_a_token_that_is_no_text_of_ours_is_refused_too():
-    assert ask(lambda _: ann(), "POST", "/held", headers={"x-csrf-token": "é".encode()}).status_code == 403
+@WHICHEVER_WAY
+def test_a_token_that_is_no_text_of_ours_is_refused_too(path):
+    assert ask(lambda _: ann(), "POST", path, headers={"x-csrf-token": "é".encode()}).status_code == 403
 
 
-def test_a_change_with_an_api_token_needs_no_page():
-    assert ask(lambda _: ann(session=None), "POST", "/held").status_code == 200
+@WHICHEVER_WAY
+def test_a_change_with_an_api_token_needs_no_page(path):
+    assert ask(lambda _: ann(session=None), "POST", path).status_code == 200
 
 
+@WHICHEVER_WAY
 @pytest.mark.parametrize(
     "headers",
     [
@@ -171,8 +198,8 @@ def test_a_change_with_an_api_token_needs_no_page():
         {"sec-fetch-site": "cross-site", "origin": "null"},
     ],
 )
-def test_a_change_from_another_site_is_refused_whatever_it_brings(headers):
-    assert ask(lambda _: ann(), "POST", "/held", headers=CSRF | headers).status_code == 403
+def test_a_change_from_another_site_is_refused_whatever_it_brings(headers, path):
+    assert ask(lambda _: ann(), "POST", path, headers=CSRF | headers).status_code == 403
 
 
 @pytest.mark.parametrize(
