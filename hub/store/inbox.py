@@ -50,7 +50,7 @@ class StoreInbox:
         """
         try:
             with self._store.write() as tx:
-                news = [_arrive(tx, arrival) for arrival in arrivals]
+                news = _arrive(tx, arrivals)
         except TransientError as err:
             raise TransientError(
                 "The store is busy or away: the delivery was not stored. Send it again.",
@@ -66,30 +66,42 @@ class StoreInbox:
         return FormInbox(self._store, connection)
 
 
-def _arrive(tx: Tx, arrival: Arrival) -> bool:
-    is_new = _insert(tx, arrival.connection, arrival.delivery_id, arrival.received_at.timestamp(), arrival.payload)
-    if is_new and arrival.asking is not None:
-        opt_in.add(tx, arrival.asking)
-    return is_new
+def _arrive(tx: Tx, arrivals: Sequence[Arrival]) -> list[bool]:
+    """The one writer is here alone: what is not known now is not known when it is written."""
+    known = _known(tx, arrivals)
+    news = []
+    for each in arrivals:
+        name = each.connection, each.delivery_id
+        news.append(name not in known)
+        known.add(name)
+    new = [each for each, is_new in zip(arrivals, news, strict=True) if is_new]
+    _insert(tx, [(each.connection, each.delivery_id, each.received_at.timestamp(), each.payload) for each in new])
+    for each in new:
+        if each.asking is not None:
+            opt_in.add(tx, each.asking)
+    return news
 
 
-def _insert(tx: Tx, connection: str, delivery_id: str, received_at: float, payload: Mapping[str, Any]) -> bool:
-    return bool(
-        tx.touched(
-            "INSERT INTO inbox (connection, delivery_id, received_at, payload)"
-            " VALUES (:c, :d, :r, :p) ON CONFLICT (connection, delivery_id) DO NOTHING",
-            c=connection,
-            d=delivery_id,
-            r=received_at,
-            p=dumps(dict(payload)),
-        )
+def _known(tx: Tx, arrivals: Sequence[Arrival]) -> set[tuple[str, str]]:
+    ids: dict[str, list[str]] = {}
+    for each in arrivals:
+        ids.setdefault(each.connection, []).append(each.delivery_id)
+    text = "SELECT delivery_id FROM inbox WHERE connection = :c AND delivery_id IN :*ids"
+    return {(name, row[0]) for name, some in ids.items() for row in tx.all(text, c=name, ids=some)}
+
+
+def _insert(tx: Tx, rows: Sequence[tuple[str, str, float, Mapping[str, Any]]]) -> None:
+    tx.many(
+        "INSERT INTO inbox (connection, delivery_id, received_at, payload) VALUES (?, ?, ?, ?)",
+        [(connection, delivery_id, at, dumps(dict(payload))) for connection, delivery_id, at, payload in rows],
+        ("text", "text", "float8", "text"),
     )
 
 
 def bring_again(tx: Tx, connection: str, delivery_id: str, received_at: float, payload: Mapping[str, Any]) -> None:
     """A delivery as if it had just come, in the place of what was stored under its id."""
     tx.run("DELETE FROM inbox WHERE connection = :c AND delivery_id = :d", c=connection, d=delivery_id)
-    _insert(tx, connection, delivery_id, received_at, payload)
+    _insert(tx, [(connection, delivery_id, received_at, payload)])
 
 
 def repeat(tx: Tx, connection: str, delivery_id: str) -> None:

@@ -549,7 +549,7 @@ def parked_reasons(tx: Tx, chosen: ParkedFilter, limit: int = 50) -> list[Reason
     """By their whole reason, those with most records first."""
     where, params = chosen.where()
     rows = tx.all(
-        f"SELECT connection, stage, reason, count(*), min(at) FROM parked {where} GROUP BY connection, stage, reason"
+        f"SELECT connection, stage, reason, count(*), min(at) FROM parked {where} GROUP BY reason, connection, stage"
         " ORDER BY count(*) DESC, connection, stage, reason LIMIT :limit",
         limit=limit,
         **params,

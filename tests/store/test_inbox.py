@@ -7,10 +7,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from hub.errors import TransientError
 from hub.store.db import Store, dumps
 from hub.store.inbox import KEPT_SECONDS, Arrival, StoreInbox, prune, waiting
+from tests.fakes.stores import in_memory
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
@@ -96,6 +99,22 @@ def test_deliveries_that_are_brought_together_are_stored_together_each_with_its_
     assert news == [True] * 16 + [False] * 16
     assert [row[1] for row in inbox.of("form").read(0, 500)] == [f"d{n}" for n in range(16)]
     assert commits == ["before", "after"]
+
+
+@given(st.lists(st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from("1234")), max_size=6), max_size=5))
+@settings(max_examples=40)
+def test_whatever_comes_together_each_is_new_once(batches):
+    store = in_memory()
+    inbox, known = StoreInbox(store), []
+    for batch in batches:
+        news = inbox.add([Arrival(connection, name, NOW, {"at": len(known)}) for connection, name in batch])
+        for each, is_new in zip(batch, news, strict=True):
+            assert is_new == (each not in known)
+            known += [each] if is_new else []
+    stored = [(name, row[1]) for name in "ab" for row in inbox.of(name).read(0, 100)]
+    store.close()
+
+    assert stored == [each for name in "ab" for each in known if each[0] == name]
 
 
 def test_no_answer_comes_before_the_commit(store):
