@@ -19,6 +19,7 @@ from hub.sync.guard import Limits
 DAY = 86_400.0
 NEVER = 1e12  # seconds: `full_every: never`
 MOST_HOMES = 5_000
+SLICE = 50  # records
 
 
 class Meter(Protocol):
@@ -98,7 +99,10 @@ class CountedModel:
 
 @dataclass(frozen=True, slots=True)
 class Hub:
-    """The world of one engine. `clock` in epoch seconds UTC, `new_id` makes golden and run ids."""
+    """The world of one engine. `clock` in epoch seconds UTC, `new_id` makes golden and run ids.
+
+    slice  how many records of a page are taken in at a time while deliveries come in
+    """
 
     store: Store
     routes: Mapping[str, Route]
@@ -109,6 +113,7 @@ class Hub:
     counted: CountedModel = field(default_factory=CountedModel)
     meter: Meter = field(default_factory=NoMeter)
     owner: str = "hub"
+    slice: int = SLICE
     off: frozenset[str] = frozenset()
     """Safety rules switched off: the simulation proves with it that each is needed. Empty in production."""
 

@@ -15,7 +15,6 @@ from hub.model import Page, Record
 from hub.store.inbox import newest_at
 from hub.sync.engine import Held, Hub
 
-SMALL: Final = 50  # records
 RECENT_SECONDS: Final = 5.0
 
 
@@ -25,12 +24,12 @@ def in_slices(hub: Hub, page: Page, saved: str | None, take: Callable[[Page], No
     Held where the page would be as a whole, with all that is left of it.
     """
     rest = page
-    while len(rest.items) > SMALL and _deliveries_come_in(hub) and _is_separable(rest):
+    while len(rest.items) > hub.slice and _deliveries_come_in(hub) and _is_separable(rest):
         try:
-            take(Page(rest.items[:SMALL], saved))
+            take(Page(rest.items[: hub.slice], saved))
         except Held:
             break
-        rest = replace(rest, items=rest.items[SMALL:])
+        rest = replace(rest, items=rest.items[hub.slice :])
     take(rest)
 
 

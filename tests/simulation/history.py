@@ -15,7 +15,7 @@ from hub.store.db import Store, loads
 from hub.store.lists import RowFilter
 from hub.store.rulings import APPROVED, REFUSED
 from hub.store.schema import metadata
-from hub.sync import desk, slices
+from hub.sync import desk
 from hub.sync.engine import Hub, Route
 from hub.sync.erase import confirm, erase
 from hub.sync.first_load import first_load
@@ -49,7 +49,6 @@ TIGHT = Limits(
 )
 ENOUGH_CRASHES, ENOUGH_FAULTS = 10, 20
 MOST_STEPS = 3000
-FEW = slices.SMALL
 YEAR = 365 * 86_400.0
 UNMAPPED = ("department", "job_title", "nickname", "note")
 HELD = sorted(HOLDING)
@@ -101,7 +100,9 @@ class History:
         self.people = People(self.world, self.systems, self.propagates, shape)
         self.store = store or memory_store()
         self.store._boundary = self.world.boundary
-        self._visitors(shapes.in_slices(seed))
+        self.slice = shapes.slice_of(seed)
+        if self.slice == 1:
+            self._deliver()
         self.off = frozenset(off)
         self.checks = Checks(self.store, self.people, self.off)
         self.connectors = {n: SimConnector(s, self.world, self.checks.before_write) for n, s in self.systems.items()}
@@ -111,13 +112,11 @@ class History:
         self.world.between = self._meanwhile
         self.hub = self._start_hub()
 
-    def _visitors(self, there_are: bool) -> None:
-        """Deliveries of a form that takes no part in this history: beside them pages are taken in in slices."""
-        slices.SMALL = 1 if there_are else FEW
-        if there_are:
-            text = "INSERT INTO inbox (connection, delivery_id, received_at, payload) VALUES ('form', 'd', :at, '{}')"
-            with self._tx() as tx:
-                tx.run(text, at=self.world.now + YEAR)
+    def _deliver(self) -> None:
+        """A delivery of a form that takes no part in this history, new at all times of it."""
+        text = "INSERT INTO inbox (connection, delivery_id, received_at, payload) VALUES ('form', 'd', :at, '{}')"
+        with self._tx() as tx:
+            tx.run(text, at=self.world.now + YEAR)
 
     # the hub as a process --------------------------------------------------------------------------
 
@@ -140,6 +139,7 @@ class History:
             lambda: self.world.now,
             self._new_id,
             owner=f"worker {self.count}",
+            slice=self.slice,
             off=self.off,
         )
 

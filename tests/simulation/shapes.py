@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from random import Random
 
+from hub.sync.engine import SLICE
+
 Steps = tuple[tuple[float, str], ...]
 """(up to which part of one, method of `History`), rising; what is left over is a run of some system."""
 
@@ -214,9 +216,9 @@ BESIDE = {RESTORED.name: RESTORED}
 """Played only when asked for: the engine does not hold in these yet. What is known of it: docs/simulation.md."""
 
 
-def in_slices(seed: int) -> bool:
-    """Whether deliveries of a form come in all the time, so that every page of records is taken in in slices of one."""
-    return Random(f"parts of {seed}").random() < 0.3
+def slice_of(seed: int) -> int:
+    """In three of ten, deliveries of a form come in all the time, and every page of records is taken in one by one."""
+    return 1 if Random(f"parts of {seed}").random() < 0.3 else SLICE
 
 
 def shape_of(seed: int) -> Shape:

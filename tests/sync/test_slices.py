@@ -6,13 +6,13 @@ import pytest
 
 from hub.model import Page, Record, Tombstone
 from hub.store.inbox import Arrival, StoreInbox
-from hub.sync.engine import Held
+from hub.sync.engine import SLICE, Held
 from hub.sync.guard import Limit, Limits
-from hub.sync.slices import RECENT_SECONDS, SMALL, in_slices
+from hub.sync.slices import RECENT_SECONDS, in_slices
 from tests.fakes.rig import FREE, person
 from tests.web.intake_rig import NOW
 
-MANY = 2 * SMALL + 7
+MANY = 2 * SLICE + 7
 
 
 def page(count: int, *more: Record | Tombstone) -> Page:
@@ -48,8 +48,8 @@ def test_a_page_is_taken_in_whole_where_nobody_sends_anything(rig):
 def test_while_deliveries_come_in_it_is_taken_in_in_slices_and_the_cursor_comes_with_the_last(rig):
     deliver(rig)
 
-    assert taken(rig, page(MANY)) == [(SMALL, "before"), (SMALL, "before"), (7, "after")]
-    assert taken(rig, page(SMALL)) == [(SMALL, "after")]
+    assert taken(rig, page(MANY)) == [(SLICE, "before"), (SLICE, "before"), (7, "after")]
+    assert taken(rig, page(SLICE)) == [(SLICE, "after")]
     assert taken(rig, page(0)) == [(0, "after")]
 
 
@@ -69,7 +69,7 @@ def test_what_belongs_together_stays_together(rig, more):
 def test_what_is_held_is_tried_with_all_that_is_left_of_the_page(rig):
     deliver(rig)
 
-    assert taken(rig, page(MANY), held_from=1) == [(SMALL, "before"), (SMALL, "before"), (MANY - SMALL, "after")]
+    assert taken(rig, page(MANY), held_from=1) == [(SLICE, "before"), (SLICE, "before"), (MANY - SLICE, "after")]
 
 
 @pytest.mark.parametrize("come_in", [False, True])
@@ -89,12 +89,12 @@ def test_a_run_counts_each_record_once_whichever_way_it_is_taken_in(rig, come_in
 
 def test_a_hold_beside_deliveries_shows_all_of_the_page_that_is_not_in_yet(rig):
     deliver(rig)
-    crm = rig.add("crm", limits=Limits(creates=Limit(None, SMALL)))
+    crm = rig.add("crm", limits=Limits(creates=Limit(None, SLICE)))
     crm.page = 1_000
     for number in range(MANY):
         crm.put(str(number), **person(number))
 
     result = rig.sync("crm", progress=lambda _: rig.later(1))
 
-    assert (result.status, result.counts["creates"]) == ("held", SMALL)
-    assert rig.rows("SELECT count(*) FROM plan_row") == [(MANY - SMALL,)]
+    assert (result.status, result.counts["creates"]) == ("held", SLICE)
+    assert rig.rows("SELECT count(*) FROM plan_row") == [(MANY - SLICE,)]
