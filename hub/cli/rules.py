@@ -63,7 +63,8 @@ def propose(
     wanted = rulebook.rule_from(config, field, rule)
     with show.opened_hub(ctx) as hub:
         with hub.store.read() as tx:
-            found = trial.propose(hub, tx, field, wanted, trial.since(time.time(), days))
+            disputes = trial.disputes(hub, tx, field, trial.since(time.time(), days))
+            found = trial.propose(hub, tx, disputes, wanted)
         draft = rulebook.draft(config, field, wanted)
         if save:
             rulebook.save(hub, config, field, wanted, show.person(by), etag=draft.etag)

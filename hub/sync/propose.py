@@ -53,34 +53,39 @@ class Proposal:
     cut: bool
 
 
-def propose(hub: Hub, tx: Tx, field: str, rule: Rule, since: float) -> Proposal:
-    found = _disputes(hub, tx, field, since)
-    seen = effect(field, found.explained, rule, hub.rules.empty_wins, unknown=found.unknown)
-    examples = _examples(hub, tx, field, rule, seen.examples)
-    return Proposal(field, hub.rules.of(field), seen, examples, found.cut)
-
-
-def compare(hub: Hub, tx: Tx, field: str, since: float) -> list[Effect]:
-    """Rules worth trying: those first that agree most with what people decided, then those that change least."""
-    found = _disputes(hub, tx, field, since)
-    wins = hub.rules.empty_wins
-    rules = offers(field, found.explained)
-    tried = [effect(field, found.explained, rule, wins, unknown=found.unknown) for rule in rules]
-    return sorted(tried, key=lambda one: (-one.agreed_after, one.otherwise, rule_text(one.rule)))
-
-
 @dataclass(frozen=True, slots=True)
-class _Disputes:
+class Disputes:
+    """The newest conflicts of a field, to try rules on.
+
+    explained  of whose claims enough is known; unknown: how many are not; cut: there were more
+    """
+
+    field: str
     explained: list[Dispute]
     unknown: int
     cut: bool
 
 
-def _disputes(hub: Hub, tx: Tx, field: str, since: float) -> _Disputes:
+def disputes(hub: Hub, tx: Tx, field: str, since: float) -> Disputes:
     found = db.of_field(tx, field, since, MOST + 1)
     newest = found[:MOST]
     judged = explained(field, newest, hub.rules.empty_wins)
-    return _Disputes(judged, len(newest) - len(judged), len(found) > MOST)
+    return Disputes(field, judged, len(newest) - len(judged), len(found) > MOST)
+
+
+def propose(hub: Hub, tx: Tx, found: Disputes, rule: Rule) -> Proposal:
+    field = found.field
+    seen = effect(field, found.explained, rule, hub.rules.empty_wins, unknown=found.unknown)
+    examples = _examples(hub, tx, field, rule, seen.examples)
+    return Proposal(field, hub.rules.of(field), seen, examples, found.cut)
+
+
+def compare(hub: Hub, found: Disputes) -> list[Effect]:
+    """Rules worth trying: those first that agree most with what people decided, then those that change least."""
+    wins = hub.rules.empty_wins
+    rules = offers(found.field, found.explained)
+    tried = [effect(found.field, found.explained, rule, wins, unknown=found.unknown) for rule in rules]
+    return sorted(tried, key=lambda one: (-one.agreed_after, one.otherwise, rule_text(one.rule)))
 
 
 def since(now: float, days: int = DAYS) -> float:

@@ -19,7 +19,7 @@ from hub.store.disputes import by_field
 from hub.sync import desk
 from hub.sync.clusters import Clusters
 from hub.sync.people import overturn, pin
-from hub.sync.propose import compare, propose
+from hub.sync.propose import compare, disputes, propose
 from tests.sync.two_systems import TwoSystems
 
 RULES = ("latest", "most_complete", "most_common", ("c",), ("s",), ("c", "s"), ("s", "c"))
@@ -74,7 +74,7 @@ def decided_anew(two: TwoSystems, rule: Any) -> dict[str, Any]:
 def test_the_effect_is_what_the_engine_would_have_done_with_the_rule(before, after, edits):
     with closing(fought(before, edits)) as two, closing(fought(after, edits)) as other:
         with two.store.read() as tx:
-            shown = propose(two.hub, tx, "nickname", after, 0.0)
+            shown = propose(two.hub, tx, disputes(two.hub, tx, "nickname", 0.0), after)
         was, would = logged(two), logged(other)
 
         assert shown.effect.tried == len(was) and shown.effect.unknown == 0
@@ -91,7 +91,7 @@ def test_todays_values_are_those_of_the_claims_decided_anew(before, after, edits
         if pinned:
             pin(two.hub, two.goldens()[0], "nickname", "Fixed", "eve")
         with two.store.read() as tx:
-            shown = propose(two.hub, tx, "nickname", after, 0.0)
+            shown = propose(two.hub, tx, disputes(two.hub, tx, "nickname", 0.0), after)
         now = {golden_id: two.fields(golden_id).get("nickname") for golden_id in two.goldens()}
         then = decided_anew(two, after)
 
@@ -114,7 +114,7 @@ def test_agreement_counts_what_people_decided_by_hand(two):
     desk.accept(two.store, [other], "eve", two.world.now)
 
     with two.store.read() as tx:
-        shown = propose(two.hub, tx, "nickname", ("c",), 0.0).effect
+        shown = propose(two.hub, tx, disputes(two.hub, tx, "nickname", 0.0), ("c",)).effect
 
     assert (shown.tried, shown.otherwise, shown.by_hand) == (3, 3, 2)
     assert (shown.agreed_before, shown.agreed_after) == (1, 1)
@@ -125,7 +125,7 @@ def test_rules_that_agree_with_people_come_first(two):
         overturn(two.hub, number, "eve")
 
     with two.store.read() as tx:
-        first, *_, last = compare(two.hub, tx, "nickname", 0.0)
+        first, *_, last = compare(two.hub, disputes(two.hub, tx, "nickname", 0.0))
 
     assert first.agreed_after == 3 and "c" in first.rule[0]
     assert last.agreed_after == 0
@@ -144,7 +144,7 @@ def test_a_value_that_a_person_had_fixed_says_nothing_of_a_rule(two):
 
     with two.store.read() as tx:
         newest = lists.conflicts(tx).rows[0]
-        shown = propose(two.hub, tx, "nickname", ("c",), 0.0).effect
+        shown = propose(two.hub, tx, disputes(two.hub, tx, "nickname", 0.0), ("c",)).effect
 
     assert newest.rule == "pinned"
     assert shown.unknown >= 1 and shown.tried == 3
@@ -163,8 +163,8 @@ def test_conflicts_are_counted_by_field_and_system_since_a_time(two):
 
 def test_only_conflicts_of_the_last_days_are_tried(two):
     with two.store.read() as tx:
-        assert propose(two.hub, tx, "nickname", ("c",), two.world.now + 1).effect.tried == 0
-        assert propose(two.hub, tx, "job_title", ("c",), 0.0).effect.tried == 0
+        assert propose(two.hub, tx, disputes(two.hub, tx, "nickname", two.world.now + 1), ("c",)).effect.tried == 0
+        assert propose(two.hub, tx, disputes(two.hub, tx, "job_title", 0.0), ("c",)).effect.tried == 0
 
 
 @given(rules)

@@ -118,7 +118,8 @@ def router(world: World) -> APIRouter:
         rule = rulebook.rule_from(world.config, field, asked.rule)
         draft = rulebook.draft(world.config, field, rule)
         with world.store.read() as tx:
-            found = propose.propose(world.hub(), tx, field, rule, propose.since(world.clock(), asked.days))
+            disputes = propose.disputes(world.hub(), tx, field, propose.since(world.clock(), asked.days))
+            found = propose.propose(world.hub(), tx, disputes, rule)
         return _answer(found, draft.difference)
 
     @routes.put("/{field}", responses=documented(409, 412, 413, 428))

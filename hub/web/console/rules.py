@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from fastapi import APIRouter, Form, Query
 from starlette.requests import Request
@@ -23,13 +23,20 @@ from hub.web.console.refusals import PageRoute
 from hub.web.console.shell import Console, Said, page
 from hub.web.guard import needs
 
-COUNTED_SECONDS = 15.0  # counts of conflicts, and rules compared, are made anew after that
-MOST_KEPT = 32  # fields whose rules are kept compared
+COUNTED_SECONDS = 15.0  # conflicts are counted and read anew after that
+MOST_KEPT = 8  # fields whose conflicts are kept, some 2 MB each
 FIELD = r"^[a-z_]{1,40}(\.[A-Za-z0-9_]{1,80})?$"
 
 Words = Annotated[list[str] | None, Query(alias="rule", max_length=40)]
 Posted = Annotated[list[str], Form(alias="rule", max_length=40)]
 Order = Annotated[str, Query(max_length=2_000)]
+
+
+class _Looked(NamedTuple):
+    """The conflicts of a field, and what rules would have made of them."""
+
+    disputes: propose.Disputes
+    effects: list[Effect]
 
 
 class _Rules:
@@ -38,16 +45,14 @@ class _Rules:
     def __init__(self, console: Console) -> None:
         self.console = console
         self.counts: Kept[list[FieldCount]] = Kept(lambda: _counts(console), console.world.clock, COUNTED_SECONDS)
-        self._compared: dict[str, Kept[list[Effect]]] = {}
+        self._looked: dict[str, Kept[_Looked]] = {}
 
-    def compared(self, field: str) -> list[Effect]:
-        if field not in self._compared:
-            if len(self._compared) >= MOST_KEPT:
-                self._compared.clear()
-            self._compared[field] = Kept(
-                lambda: _compare(self.console, field), self.console.world.clock, COUNTED_SECONDS
-            )
-        return self._compared[field].get()
+    def looked(self, field: str) -> _Looked:
+        if field not in self._looked:
+            if len(self._looked) >= MOST_KEPT:
+                self._looked.clear()
+            self._looked[field] = Kept(lambda: _look(self.console, field), self.console.world.clock, COUNTED_SECONDS)
+        return self._looked[field].get()
 
 
 def router(console: Console) -> APIRouter:
@@ -94,9 +99,11 @@ def _counts(console: Console) -> list[FieldCount]:
         return by_field(tx, propose.since(console.world.clock()))
 
 
-def _compare(console: Console, field: str) -> list[Effect]:
+def _look(console: Console, field: str) -> _Looked:
+    hub = console.world.hub()
     with console.world.store.read() as tx:
-        return propose.compare(console.world.hub(), tx, field, propose.since(console.world.clock()))
+        disputes = propose.disputes(hub, tx, field, propose.since(console.world.clock()))
+    return _Looked(disputes, propose.compare(hub, disputes))
 
 
 def _checked(field: str) -> str:
@@ -115,15 +122,15 @@ def _field(
     console = kept.console
     world, engine = console.world, console.world.hub()
     wanted = rulebook.rule_from(world.config, field, words) if words else None
-    compared, tried = kept.compared(field), None
+    looked, tried = kept.looked(field), None
     if wanted is not None:
         with world.store.read() as tx:
-            tried = propose.propose(engine, tx, field, wanted, propose.since(world.clock()))
+            tried = propose.propose(engine, tx, looked.disputes, wanted)
     texts: dict[str, Any] = {
         "field": field,
         "days": propose.DAYS,
         "today": rule_text(engine.rules.of(field)),
-        "compared": [(rule_text(one.rule), _as_words(one.rule), one) for one in compared],
+        "compared": [(rule_text(one.rule), _as_words(one.rule), one) for one in looked.effects],
         "tried": tried,
         "wanted": rule_text(wanted) if wanted is not None else "",
         "words": _as_words(wanted) if wanted is not None else [],
