@@ -47,8 +47,6 @@ def save_page(
     Held when the run would touch more than its limits: then nothing of this page was done.
     """
     counts = dict(run.counts)
-    if reading.fresh:
-        _ready(hub)
     if not reading.is_quiet() or save_cursor or also:
         with hub.store.write(run.fence, few=reading.total + len(reading.happened) <= FEW) as tx:
             _take_in(hub, tx, run, reading, counts)
@@ -67,12 +65,6 @@ def save_page(
     run.counts = counts
     for channel, n in Counter(item.channel for item in reading.happened).items():
         hub.meter.interactions(run.name, channel, n)
-
-
-def _ready(hub: Hub) -> None:
-    """Names are counted before the transaction: of a million records that takes half a second, in which all wait."""
-    with hub.store.glance() as tx:
-        hub.matching(tx)
 
 
 def _take_in(hub: Hub, tx: Tx, run: Run, reading: Reading, counts: dict[str, int]) -> None:
